@@ -1,0 +1,973 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * From samples to results, and the checks of the kernel's account against the VMM's.
+ * Not here: the sentence made from many runs (answer.c).
+ */
+#include "run.h"
+#include "histogram.h"
+#include "leafmap.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PAGE_BYTES 4096		/* truth is kept in 4K pages */
+
+int run__new(struct run **out)
+{
+	struct run *run = calloc(1, sizeof(*run));
+
+	if (!run)
+		return -ENOMEM;
+	run->samples.device_stop_ns = UNKNOWN;
+	run->samples.destination_running_ns = UNKNOWN;
+	field__clear(&run_table, &run->result);
+	*out = run;
+	return 0;
+}
+
+void run__free(struct run *run)
+{
+	struct run_samples *s;
+
+	if (!run)
+		return;
+	s = &run->samples;
+	for (size_t i = 0; i < s->split_summary_count; i++)
+		free(s->split_summaries[i].histogram_ns.at);
+	for (size_t i = 0; i < s->tlb_summary_count; i++)
+		free(s->tlb_summaries[i].histogram_ns.at);
+	for (size_t i = 0; i < s->vmm_sync_count; i++)
+		free(s->vmm_syncs[i].true_regions.at);
+	free(s->syncs);
+	free(s->trackings);
+	free(s->splits);
+	free(s->split_owner);
+	free(s->split_summaries);
+	free(s->tlb_summaries);
+	free(s->vmm_syncs);
+	free(s->vmm_iterations);
+	free(s->vmm_trackings);
+	free(run->syncs);
+	free(run);
+}
+
+/* Arrays double, so their capacity is the next power of two and need not be stored. */
+static int append(void **array, size_t *count, size_t size, const void *item)
+{
+	if ((*count & (*count - 1)) == 0) {
+		void *grown = realloc(*array, (*count ? *count * 2 : 1) * size);
+
+		if (!grown)
+			return -ENOMEM;
+		*array = grown;
+	}
+	memcpy((char *)*array + *count * size, item, size);
+	(*count)++;
+	return 0;
+}
+
+#define APPEND(array, count, item) append((void **)&(array), &(count), sizeof(*(array)), &(item))
+
+static int add_split(struct run_samples *s, const struct split_sample *split)
+{
+	size_t owner = SPLIT_OF_START, owners = s->split_count;
+	int err = APPEND(s->split_owner, owners, owner);
+
+	return err ?: APPEND(s->splits, s->split_count, *split);
+}
+
+/* The splits since the last sync of this domain were made by the call that ends now. */
+static void own_splits(struct run_samples *s, uint64_t domain, size_t owner)
+{
+	size_t left = s->split_unowned;
+
+	for (size_t i = s->split_unowned; i < s->split_count; i++) {
+		struct split_sample split = s->splits[i];
+
+		if (split.domain != domain)
+			continue;
+		/* Keep the unowned ones of other domains together behind the owned. */
+		memmove(&s->splits[left + 1], &s->splits[left], (i - left) * sizeof(split));
+		s->splits[left] = split;
+		s->split_owner[left++] = owner;
+	}
+	s->split_unowned = left;
+}
+
+static int add_sync(struct run_samples *s, const struct sync_sample *sync)
+{
+	int err = APPEND(s->syncs, s->sync_count, *sync);
+
+	if (!err)
+		own_splits(s, sync->domain, s->sync_count - 1);
+	return err;
+}
+
+static int add_tracking(struct run_samples *s, const struct tracking_sample *tracking)
+{
+	int err = APPEND(s->trackings, s->tracking_count, *tracking);
+
+	if (!err)
+		own_splits(s, tracking->domain, SPLIT_OF_START);
+	return err;
+}
+
+/* A later summary of the same thing replaces the earlier one: summaries are running totals. */
+static int add_split_summary(struct run_samples *s, struct split_summary_sample *summary)
+{
+	for (size_t i = 0; i < s->split_summary_count; i++) {
+		struct split_summary_sample *old = &s->split_summaries[i];
+
+		if (old->from_bytes != summary->from_bytes || old->to_bytes != summary->to_bytes)
+			continue;
+		free(old->histogram_ns.at);
+		*old = *summary;
+		return 0;
+	}
+	return APPEND(s->split_summaries, s->split_summary_count, *summary);
+}
+
+static int add_tlb_summary(struct run_samples *s, struct tlb_summary_sample *summary)
+{
+	for (size_t i = 0; i < s->tlb_summary_count; i++) {
+		struct tlb_summary_sample *old = &s->tlb_summaries[i];
+
+		if (strcmp(old->cause, summary->cause))
+			continue;
+		free(old->histogram_ns.at);
+		*old = *summary;
+		return 0;
+	}
+	return APPEND(s->tlb_summaries, s->tlb_summary_count, *summary);
+}
+
+static int add_one(struct run_samples *s, enum sample_kind kind, union sample *sample)
+{
+	switch (kind) {
+	case SAMPLE_HEADER:
+		s->header = sample->header;
+		s->has_header = true;
+		return 0;
+	case SAMPLE_TRACKING:
+		return add_tracking(s, &sample->tracking);
+	case SAMPLE_SYNC:
+		return add_sync(s, &sample->sync);
+	case SAMPLE_SPLIT:
+		return add_split(s, &sample->split);
+	case SAMPLE_SPLIT_SUMMARY:
+		return add_split_summary(s, &sample->split_summary);
+	case SAMPLE_TLB_SUMMARY:
+		return add_tlb_summary(s, &sample->tlb_summary);
+	case SAMPLE_END:
+		s->end = sample->end;
+		s->has_end = true;
+		return 0;
+	case SAMPLE_PLAN:
+		s->plan = sample->plan;
+		s->has_plan = true;
+		return 0;
+	case SAMPLE_VMM_START:
+		s->vmm_start = sample->vmm_start;
+		s->has_vmm_start = true;
+		return 0;
+	case SAMPLE_VMM_IOTLB:
+		if (!strcmp(sample->vmm_iotlb.when, "before")) {
+			s->vmm_before = sample->vmm_iotlb;
+			s->has_vmm_before = true;
+		} else {
+			s->vmm_after = sample->vmm_iotlb;
+			s->has_vmm_after = true;
+		}
+		return 0;
+	case SAMPLE_VMM_TRACKING:
+		return APPEND(s->vmm_trackings, s->vmm_tracking_count, sample->vmm_tracking);
+	case SAMPLE_VMM_SYNC:
+		return APPEND(s->vmm_syncs, s->vmm_sync_count, sample->vmm_sync);
+	case SAMPLE_VMM_ITERATION:
+		return APPEND(s->vmm_iterations, s->vmm_iteration_count, sample->vmm_iteration);
+	case SAMPLE_VMM_DEVICE_STOP:
+		s->device_stop_ns = sample->vmm_moment.t_ns;
+		return 0;
+	case SAMPLE_VMM_DESTINATION_RUNNING:
+		s->destination_running_ns = sample->vmm_moment.t_ns;
+		return 0;
+	case SAMPLE_VMM_END:
+		s->vmm_end = sample->vmm_end;
+		s->has_vmm_end = true;
+		return 0;
+	case SAMPLE_KINDS:
+		break;
+	}
+	return 0;
+}
+
+int run__add(struct run *run, enum sample_kind kind, union sample *sample)
+{
+	int err = add_one(&run->samples, kind, sample);
+
+	/* The lists are the run's now. */
+	if (!err)
+		field__clear(sample__table(kind), sample);
+	return err;
+}
+
+/* Sums in which one unknown part makes the whole unknown. */
+static uint64_t plus(uint64_t a, uint64_t b)
+{
+	return a == UNKNOWN || b == UNKNOWN ? UNKNOWN : a + b;
+}
+
+/* Notes the first difference; later ones are only counted. */
+struct disagreement {
+	char first[200];
+	unsigned int more;
+};
+
+__attribute__((format(printf, 2, 3)))
+static void disagree(struct disagreement *d, const char *format, ...)
+{
+	va_list args;
+
+	if (d->first[0]) {
+		d->more++;
+		return;
+	}
+	va_start(args, format);
+	vsnprintf(d->first, sizeof(d->first), format, args);
+	va_end(args);
+}
+
+static void copy_text(char *to, size_t size, const char *from)
+{
+	snprintf(to, size, "%s", from);
+}
+
+/* Who ran where, and what was asked for: the plan, else the VMM's own words. */
+static void identify(struct run *run)
+{
+	struct run_result *r = &run->result;
+	const struct run_samples *s = &run->samples;
+
+	if (s->has_header) {
+		copy_text(r->time_basis, sizeof(r->time_basis), s->header.time_basis);
+		copy_text(r->host_name, sizeof(r->host_name), s->header.host_name);
+		copy_text(r->host_machine, sizeof(r->host_machine), s->header.host_machine);
+		copy_text(r->kernel_release, sizeof(r->kernel_release), s->header.kernel_release);
+		r->kernel_patched = s->header.kernel_patched;
+	}
+	copy_text(r->path, sizeof(r->path), "iommufd");
+	if (s->has_vmm_start) {
+		r->backing_bytes = s->vmm_start.backing_bytes;
+		r->granularity_bytes = s->vmm_start.granularity_bytes;
+		copy_text(r->split_mode, sizeof(r->split_mode), s->vmm_start.split_mode);
+		r->memory_bytes = s->vmm_start.memory_bytes;
+		copy_text(r->workload_name, sizeof(r->workload_name), s->vmm_start.workload_name);
+		r->workload_seed = s->vmm_start.workload_seed;
+		r->bandwidth_bytes_per_second = s->vmm_start.bandwidth_bytes_per_second;
+	}
+	if (s->has_plan) {
+		copy_text(r->name, sizeof(r->name), s->plan.name);
+		r->bbml = s->plan.bbml;
+		r->adversary = s->plan.adversary;
+		r->iotlb_size = s->plan.iotlb_size;
+	}
+	if (s->has_plan && !s->has_vmm_start) {
+		r->backing_bytes = s->plan.backing_bytes;
+		r->granularity_bytes = s->plan.granularity_bytes;
+		copy_text(r->split_mode, sizeof(r->split_mode), s->plan.split_mode);
+		r->memory_bytes = s->plan.memory_bytes;
+		copy_text(r->workload_name, sizeof(r->workload_name), s->plan.workload_name);
+		r->workload_seed = s->plan.workload_seed;
+		r->bandwidth_bytes_per_second = s->plan.bandwidth_bytes_per_second;
+	}
+}
+
+static const struct tracking_sample *tracking_start(const struct run_samples *s)
+{
+	for (size_t i = 0; i < s->tracking_count; i++)
+		if (s->trackings[i].enable == TRI_TRUE && !s->trackings[i].ret)
+			return &s->trackings[i];
+	return NULL;
+}
+
+/* What the kernel put in force wins over what was asked for; "off" has the backing's size. */
+static void settle_granularity(struct run *run, struct disagreement *d)
+{
+	struct run_result *r = &run->result;
+	const struct tracking_sample *start = tracking_start(&run->samples);
+	bool asked = r->split_mode[0] && strcmp(r->split_mode, "off");
+
+	if (start) {
+		r->tracking_start_ns = start->total_ns;
+		r->tracking_splits = start->splits;
+		r->tracking_tables = start->tables;
+		copy_text(r->kept_reason, sizeof(r->kept_reason), start->kept_reason);
+	}
+	if (asked && r->granularity_bytes && r->granularity_bytes < r->backing_bytes &&
+	    start && start->granularity_bytes != UNKNOWN &&
+	    (strcmp(start->split_mode, r->split_mode) ||
+	     start->granularity_bytes != r->granularity_bytes))
+		disagree(d, "the VMM asked for mode %s at %" PRIu64 " bytes, the kernel used mode %s at %" PRIu64,
+			 r->split_mode, r->granularity_bytes, start->split_mode,
+			 start->granularity_bytes);
+	if (start && start->split_mode[0]) {
+		copy_text(r->split_mode, sizeof(r->split_mode), start->split_mode);
+		r->granularity_bytes = start->granularity_bytes;
+	}
+	if (!strcmp(r->split_mode, "off") || !r->granularity_bytes ||
+	    (r->backing_bytes != UNKNOWN && r->granularity_bytes >= r->backing_bytes)) {
+		copy_text(r->split_mode, sizeof(r->split_mode), "off");
+		r->granularity_bytes = r->backing_bytes;
+	}
+}
+
+static void start_row(struct run_sync *row, const struct sync_sample *sync)
+{
+	field__clear(&run_sync_table, row);
+	row->iteration = sync->iteration;
+	row->iova = sync->iova;
+	row->length_bytes = 0;
+	row->duration_ns = 0;
+	row->walk_ns = 0;
+	row->flush_ns = 0;
+	row->entries = 0;
+	memset(row->dirty_entries, 0, sizeof(row->dirty_entries));
+	row->dirty_bytes = 0;
+	row->splits = 0;
+	row->tables = 0;
+	row->kept = 0;
+	row->tlb_invalidations = 0;
+	row->tlb_commands = 0;
+}
+
+static void extend_row(struct run_sync *row, const struct sync_sample *sync)
+{
+	row->t_ns = sync->t_ns;
+	row->length_bytes += sync->length_bytes;
+	row->duration_ns = plus(row->duration_ns, sync->total_ns);
+	row->walk_ns = plus(row->walk_ns, sync->walk_ns);
+	row->flush_ns = plus(row->flush_ns, sync->flush_ns);
+	row->entries = plus(row->entries, sync->entries);
+	for (size_t i = 0; i < LEAF_SIZES; i++)
+		row->dirty_entries[i] = plus(row->dirty_entries[i], sync->dirty_entries[i]);
+	row->dirty_bytes = plus(row->dirty_bytes, sync->dirty_bytes);
+	row->splits = plus(row->splits, sync->splits);
+	row->tables = plus(row->tables, sync->tables);
+	row->kept = plus(row->kept, sync->kept);
+	row->tlb_invalidations = plus(row->tlb_invalidations, sync->tlb_invalidations);
+	row->tlb_commands = plus(row->tlb_commands, sync->tlb_commands);
+}
+
+static bool belongs(const struct vmm_sync_sample *vmm, const struct sync_sample *sync)
+{
+	return sync->iova >= vmm->iova && sync->iova - vmm->iova < vmm->length &&
+	       sync->length_bytes <= vmm->length - (sync->iova - vmm->iova);
+}
+
+static bool counts(const struct sync_sample *sync)
+{
+	return !sync->ret && sync->clear != TRI_FALSE;
+}
+
+static void compare_row(const struct run_sync *row, const struct vmm_sync_sample *vmm,
+			size_t number, struct disagreement *d)
+{
+	if (row->length_bytes != vmm->length)
+		disagree(d, "sync %zu: the kernel saw %" PRIu64 " of the %" PRIu64 " bytes that the VMM synced",
+			 number, row->length_bytes, vmm->length);
+	if (row->dirty_bytes != vmm->dirty_bytes)
+		disagree(d, "sync %zu: the kernel reported %" PRIu64 " dirty bytes, the VMM read %" PRIu64,
+			 number, row->dirty_bytes, vmm->dirty_bytes);
+	if (row->iteration != vmm->iteration)
+		disagree(d, "sync %zu: iteration %" PRIu64 " by the kernel's events, %" PRIu64 " in the VMM's log",
+			 number, row->iteration, vmm->iteration);
+}
+
+/*
+ * One row for each sync of the VMM, made of the kernel's syncs in its range; without a
+ * log one row for each sync of the kernel. row_end[i] is one past row i's last sample.
+ */
+static int make_rows(struct run *run, size_t **row_end, struct disagreement *d)
+{
+	const struct run_samples *s = &run->samples;
+	size_t rows = s->vmm_sync_count ?: s->sync_count, next = 0;
+
+	free(run->syncs);
+	run->sync_count = 0;
+	run->syncs = calloc(rows ?: 1, sizeof(*run->syncs));
+	*row_end = calloc(rows ?: 1, sizeof(**row_end));
+	if (!run->syncs || !*row_end)
+		return -ENOMEM;
+
+	for (size_t i = 0; i < rows; i++) {
+		const struct vmm_sync_sample *vmm = s->vmm_sync_count ? &s->vmm_syncs[i] : NULL;
+		struct run_sync *row = &run->syncs[run->sync_count];
+		bool started = false;
+
+		for (; next < s->sync_count; next++) {
+			const struct sync_sample *sync = &s->syncs[next];
+
+			if (!counts(sync))
+				continue;
+			if (started && (!vmm || row->length_bytes >= vmm->length))
+				break;
+			if (vmm && !belongs(vmm, sync))
+				break;
+			if (!started)
+				start_row(row, sync);
+			started = true;
+			extend_row(row, sync);
+		}
+		if (!started && !vmm)
+			break;
+		if (!started) {
+			disagree(d, "the VMM logged sync %zu, the kernel saw only %zu",
+				 i + 1, run->sync_count);
+			break;
+		}
+		(*row_end)[run->sync_count++] = next;
+		if (!vmm)
+			continue;
+		compare_row(row, vmm, i + 1, d);
+		row->true_bytes = vmm->true_bytes;
+		row->missed_pages = vmm->missed_pages;
+		row->vmm_dirty_bytes = vmm->dirty_bytes;
+		row->vmm_duration_ns = vmm->duration_ns;
+	}
+	for (; s->vmm_sync_count && next < s->sync_count; next++)
+		if (counts(&s->syncs[next])) {
+			disagree(d, "the kernel saw a sync that the VMM did not log (after its sync %zu)",
+				 run->sync_count);
+			break;
+		}
+	return 0;
+}
+
+static void sum_rows(struct run *run)
+{
+	struct run_result *r = &run->result;
+
+	r->sync_count = run->sync_count;
+	r->dirty_bytes = 0;
+	r->true_bytes = 0;
+	r->sync_total_ns = 0;
+	for (size_t i = 0; i < run->sync_count; i++) {
+		r->dirty_bytes = plus(r->dirty_bytes, run->syncs[i].dirty_bytes);
+		r->true_bytes = plus(r->true_bytes, run->syncs[i].true_bytes);
+		r->sync_total_ns = plus(r->sync_total_ns, run->syncs[i].duration_ns);
+	}
+}
+
+/* Dirty bytes in leaves larger than the granularity, the rest, and the truth of each. */
+struct amplification {
+	uint64_t first_reported, first_true;
+	uint64_t later_reported, later_true;
+};
+
+static double ratio(uint64_t a, uint64_t b)
+{
+	return a == UNKNOWN || b == UNKNOWN || !b ? NAN : (double)a / (double)b;
+}
+
+static bool starts_fine(const struct run *run)
+{
+	const struct tracking_sample *start = tracking_start(&run->samples);
+
+	if (!start || start->leaves[0] == UNKNOWN)
+		return false;
+	for (size_t i = 0; i < LEAF_SIZES; i++)
+		if (start->leaves[i] &&
+		    UINT64_C(1) << (i + LEAF_SHIFT) > run->result.granularity_bytes)
+			return false;
+	return true;
+}
+
+static void amplify_row(const struct run *run, const struct run_sync *row,
+			const struct vmm_sync_sample *vmm, const struct leafmap *map,
+			struct amplification *a)
+{
+	uint64_t later = 0;
+
+	for (size_t i = 0; i < LEAF_SIZES; i++)
+		if (UINT64_C(1) << (i + LEAF_SHIFT) <= run->result.granularity_bytes)
+			later += row->dirty_entries[i] << (i + LEAF_SHIFT);
+	/* Entries count whole leaves, dirty bytes only what was asked for. */
+	if (later > row->dirty_bytes)
+		later = row->dirty_bytes;
+	a->later_reported += later;
+	a->first_reported += row->dirty_bytes - later;
+
+	for (size_t i = 0; i < vmm->true_regions.count; i++) {
+		const struct pair *region = &vmm->true_regions.at[i];
+
+		if (leafmap__is_fine(map, region->key))
+			a->later_true += region->value * PAGE_BYTES;
+		else
+			a->first_true += region->value * PAGE_BYTES;
+	}
+}
+
+/* The splits of a row take effect after its report. */
+static int refine(const struct run *run, size_t first_sync, size_t end_sync, struct leafmap *map)
+{
+	const struct run_samples *s = &run->samples;
+
+	for (size_t i = 0; i < s->split_unowned; i++) {
+		const struct split_sample *split = &s->splits[i];
+		int err;
+
+		if (s->split_owner[i] == SPLIT_OF_START || s->split_owner[i] < first_sync ||
+		    s->split_owner[i] >= end_sync || split->ret ||
+		    split->to_bytes > run->result.granularity_bytes ||
+		    split->iova < s->vmm_start.iova)
+			continue;
+		err = leafmap__refine(map, split->iova - s->vmm_start.iova, split->from_bytes);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+static bool any_sync_splits(const struct run_samples *s)
+{
+	for (size_t i = 0; i < s->split_unowned; i++)
+		if (s->split_owner[i] != SPLIT_OF_START && !s->splits[i].ret)
+			return true;
+	return false;
+}
+
+static int amplify(struct run *run, const size_t *row_end)
+{
+	struct run_result *r = &run->result;
+	const struct run_samples *s = &run->samples;
+	struct amplification a = { 0 };
+	struct leafmap map = { .all_fine = starts_fine(run) };
+	int err = 0;
+
+	if (!any_sync_splits(s)) {
+		r->amplification = ratio(r->dirty_bytes, r->true_bytes);
+		r->amplification_first = r->amplification;
+		return 0;
+	}
+	for (size_t i = 0; !err && i < run->sync_count && i < s->vmm_sync_count; i++) {
+		amplify_row(run, &run->syncs[i], &s->vmm_syncs[i], &map, &a);
+		err = refine(run, i ? row_end[i - 1] : 0, row_end[i], &map);
+	}
+	leafmap__release(&map);
+	r->amplification_first = ratio(a.first_reported, a.first_true);
+	r->amplification = ratio(a.later_reported, a.later_true);
+	return err;
+}
+
+static int sum_splits(struct run *run)
+{
+	struct run_result *r = &run->result;
+	const struct run_samples *s = &run->samples;
+	struct pairs all = { 0 };
+	int err = 0;
+
+	r->split_operations = 0;
+	r->split_tables = 0;
+	r->split_failed = 0;
+	r->split_total_ns = 0;
+	r->split_max_ns = UNKNOWN;
+	for (size_t i = 0; !err && i < s->split_summary_count; i++) {
+		const struct split_summary_sample *one = &s->split_summaries[i];
+
+		r->split_operations = plus(r->split_operations, one->operations);
+		r->split_tables = plus(r->split_tables, one->tables);
+		r->split_failed = plus(r->split_failed, one->failed);
+		r->split_total_ns = plus(r->split_total_ns, one->total_ns);
+		if (r->split_max_ns == UNKNOWN || r->split_max_ns < one->max_ns)
+			r->split_max_ns = one->max_ns;
+		err = histogram__merge(&all, &one->histogram_ns);
+	}
+	r->split_count = histogram__count(&all);
+	r->split_p50_ns = histogram__percentile(&all, 50, r->split_max_ns);
+	r->split_p99_ns = histogram__percentile(&all, 99, r->split_max_ns);
+	free(all.at);
+	return err;
+}
+
+static bool is_tracking_cause(const char *cause)
+{
+	return !strcmp(cause, "sync") || !strcmp(cause, "split") || !strcmp(cause, "merge");
+}
+
+static int sum_tlb(struct run *run)
+{
+	struct run_result *r = &run->result;
+	const struct run_samples *s = &run->samples;
+	struct pairs all = { 0 };
+	int err = 0;
+
+	r->tlb_invalidations = 0;
+	r->tlb_commands = 0;
+	r->tlb_total_ns = 0;
+	r->tlb_max_ns = UNKNOWN;
+	for (size_t i = 0; !err && i < s->tlb_summary_count; i++) {
+		const struct tlb_summary_sample *one = &s->tlb_summaries[i];
+
+		if (!is_tracking_cause(one->cause) || !one->invalidations)
+			continue;
+		r->tlb_invalidations = plus(r->tlb_invalidations, one->invalidations);
+		r->tlb_commands = plus(r->tlb_commands, one->commands);
+		r->tlb_total_ns = plus(r->tlb_total_ns, one->total_ns);
+		if (r->tlb_max_ns == UNKNOWN || r->tlb_max_ns < one->max_ns)
+			r->tlb_max_ns = one->max_ns;
+		err = histogram__merge(&all, &one->histogram_ns);
+	}
+	r->tlb_count = histogram__count(&all);
+	r->tlb_p50_ns = histogram__percentile(&all, 50, r->tlb_max_ns);
+	r->tlb_p99_ns = histogram__percentile(&all, 99, r->tlb_max_ns);
+	free(all.at);
+	return err;
+}
+
+static double per_thousand(bool known, uint64_t part, uint64_t whole)
+{
+	return known ? ratio(part, whole) * 1000 : NAN;
+}
+
+static void take_iotlb(struct run *run)
+{
+	struct run_result *r = &run->result;
+	const struct run_samples *s = &run->samples;
+
+	r->misses_before = per_thousand(s->has_vmm_before, s->vmm_before.misses,
+					s->vmm_before.dma);
+	r->misses_after = per_thousand(s->has_vmm_after, s->vmm_after.misses, s->vmm_after.dma);
+	r->reads_before = per_thousand(s->has_vmm_before, s->vmm_before.descriptor_reads,
+				       s->vmm_before.dma);
+	r->reads_after = per_thousand(s->has_vmm_after, s->vmm_after.descriptor_reads,
+				      s->vmm_after.dma);
+}
+
+/* What the kernel reported in an iteration is what the VMM should have sent in it. */
+static void compare_sent(const struct run *run, struct disagreement *d)
+{
+	const struct run_samples *s = &run->samples;
+
+	for (size_t i = 0; i < s->vmm_iteration_count; i++) {
+		const struct vmm_iteration_sample *vmm = &s->vmm_iterations[i];
+		uint64_t reported = vmm->iteration ? 0 : s->vmm_start.memory_bytes;
+
+		for (size_t k = 0; k < run->sync_count; k++)
+			if (run->syncs[k].iteration == vmm->iteration)
+				reported = plus(reported, run->syncs[k].dirty_bytes);
+		if (reported != vmm->sent_bytes)
+			disagree(d, "iteration %" PRIu64 ": the kernel reported %" PRIu64 " bytes, the VMM sent %" PRIu64,
+				 vmm->iteration, reported, vmm->sent_bytes);
+	}
+}
+
+static void converge(struct run *run, struct disagreement *d)
+{
+	struct run_result *r = &run->result;
+	const struct run_samples *s = &run->samples;
+	uint64_t last = 0;
+
+	for (size_t i = 0; i < run->sync_count; i++)
+		if (run->syncs[i].iteration != UNKNOWN && run->syncs[i].iteration > last)
+			last = run->syncs[i].iteration;
+	/* The full copy before the first sync is an iteration too. */
+	r->iterations = last + 1;
+	if (s->has_vmm_start)
+		r->sent_bytes = plus(s->vmm_start.memory_bytes, r->dirty_bytes);
+	if (s->device_stop_ns != UNKNOWN && s->destination_running_ns != UNKNOWN)
+		r->blackout_ns = s->destination_running_ns - s->device_stop_ns;
+	if (s->has_vmm_start)
+		compare_sent(run, d);
+	if (!s->has_vmm_end)
+		return;
+	r->converged = s->vmm_end.converged;
+	if (s->vmm_end.error[0])
+		return;
+	if (s->vmm_end.iterations != UNKNOWN && s->vmm_end.iterations != r->iterations)
+		disagree(d, "%" PRIu64 " iterations by the kernel's events, %" PRIu64 " in the VMM's log",
+			 r->iterations, s->vmm_end.iterations);
+	if (s->vmm_end.sent_bytes != UNKNOWN && s->vmm_end.sent_bytes != r->sent_bytes)
+		disagree(d, "%" PRIu64 " bytes to send by the kernel's events, %" PRIu64 " sent by the VMM",
+			 r->sent_bytes, s->vmm_end.sent_bytes);
+}
+
+static void take_truth(struct run *run)
+{
+	struct run_result *r = &run->result;
+	const struct vmm_end_sample *end = &run->samples.vmm_end;
+
+	if (!run->samples.has_vmm_end)
+		return;
+	r->pages_written = end->pages_written;
+	r->bytes_written = end->bytes_written;
+	r->missed_pages = end->missed_pages;
+	r->memory_identical = end->memory_identical;
+	r->dma_failed = end->dma_failed;
+	copy_text(r->error, sizeof(r->error), end->error);
+}
+
+/* Splits counted one by one against those the calls say they made. */
+static void compare_splits(struct run *run, struct disagreement *d)
+{
+	struct run_result *r = &run->result;
+	const struct tracking_sample *start = tracking_start(&run->samples);
+	uint64_t said = start ? start->splits : UNKNOWN;
+	uint64_t tables = start ? start->tables : UNKNOWN;
+
+	r->kept_blocks = start ? start->kept : UNKNOWN;
+	for (size_t i = 0; i < run->sync_count; i++) {
+		said = plus(said, run->syncs[i].splits);
+		tables = plus(tables, run->syncs[i].tables);
+	}
+	if (run->sync_count && run->syncs[run->sync_count - 1].kept != UNKNOWN &&
+	    !strcmp(r->split_mode, "lazy"))
+		r->kept_blocks = plus(r->kept_blocks, run->syncs[run->sync_count - 1].kept);
+	if (!run->samples.has_end)
+		return;
+	if (said != UNKNOWN && said != r->split_operations)
+		disagree(d, "%" PRIu64 " splits by the calls' own count, %" PRIu64 " split events",
+			 said, r->split_operations);
+	if (tables != UNKNOWN && tables != r->split_tables)
+		disagree(d, "%" PRIu64 " tables built by the calls' own count, %" PRIu64 " by the split events",
+			 tables, r->split_tables);
+}
+
+static void count_lost(struct run *run)
+{
+	const struct run_samples *s = &run->samples;
+
+	if (!s->has_end)
+		return;
+	run->result.events_lost = 0;
+	for (size_t i = 0; i < s->end.lost.count; i++)
+		run->result.events_lost += s->end.lost.at[i].number;
+}
+
+int run__update(struct run *run)
+{
+	struct disagreement d = { 0 };
+	size_t *row_end = NULL;
+	int err;
+
+	field__clear(&run_table, &run->result);
+	identify(run);
+	settle_granularity(run, &d);
+	err = make_rows(run, &row_end, &d);
+	if (!err) {
+		sum_rows(run);
+		err = amplify(run, row_end);
+	}
+	free(row_end);
+	err = err ?: sum_splits(run);
+	err = err ?: sum_tlb(run);
+	if (err)
+		return err;
+	take_iotlb(run);
+	take_truth(run);
+	converge(run, &d);
+	compare_splits(run, &d);
+	count_lost(run);
+	if (d.more)
+		snprintf(run->result.disagreement, sizeof(run->result.disagreement),
+			 "%s (and %u more)", d.first, d.more);
+	else
+		copy_text(run->result.disagreement, sizeof(run->result.disagreement), d.first);
+	return 0;
+}
+
+bool run__is_sound(const struct run *run)
+{
+	const struct run_result *r = &run->result;
+
+	return !r->disagreement[0] && !r->error[0] &&
+	       (r->events_lost == UNKNOWN || !r->events_lost);
+}
+
+bool run__splits(const struct run *run)
+{
+	return run->result.kernel_patched == TRI_TRUE && run->result.split_mode[0] &&
+	       strcmp(run->result.split_mode, "off");
+}
+
+#define R(member, key, head, kind, u, g, m, text)					\
+	{ .name = key, .heading = head, .description = text, .type = kind, .unit = u,	\
+	  .group = g, .metric = m, .offset = offsetof(struct run_result, member),	\
+	  .size = sizeof(((struct run_result *)0)->member) }
+
+static const struct field run_fields[] = {
+	R(name, "name", "run", FIELD_TEXT, UNIT_NONE, GROUP_NONE, METRIC_LABEL,
+	  "name of the run"),
+	R(time_basis, "time_basis", NULL, FIELD_TEXT, UNIT_NONE, GROUP_NONE, METRIC_LABEL,
+	  "what durations mean: emulated, native or hardware"),
+	R(kernel_release, "kernel.release", NULL, FIELD_TEXT, UNIT_NONE, GROUP_NONE, METRIC_LABEL,
+	  "kernel release"),
+	R(kernel_patched, "kernel.patched", NULL, FIELD_BOOL, UNIT_NONE, GROUP_NONE, METRIC_NONE,
+	  "whether the kernel has the split events and knobs"),
+	R(path, "path", NULL, FIELD_TEXT, UNIT_NONE, GROUP_NONE, METRIC_LABEL,
+	  "which tracker keeps the dirty state"),
+	R(backing_bytes, "backing_bytes", NULL, FIELD_U64, UNIT_BYTES, GROUP_NONE, METRIC_LABEL,
+	  "page size behind the memory"),
+	R(granularity_bytes, "granularity_bytes", NULL, FIELD_U64, UNIT_BYTES, GROUP_NONE,
+	  METRIC_LABEL, "leaf size at which dirtiness is reported; the backing's if off"),
+	R(split_mode, "split_mode", NULL, FIELD_TEXT, UNIT_NONE, GROUP_NONE, METRIC_LABEL,
+	  "off, eager or lazy"),
+	R(bbml, "bbml", NULL, FIELD_U64, UNIT_NONE, GROUP_NONE, METRIC_NONE,
+	  "break-before-make level of the SMMU"),
+	R(adversary, "adversary", NULL, FIELD_U64, UNIT_NONE, GROUP_NONE, METRIC_NONE,
+	  "seed of the unkind TLB; 0: off"),
+	R(iotlb_size, "iotlb_size", NULL, FIELD_U64, UNIT_COUNT, GROUP_NONE, METRIC_NONE,
+	  "IOTLB entries"),
+	R(memory_bytes, "memory_bytes", NULL, FIELD_U64, UNIT_BYTES, GROUP_NONE, METRIC_NONE,
+	  "memory given to the device"),
+	R(workload_name, "workload.name", NULL, FIELD_TEXT, UNIT_NONE, GROUP_NONE, METRIC_LABEL,
+	  "DMA pattern"),
+	R(workload_seed, "workload.seed", NULL, FIELD_U64, UNIT_NONE, GROUP_NONE, METRIC_NONE,
+	  "its seed"),
+	R(pages_written, "truth.pages_written", NULL, FIELD_U64, UNIT_PAGES, GROUP_NONE,
+	  METRIC_COUNTER, "distinct pages really written while tracked"),
+	R(bytes_written, "truth.bytes_written", NULL, FIELD_U64, UNIT_BYTES, GROUP_NONE,
+	  METRIC_COUNTER, "bytes the device really wrote"),
+	R(sync_count, "sync.count", "syncs", FIELD_U64, UNIT_COUNT, GROUP_GAIN, METRIC_COUNTER,
+	  "syncs"),
+	R(dirty_bytes, "sync.dirty_bytes", "dirty", FIELD_U64, UNIT_BYTES, GROUP_GAIN,
+	  METRIC_COUNTER, "bytes reported dirty by all syncs"),
+	R(true_bytes, "sync.true_bytes", "truth", FIELD_U64, UNIT_BYTES, GROUP_GAIN,
+	  METRIC_COUNTER, "bytes of the 4K pages really written, sync by sync"),
+	R(amplification_first, "amplification_first", "ampl. first", FIELD_RATIO, UNIT_RATIO,
+	  GROUP_GAIN, METRIC_GAUGE, "dirty bytes / truth, reports before a block's split"),
+	R(amplification, "amplification", "ampl.", FIELD_RATIO, UNIT_RATIO, GROUP_GAIN,
+	  METRIC_GAUGE, "dirty bytes / truth, reports at the granularity"),
+	R(iterations, "convergence.iterations", "iter.", FIELD_U64, UNIT_COUNT, GROUP_GAIN,
+	  METRIC_COUNTER, "pre-copy iterations, the full copy included"),
+	R(sent_bytes, "convergence.sent_bytes", "sent", FIELD_U64, UNIT_BYTES, GROUP_GAIN,
+	  METRIC_COUNTER, "bytes to send: the full copy and all reports"),
+	R(bandwidth_bytes_per_second, "convergence.bandwidth_bytes_per_second", NULL, FIELD_U64,
+	  UNIT_BYTES_PER_SECOND, GROUP_NONE, METRIC_GAUGE, "cap of the copy"),
+	R(converged, "convergence.converged", "converged", FIELD_BOOL, UNIT_NONE, GROUP_GAIN,
+	  METRIC_GAUGE, "whether the rest fit into the downtime limit"),
+	R(blackout_ns, "convergence.blackout_ns", "blackout", FIELD_U64, UNIT_NS, GROUP_GAIN,
+	  METRIC_GAUGE, "device stopped until destination running, from the VMM's log"),
+	R(missed_pages, "missed_pages", "missed", FIELD_U64, UNIT_PAGES, GROUP_GAIN,
+	  METRIC_COUNTER, "pages written and not reported in time"),
+	R(memory_identical, "memory_identical", "identical", FIELD_BOOL, UNIT_NONE, GROUP_GAIN,
+	  METRIC_GAUGE, "destination equals source, byte for byte"),
+	R(tracking_start_ns, "tracking.start_ns", "start", FIELD_U64, UNIT_NS, GROUP_PRICE,
+	  METRIC_GAUGE, "duration of tracking start, eager splits included"),
+	R(tracking_splits, "tracking.splits", NULL, FIELD_U64, UNIT_COUNT, GROUP_NONE,
+	  METRIC_COUNTER, "blocks split at tracking start"),
+	R(tracking_tables, "tracking.tables", NULL, FIELD_U64, UNIT_COUNT, GROUP_NONE,
+	  METRIC_COUNTER, "page tables built at tracking start"),
+	R(kept_blocks, "split.kept", "kept", FIELD_U64, UNIT_COUNT, GROUP_PRICE, METRIC_GAUGE,
+	  "blocks larger than the granularity left whole"),
+	R(kept_reason, "split.kept_reason", NULL, FIELD_TEXT, UNIT_NONE, GROUP_NONE, METRIC_NONE,
+	  "why: bbml0, nomem, budget, other"),
+	R(split_operations, "split.operations", "splits", FIELD_U64, UNIT_COUNT, GROUP_PRICE,
+	  METRIC_COUNTER, "blocks split, at tracking start and in syncs"),
+	R(split_tables, "split.tables", "tables", FIELD_U64, UNIT_COUNT, GROUP_PRICE,
+	  METRIC_COUNTER, "page tables built"),
+	R(split_failed, "split.failed", "failed", FIELD_U64, UNIT_COUNT, GROUP_PRICE,
+	  METRIC_COUNTER, "blocks kept because their split failed"),
+	R(split_total_ns, "split.total_ns", "split time", FIELD_U64, UNIT_NS, GROUP_PRICE,
+	  METRIC_COUNTER, "time spent splitting"),
+	R(split_count, "split.latency_ns.count", "n", FIELD_U64, UNIT_COUNT, GROUP_PRICE,
+	  METRIC_COUNTER, "splits timed"),
+	R(split_p50_ns, "split.latency_ns.p50", "p50", FIELD_U64, UNIT_NS, GROUP_PRICE,
+	  METRIC_GAUGE, "half of the splits took no longer"),
+	R(split_p99_ns, "split.latency_ns.p99", "p99", FIELD_U64, UNIT_NS, GROUP_PRICE,
+	  METRIC_GAUGE, "99 of 100 splits took no longer"),
+	R(split_max_ns, "split.latency_ns.max", NULL, FIELD_U64, UNIT_NS, GROUP_NONE,
+	  METRIC_GAUGE, "longest split"),
+	R(tlb_invalidations, "tlb.invalidations", "TLBIs", FIELD_U64, UNIT_COUNT, GROUP_PRICE,
+	  METRIC_COUNTER, "TLB invalidations caused by sync, split and merge"),
+	R(tlb_commands, "tlb.commands", "commands", FIELD_U64, UNIT_COUNT, GROUP_PRICE,
+	  METRIC_COUNTER, "commands queued for them"),
+	R(tlb_total_ns, "tlb.total_ns", "TLBI time", FIELD_U64, UNIT_NS, GROUP_PRICE,
+	  METRIC_COUNTER, "time they took, waits included"),
+	R(tlb_count, "tlb.latency_ns.count", "n", FIELD_U64, UNIT_COUNT, GROUP_PRICE,
+	  METRIC_COUNTER, "invalidations timed"),
+	R(tlb_p50_ns, "tlb.latency_ns.p50", "p50", FIELD_U64, UNIT_NS, GROUP_PRICE, METRIC_GAUGE,
+	  "half of them took no longer"),
+	R(tlb_p99_ns, "tlb.latency_ns.p99", "p99", FIELD_U64, UNIT_NS, GROUP_PRICE, METRIC_GAUGE,
+	  "99 of 100 took no longer"),
+	R(tlb_max_ns, "tlb.latency_ns.max", NULL, FIELD_U64, UNIT_NS, GROUP_NONE, METRIC_GAUGE,
+	  "longest one"),
+	R(sync_total_ns, "sync.total_ns", "sync time", FIELD_U64, UNIT_NS, GROUP_PRICE,
+	  METRIC_COUNTER, "duration of all syncs"),
+	R(misses_before, "iotlb.misses_per_1000_dma_before", "misses before", FIELD_RATIO,
+	  UNIT_COUNT, GROUP_PRICE, METRIC_GAUGE, "IOTLB misses per 1,000 DMA before tracking"),
+	R(misses_after, "iotlb.misses_per_1000_dma_after", "after", FIELD_RATIO,
+	  UNIT_COUNT, GROUP_PRICE, METRIC_GAUGE, "IOTLB misses per 1,000 DMA at the end"),
+	R(reads_before, "iotlb.descriptor_reads_per_1000_dma_before", "reads before", FIELD_RATIO,
+	  UNIT_COUNT, GROUP_PRICE, METRIC_GAUGE,
+	  "table descriptors read per 1,000 DMA before tracking"),
+	R(reads_after, "iotlb.descriptor_reads_per_1000_dma_after", "after", FIELD_RATIO,
+	  UNIT_COUNT, GROUP_PRICE, METRIC_GAUGE,
+	  "table descriptors read per 1,000 DMA at the end"),
+	R(dma_failed, "dma_failed", NULL, FIELD_U64, UNIT_COUNT, GROUP_NONE, METRIC_COUNTER,
+	  "DMA operations that failed"),
+	R(events_lost, "events_lost", "lost", FIELD_U64, UNIT_COUNT, GROUP_PRICE, METRIC_COUNTER,
+	  "events not recorded"),
+	R(disagreement, "disagreement", NULL, FIELD_TEXT, UNIT_NONE, GROUP_NONE, METRIC_NONE,
+	  "where the kernel's account and the VMM's differ"),
+	R(error, "error", NULL, FIELD_TEXT, UNIT_NONE, GROUP_NONE, METRIC_NONE,
+	  "why the migration did not complete"),
+};
+
+/* Host fields are cleared with the rest but shown once for a report, not for each run. */
+const struct field_table run_table = {
+	.record = "run", .fields = run_fields,
+	.count = sizeof(run_fields) / sizeof(run_fields[0]),
+	.record_size = sizeof(struct run_result),
+};
+
+#define S(member, key, head, kind, u, m, text)						\
+	{ .name = key, .heading = head, .description = text, .type = kind, .unit = u,	\
+	  .group = GROUP_ROW, .metric = m, .offset = offsetof(struct run_sync, member),	\
+	  .size = sizeof(((struct run_sync *)0)->member) }
+
+static const struct field run_sync_fields[] = {
+	S(iteration, "iteration", "iteration", FIELD_U64, UNIT_COUNT, METRIC_GAUGE,
+	  "pre-copy iteration, by the kernel's events"),
+	S(t_ns, "t_ns", NULL, FIELD_U64, UNIT_NS, METRIC_NONE, "end of the sync"),
+	S(iova, "iova", NULL, FIELD_U64, UNIT_NONE, METRIC_NONE, "first IOVA"),
+	S(length_bytes, "length_bytes", NULL, FIELD_U64, UNIT_BYTES, METRIC_NONE,
+	  "length of the range"),
+	S(duration_ns, "duration_ns", "time", FIELD_U64, UNIT_NS, METRIC_GAUGE,
+	  "duration of the sync in the kernel"),
+	S(walk_ns, "walk_ns", "walk", FIELD_U64, UNIT_NS, METRIC_GAUGE,
+	  "time spent in the table walk, splits included"),
+	S(flush_ns, "flush_ns", "flush", FIELD_U64, UNIT_NS, METRIC_GAUGE,
+	  "time spent waiting for the TLB"),
+	S(entries, "entries", "entries", FIELD_U64, UNIT_COUNT, METRIC_GAUGE, "leaves seen"),
+	S(dirty_entries, "dirty_entries", NULL, FIELD_LEAVES, UNIT_COUNT, METRIC_NONE,
+	  "dirty leaves by size"),
+	S(dirty_bytes, "dirty_bytes", "dirty", FIELD_U64, UNIT_BYTES, METRIC_GAUGE,
+	  "bytes reported dirty"),
+	S(true_bytes, "true_bytes", "truth", FIELD_U64, UNIT_BYTES, METRIC_GAUGE,
+	  "bytes of the 4K pages really written"),
+	S(missed_pages, "missed_pages", "missed", FIELD_U64, UNIT_PAGES, METRIC_GAUGE,
+	  "pages written and not reported in time"),
+	S(splits, "splits", "splits", FIELD_U64, UNIT_COUNT, METRIC_GAUGE, "blocks split"),
+	S(tables, "tables", "tables", FIELD_U64, UNIT_COUNT, METRIC_GAUGE, "page tables built"),
+	S(kept, "kept", "kept", FIELD_U64, UNIT_COUNT, METRIC_GAUGE,
+	  "blocks larger than the granularity left whole"),
+	S(tlb_invalidations, "tlb_invalidations", "TLBIs", FIELD_U64, UNIT_COUNT, METRIC_GAUGE,
+	  "TLB invalidations with their wait"),
+	S(tlb_commands, "tlb_commands", "commands", FIELD_U64, UNIT_COUNT, METRIC_GAUGE,
+	  "commands queued for them"),
+	S(vmm_dirty_bytes, "vmm_dirty_bytes", NULL, FIELD_U64, UNIT_BYTES, METRIC_NONE,
+	  "bytes set in the bitmap that the VMM read"),
+	S(vmm_duration_ns, "vmm_duration_ns", NULL, FIELD_U64, UNIT_NS, METRIC_NONE,
+	  "duration of the sync as the VMM saw it"),
+};
+
+const struct field_table run_sync_table = {
+	.record = "run_sync", .fields = run_sync_fields,
+	.count = sizeof(run_sync_fields) / sizeof(run_sync_fields[0]),
+	.record_size = sizeof(struct run_sync),
+};

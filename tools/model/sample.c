@@ -1,0 +1,331 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The field tables of all samples. Not here: any code that looks at their values.
+ */
+#include "sample.h"
+
+#include <string.h>
+
+#define F(st, member, key, head, kind, u, m, text)					\
+	{ .name = key, .heading = head, .description = text, .type = kind,		\
+	  .unit = u, .group = head ? GROUP_ROW : GROUP_NONE, .metric = m,		\
+	  .offset = offsetof(struct st, member), .size = sizeof(((struct st *)0)->member) }
+
+#define TABLE(type, st, fields_)							\
+	{ .record = type, .fields = fields_,						\
+	  .count = sizeof(fields_) / sizeof(fields_[0]), .record_size = sizeof(struct st) }
+
+#define NS UNIT_NS
+#define BYTES UNIT_BYTES
+#define COUNT UNIT_COUNT
+#define PAGES UNIT_PAGES
+#define NONE UNIT_NONE
+
+static const struct field header_fields[] = {
+	F(header_sample, schema, "schema", NULL, FIELD_TEXT, NONE, METRIC_NONE,
+	  "format of the recording and its version"),
+	F(header_sample, host_name, "host.name", NULL, FIELD_TEXT, NONE, METRIC_NONE,
+	  "host that was measured"),
+	F(header_sample, host_machine, "host.machine", NULL, FIELD_TEXT, NONE, METRIC_NONE,
+	  "machine type of that host"),
+	F(header_sample, kernel_release, "kernel.release", NULL, FIELD_TEXT, NONE, METRIC_LABEL,
+	  "kernel release"),
+	F(header_sample, kernel_patched, "kernel.patched", NULL, FIELD_BOOL, NONE, METRIC_NONE,
+	  "whether the kernel has the split events and knobs"),
+	F(header_sample, clock, "clock", NULL, FIELD_TEXT, NONE, METRIC_NONE,
+	  "clock of every t_ns"),
+	F(header_sample, time_basis, "time_basis", NULL, FIELD_TEXT, NONE, METRIC_LABEL,
+	  "what durations mean: emulated, native or hardware"),
+	F(header_sample, pid, "pid", NULL, FIELD_U64, NONE, METRIC_NONE,
+	  "process that was followed, with its children; null: all"),
+	F(header_sample, probes, "probes", NULL, FIELD_PROBES, NONE, METRIC_NONE,
+	  "which kernel hook served for what"),
+};
+
+static const struct field tracking_fields[] = {
+	F(tracking_sample, t_ns, "t_ns", NULL, FIELD_U64, NS, METRIC_NONE, "end of the call"),
+	F(tracking_sample, pid, "pid", NULL, FIELD_U64, NONE, METRIC_NONE, "calling process"),
+	F(tracking_sample, domain, "domain", NULL, FIELD_U64, NONE, METRIC_NONE,
+	  "IOMMU domain, numbered in order of appearance"),
+	F(tracking_sample, enable, "enable", "enable", FIELD_BOOL, NONE, METRIC_NONE,
+	  "start or stop"),
+	F(tracking_sample, ret, "ret", "ret", FIELD_I64, NONE, METRIC_NONE, "0 or -errno"),
+	F(tracking_sample, granularity_bytes, "granularity_bytes", "granularity", FIELD_U64, BYTES,
+	  METRIC_GAUGE, "leaf size in force; 0: as mapped"),
+	F(tracking_sample, split_mode, "split_mode", "mode", FIELD_TEXT, NONE, METRIC_NONE,
+	  "off, eager or lazy"),
+	F(tracking_sample, total_ns, "total_ns", "time", FIELD_U64, NS, METRIC_GAUGE,
+	  "duration of the call"),
+	F(tracking_sample, walk_ns, "walk_ns", "walk", FIELD_U64, NS, METRIC_GAUGE,
+	  "time spent in the table walk"),
+	F(tracking_sample, flush_ns, "flush_ns", "flush", FIELD_U64, NS, METRIC_GAUGE,
+	  "time spent waiting for the TLB"),
+	F(tracking_sample, leaves, "leaves", NULL, FIELD_LEAVES, COUNT, METRIC_NONE,
+	  "leaves by size after the call"),
+	F(tracking_sample, splits, "splits", "splits", FIELD_U64, COUNT, METRIC_GAUGE,
+	  "blocks split by the call"),
+	F(tracking_sample, tables, "tables", "tables", FIELD_U64, COUNT, METRIC_GAUGE,
+	  "page tables built by the call"),
+	F(tracking_sample, kept, "kept", "kept", FIELD_U64, COUNT, METRIC_GAUGE,
+	  "blocks larger than the granularity left whole"),
+	F(tracking_sample, kept_reason, "kept_reason", NULL, FIELD_TEXT, NONE, METRIC_NONE,
+	  "why: bbml0, nomem, budget, other"),
+};
+
+static const struct field sync_fields[] = {
+	F(sync_sample, t_ns, "t_ns", NULL, FIELD_U64, NS, METRIC_NONE, "end of the sync"),
+	F(sync_sample, pid, "pid", NULL, FIELD_U64, NONE, METRIC_NONE, "calling process"),
+	F(sync_sample, domain, "domain", NULL, FIELD_U64, NONE, METRIC_NONE,
+	  "IOMMU domain, numbered in order of appearance"),
+	F(sync_sample, iteration, "iteration", "iteration", FIELD_U64, COUNT, METRIC_GAUGE,
+	  "pre-copy iteration; one ends when an IOVA already synced is synced again"),
+	F(sync_sample, iova, "iova", NULL, FIELD_U64, NONE, METRIC_NONE, "first IOVA"),
+	F(sync_sample, length_bytes, "length_bytes", NULL, FIELD_U64, BYTES, METRIC_NONE,
+	  "length of the range"),
+	F(sync_sample, page_bytes, "page_bytes", NULL, FIELD_U64, BYTES, METRIC_NONE,
+	  "what one bit of the bitmap stands for"),
+	F(sync_sample, clear, "clear", NULL, FIELD_BOOL, NONE, METRIC_NONE,
+	  "whether dirty state was cleared"),
+	F(sync_sample, ret, "ret", NULL, FIELD_I64, NONE, METRIC_NONE, "0 or -errno"),
+	F(sync_sample, total_ns, "total_ns", "time", FIELD_U64, NS, METRIC_GAUGE,
+	  "duration of the sync"),
+	F(sync_sample, walk_ns, "walk_ns", "walk", FIELD_U64, NS, METRIC_GAUGE,
+	  "time spent in the table walk, splits included"),
+	F(sync_sample, flush_ns, "flush_ns", "flush", FIELD_U64, NS, METRIC_GAUGE,
+	  "time spent waiting for the TLB"),
+	F(sync_sample, entries, "entries", "entries", FIELD_U64, COUNT, METRIC_GAUGE,
+	  "leaves seen"),
+	F(sync_sample, dirty_entries, "dirty_entries", NULL, FIELD_LEAVES, COUNT, METRIC_NONE,
+	  "dirty leaves by size"),
+	F(sync_sample, dirty_bytes, "dirty_bytes", "dirty", FIELD_U64, BYTES, METRIC_GAUGE,
+	  "bytes reported dirty"),
+	F(sync_sample, splits, "splits", "splits", FIELD_U64, COUNT, METRIC_GAUGE,
+	  "blocks split"),
+	F(sync_sample, tables, "tables", "tables", FIELD_U64, COUNT, METRIC_GAUGE,
+	  "page tables built"),
+	F(sync_sample, kept, "kept", "kept", FIELD_U64, COUNT, METRIC_GAUGE,
+	  "blocks larger than the granularity left whole"),
+	F(sync_sample, tlb_invalidations, "tlb_invalidations", "TLBIs", FIELD_U64, COUNT,
+	  METRIC_GAUGE, "TLB invalidations with their wait"),
+	F(sync_sample, tlb_commands, "tlb_commands", "commands", FIELD_U64, COUNT,
+	  METRIC_GAUGE, "commands queued for them"),
+};
+
+static const struct field split_fields[] = {
+	F(split_sample, t_ns, "t_ns", NULL, FIELD_U64, NS, METRIC_NONE, "end of the split"),
+	F(split_sample, domain, "domain", NULL, FIELD_U64, NONE, METRIC_NONE,
+	  "IOMMU domain, numbered in order of appearance"),
+	F(split_sample, iova, "iova", "IOVA", FIELD_U64, NONE, METRIC_NONE, "first IOVA"),
+	F(split_sample, from_bytes, "from_bytes", "from", FIELD_U64, BYTES, METRIC_NONE,
+	  "leaf size before"),
+	F(split_sample, to_bytes, "to_bytes", "to", FIELD_U64, BYTES, METRIC_NONE,
+	  "leaf size after"),
+	F(split_sample, tables, "tables", "tables", FIELD_U64, COUNT, METRIC_NONE,
+	  "page tables built"),
+	F(split_sample, ret, "ret", "ret", FIELD_I64, NONE, METRIC_NONE,
+	  "0, or -errno: the block was kept"),
+	F(split_sample, ns, "ns", "time", FIELD_U64, NS, METRIC_NONE, "duration"),
+};
+
+static const struct field split_summary_fields[] = {
+	F(split_summary_sample, from_bytes, "from_bytes", "from", FIELD_U64, BYTES, METRIC_LABEL,
+	  "leaf size before"),
+	F(split_summary_sample, to_bytes, "to_bytes", "to", FIELD_U64, BYTES, METRIC_LABEL,
+	  "leaf size after"),
+	F(split_summary_sample, operations, "operations", "operations", FIELD_U64, COUNT,
+	  METRIC_COUNTER, "blocks split, at tracking start and in syncs"),
+	F(split_summary_sample, tables, "tables", "tables", FIELD_U64, COUNT, METRIC_COUNTER,
+	  "page tables built"),
+	F(split_summary_sample, failed, "failed", "failed", FIELD_U64, COUNT, METRIC_COUNTER,
+	  "blocks kept because their split failed"),
+	F(split_summary_sample, total_ns, "total_ns", "time", FIELD_U64, NS, METRIC_COUNTER,
+	  "time spent"),
+	F(split_summary_sample, max_ns, "max_ns", "max", FIELD_U64, NS, METRIC_GAUGE,
+	  "longest one"),
+	F(split_summary_sample, histogram_ns, "histogram_ns", NULL, FIELD_PAIRS, NS, METRIC_NONE,
+	  "latencies: [upper bound, count]"),
+};
+
+static const struct field tlb_summary_fields[] = {
+	F(tlb_summary_sample, cause, "cause", "cause", FIELD_TEXT, NONE, METRIC_LABEL,
+	  "unmap, sync, split, merge or other"),
+	F(tlb_summary_sample, invalidations, "invalidations", "TLBIs", FIELD_U64, COUNT,
+	  METRIC_COUNTER, "TLB invalidations with their wait"),
+	F(tlb_summary_sample, commands, "commands", "commands", FIELD_U64, COUNT,
+	  METRIC_COUNTER, "commands queued for them"),
+	F(tlb_summary_sample, total_ns, "total_ns", "time", FIELD_U64, NS, METRIC_COUNTER,
+	  "time spent, waits included"),
+	F(tlb_summary_sample, max_ns, "max_ns", "max", FIELD_U64, NS, METRIC_GAUGE,
+	  "longest one"),
+	F(tlb_summary_sample, histogram_ns, "histogram_ns", NULL, FIELD_PAIRS, NS, METRIC_NONE,
+	  "latencies: [upper bound, count]"),
+};
+
+static const struct field end_fields[] = {
+	F(end_sample, t_ns, "t_ns", NULL, FIELD_U64, NS, METRIC_NONE, "end of the recording"),
+	F(end_sample, lost, "lost", NULL, FIELD_LOST, COUNT, METRIC_NONE,
+	  "events not recorded, by the place where they were lost"),
+	F(end_sample, child_status, "child_status", NULL, FIELD_U64, NONE, METRIC_NONE,
+	  "exit status of the command, 128 + signal if one ended it"),
+};
+
+static const struct field plan_fields[] = {
+	F(plan_sample, name, "name", NULL, FIELD_TEXT, NONE, METRIC_LABEL, "name of the run"),
+	F(plan_sample, kernel, "kernel", NULL, FIELD_TEXT, NONE, METRIC_NONE,
+	  "stock or patched"),
+	F(plan_sample, backing_bytes, "backing_bytes", NULL, FIELD_U64, BYTES, METRIC_NONE,
+	  "page size behind the memory"),
+	F(plan_sample, granularity_bytes, "granularity_bytes", NULL, FIELD_U64, BYTES, METRIC_NONE,
+	  "granularity asked for"),
+	F(plan_sample, split_mode, "split_mode", NULL, FIELD_TEXT, NONE, METRIC_NONE,
+	  "split mode asked for"),
+	F(plan_sample, bbml, "bbml", NULL, FIELD_U64, NONE, METRIC_NONE,
+	  "break-before-make level of the SMMU"),
+	F(plan_sample, adversary, "adversary", NULL, FIELD_U64, NONE, METRIC_NONE,
+	  "seed of the unkind TLB; 0: off"),
+	F(plan_sample, iotlb_size, "iotlb_size", NULL, FIELD_U64, COUNT, METRIC_NONE,
+	  "IOTLB entries"),
+	F(plan_sample, workload_name, "workload.name", NULL, FIELD_TEXT, NONE, METRIC_NONE,
+	  "DMA pattern"),
+	F(plan_sample, workload_seed, "workload.seed", NULL, FIELD_U64, NONE, METRIC_NONE,
+	  "its seed"),
+	F(plan_sample, memory_bytes, "memory_bytes", NULL, FIELD_U64, BYTES, METRIC_NONE,
+	  "memory given to the device"),
+	F(plan_sample, bandwidth_bytes_per_second, "bandwidth_bytes_per_second", NULL, FIELD_U64,
+	  UNIT_BYTES_PER_SECOND, METRIC_NONE, "cap of the copy"),
+};
+
+static const struct field vmm_start_fields[] = {
+	F(vmm_start_sample, t_ns, "t_ns", NULL, FIELD_U64, NS, METRIC_NONE, "start"),
+	F(vmm_start_sample, pid, "pid", NULL, FIELD_U64, NONE, METRIC_NONE, "the VMM"),
+	F(vmm_start_sample, iova, "iova", NULL, FIELD_U64, NONE, METRIC_NONE,
+	  "IOVA of the first byte of memory"),
+	F(vmm_start_sample, memory_bytes, "memory_bytes", NULL, FIELD_U64, BYTES, METRIC_NONE,
+	  "memory given to the device"),
+	F(vmm_start_sample, backing_bytes, "backing_bytes", NULL, FIELD_U64, BYTES, METRIC_NONE,
+	  "page size behind that memory"),
+	F(vmm_start_sample, granularity_bytes, "granularity_bytes", NULL, FIELD_U64, BYTES,
+	  METRIC_NONE, "granularity asked for"),
+	F(vmm_start_sample, split_mode, "split_mode", NULL, FIELD_TEXT, NONE, METRIC_NONE,
+	  "split mode asked for"),
+	F(vmm_start_sample, workload_name, "workload.name", NULL, FIELD_TEXT, NONE, METRIC_NONE,
+	  "DMA pattern"),
+	F(vmm_start_sample, workload_seed, "workload.seed", NULL, FIELD_U64, NONE, METRIC_NONE,
+	  "its seed"),
+	F(vmm_start_sample, bandwidth_bytes_per_second, "bandwidth_bytes_per_second", NULL,
+	  FIELD_U64, UNIT_BYTES_PER_SECOND, METRIC_NONE, "cap of the copy"),
+	F(vmm_start_sample, downtime_limit_ns, "downtime_limit_ns", NULL, FIELD_U64, NS,
+	  METRIC_NONE, "the rest must fit into this time"),
+};
+
+static const struct field vmm_iotlb_fields[] = {
+	F(vmm_iotlb_sample, when, "when", NULL, FIELD_TEXT, NONE, METRIC_NONE,
+	  "before tracking starts, or at the end"),
+	F(vmm_iotlb_sample, dma, "dma", NULL, FIELD_U64, COUNT, METRIC_NONE, "DMA operations"),
+	F(vmm_iotlb_sample, misses, "misses", NULL, FIELD_U64, COUNT, METRIC_NONE,
+	  "IOTLB misses they took"),
+	F(vmm_iotlb_sample, descriptor_reads, "descriptor_reads", NULL, FIELD_U64, COUNT,
+	  METRIC_NONE, "table descriptors read for them"),
+};
+
+static const struct field vmm_tracking_fields[] = {
+	F(vmm_tracking_sample, t_ns, "t_ns", NULL, FIELD_U64, NS, METRIC_NONE, "end of the call"),
+	F(vmm_tracking_sample, enable, "enable", NULL, FIELD_BOOL, NONE, METRIC_NONE,
+	  "start or stop"),
+	F(vmm_tracking_sample, duration_ns, "duration_ns", NULL, FIELD_U64, NS, METRIC_NONE,
+	  "duration of the ioctl"),
+};
+
+static const struct field vmm_sync_fields[] = {
+	F(vmm_sync_sample, t_ns, "t_ns", NULL, FIELD_U64, NS, METRIC_NONE, "end of the sync"),
+	F(vmm_sync_sample, iteration, "iteration", NULL, FIELD_U64, COUNT, METRIC_NONE,
+	  "the VMM's iteration"),
+	F(vmm_sync_sample, iova, "iova", NULL, FIELD_U64, NONE, METRIC_NONE, "first IOVA"),
+	F(vmm_sync_sample, length, "length", NULL, FIELD_U64, BYTES, METRIC_NONE,
+	  "length of the range"),
+	F(vmm_sync_sample, duration_ns, "duration_ns", NULL, FIELD_U64, NS, METRIC_NONE,
+	  "duration of the ioctls"),
+	F(vmm_sync_sample, dirty_bytes, "dirty_bytes", NULL, FIELD_U64, BYTES, METRIC_NONE,
+	  "bytes set in the bitmap that the VMM read"),
+	F(vmm_sync_sample, true_bytes, "true_bytes", NULL, FIELD_U64, BYTES, METRIC_NONE,
+	  "bytes of the 4K pages really written"),
+	F(vmm_sync_sample, missed_pages, "missed_pages", NULL, FIELD_U64, PAGES, METRIC_NONE,
+	  "pages written and not reported in time"),
+	F(vmm_sync_sample, true_regions, "true_regions", NULL, FIELD_PAIRS, PAGES, METRIC_NONE,
+	  "pages really written by 2 MiB region"),
+};
+
+static const struct field vmm_iteration_fields[] = {
+	F(vmm_iteration_sample, iteration, "iteration", NULL, FIELD_U64, COUNT, METRIC_NONE,
+	  "the VMM's iteration; 0 is the first full copy"),
+	F(vmm_iteration_sample, sent_bytes, "sent_bytes", NULL, FIELD_U64, BYTES, METRIC_NONE,
+	  "bytes copied"),
+	F(vmm_iteration_sample, transfer_ns, "transfer_ns", NULL, FIELD_U64, NS, METRIC_NONE,
+	  "time that took"),
+};
+
+static const struct field vmm_moment_fields[] = {
+	F(vmm_moment_sample, t_ns, "t_ns", NULL, FIELD_U64, NS, METRIC_NONE, "when"),
+};
+
+static const struct field vmm_end_fields[] = {
+	F(vmm_end_sample, t_ns, "t_ns", NULL, FIELD_U64, NS, METRIC_NONE, "end"),
+	F(vmm_end_sample, converged, "converged", NULL, FIELD_BOOL, NONE, METRIC_NONE,
+	  "whether the rest fit into the downtime limit"),
+	F(vmm_end_sample, iterations, "iterations", NULL, FIELD_U64, COUNT, METRIC_NONE,
+	  "iterations, full copy and final one included"),
+	F(vmm_end_sample, sent_bytes, "sent_bytes", NULL, FIELD_U64, BYTES, METRIC_NONE,
+	  "bytes copied in all"),
+	F(vmm_end_sample, pages_written, "pages_written", NULL, FIELD_U64, PAGES, METRIC_NONE,
+	  "distinct pages really written while tracked"),
+	F(vmm_end_sample, bytes_written, "bytes_written", NULL, FIELD_U64, BYTES, METRIC_NONE,
+	  "bytes the device really wrote"),
+	F(vmm_end_sample, missed_pages, "missed_pages", NULL, FIELD_U64, PAGES, METRIC_NONE,
+	  "pages written and not reported in time"),
+	F(vmm_end_sample, memory_identical, "memory_identical", NULL, FIELD_BOOL, NONE,
+	  METRIC_NONE, "destination equals source, byte for byte"),
+	F(vmm_end_sample, dma_failed, "dma_failed", NULL, FIELD_U64, COUNT, METRIC_NONE,
+	  "DMA operations that failed"),
+	F(vmm_end_sample, dma_outside, "dma_outside", NULL, FIELD_U64, COUNT, METRIC_NONE,
+	  "DMA operations outside the watched range"),
+	F(vmm_end_sample, tlb_conflicts, "tlb_conflicts", NULL, FIELD_U64, COUNT, METRIC_NONE,
+	  "TLB conflict aborts"),
+	F(vmm_end_sample, error, "error", NULL, FIELD_TEXT, NONE, METRIC_NONE,
+	  "why the migration did not complete"),
+};
+
+static const struct field_table tables[SAMPLE_KINDS] = {
+	[SAMPLE_HEADER] = TABLE("header", header_sample, header_fields),
+	[SAMPLE_TRACKING] = TABLE("tracking", tracking_sample, tracking_fields),
+	[SAMPLE_SYNC] = TABLE("sync", sync_sample, sync_fields),
+	[SAMPLE_SPLIT] = TABLE("split", split_sample, split_fields),
+	[SAMPLE_SPLIT_SUMMARY] = TABLE("split_summary", split_summary_sample,
+				       split_summary_fields),
+	[SAMPLE_TLB_SUMMARY] = TABLE("tlb_summary", tlb_summary_sample, tlb_summary_fields),
+	[SAMPLE_END] = TABLE("end", end_sample, end_fields),
+	[SAMPLE_PLAN] = TABLE("plan", plan_sample, plan_fields),
+	[SAMPLE_VMM_START] = TABLE("vmm.start", vmm_start_sample, vmm_start_fields),
+	[SAMPLE_VMM_IOTLB] = TABLE("vmm.iotlb", vmm_iotlb_sample, vmm_iotlb_fields),
+	[SAMPLE_VMM_TRACKING] = TABLE("vmm.tracking", vmm_tracking_sample, vmm_tracking_fields),
+	[SAMPLE_VMM_SYNC] = TABLE("vmm.sync", vmm_sync_sample, vmm_sync_fields),
+	[SAMPLE_VMM_ITERATION] = TABLE("vmm.iteration", vmm_iteration_sample,
+				       vmm_iteration_fields),
+	[SAMPLE_VMM_DEVICE_STOP] = TABLE("vmm.device_stop", vmm_moment_sample,
+					 vmm_moment_fields),
+	[SAMPLE_VMM_DESTINATION_RUNNING] = TABLE("vmm.destination_running", vmm_moment_sample,
+						 vmm_moment_fields),
+	[SAMPLE_VMM_END] = TABLE("vmm.end", vmm_end_sample, vmm_end_fields),
+};
+
+const struct field_table *sample__table(enum sample_kind kind)
+{
+	return &tables[kind];
+}
+
+enum sample_kind sample__kind(const char *type)
+{
+	for (int kind = 0; kind < SAMPLE_KINDS; kind++)
+		if (!strcmp(tables[kind].record, type))
+			return kind;
+	return SAMPLE_KINDS;
+}

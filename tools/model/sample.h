@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Samples: what the kernel events, and the log of the VMM that was measured, say.
+ * One struct and one field table per kind; a recording is a sequence of them.
+ * Not here: what follows from them (run.h).
+ *
+ * Every time is CLOCK_MONOTONIC of the measured host. A t_ns is the end of what it describes.
+ */
+#ifndef HWDBM_MODEL_SAMPLE_H
+#define HWDBM_MODEL_SAMPLE_H
+
+#include "field.h"
+
+#define RECORDING_SCHEMA "hwdbm.recording/1"
+
+enum sample_kind {
+	SAMPLE_HEADER,
+	SAMPLE_TRACKING,
+	SAMPLE_SYNC,
+	SAMPLE_SPLIT,
+	SAMPLE_SPLIT_SUMMARY,
+	SAMPLE_TLB_SUMMARY,
+	SAMPLE_END,
+	/* What the test bed meant to run; a plain recording has none. */
+	SAMPLE_PLAN,
+	/* The VMM's own log; a plain recording has none of these. */
+	SAMPLE_VMM_START,
+	SAMPLE_VMM_IOTLB,
+	SAMPLE_VMM_TRACKING,
+	SAMPLE_VMM_SYNC,
+	SAMPLE_VMM_ITERATION,
+	SAMPLE_VMM_DEVICE_STOP,
+	SAMPLE_VMM_DESTINATION_RUNNING,
+	SAMPLE_VMM_END,
+	SAMPLE_KINDS
+};
+
+struct header_sample {
+	char schema[32];
+	char host_name[64];
+	char host_machine[32];
+	char kernel_release[64];
+	enum tristate kernel_patched;
+	char clock[32];
+	char time_basis[16];
+	uint64_t pid;
+	struct named_list probes;
+};
+
+struct tracking_sample {
+	uint64_t t_ns;
+	uint64_t pid;
+	uint64_t domain;
+	enum tristate enable;
+	int64_t ret;
+	uint64_t granularity_bytes;	/* 0: as mapped */
+	char split_mode[8];
+	uint64_t total_ns;
+	uint64_t walk_ns;
+	uint64_t flush_ns;
+	uint64_t leaves[LEAF_SIZES];
+	uint64_t splits;
+	uint64_t tables;
+	uint64_t kept;
+	char kept_reason[12];
+};
+
+struct sync_sample {
+	uint64_t t_ns;
+	uint64_t pid;
+	uint64_t domain;
+	uint64_t iteration;		/* 1 is the first sync's; 0 is the full copy before it */
+	uint64_t iova;
+	uint64_t length_bytes;
+	uint64_t page_bytes;		/* what one bit of the caller's bitmap stands for */
+	enum tristate clear;
+	int64_t ret;
+	uint64_t total_ns;
+	uint64_t walk_ns;
+	uint64_t flush_ns;
+	uint64_t entries;
+	uint64_t dirty_entries[LEAF_SIZES];
+	uint64_t dirty_bytes;
+	uint64_t splits;
+	uint64_t tables;
+	uint64_t kept;
+	uint64_t tlb_invalidations;
+	uint64_t tlb_commands;
+};
+
+struct split_sample {
+	uint64_t t_ns;
+	uint64_t domain;
+	uint64_t iova;
+	uint64_t from_bytes;
+	uint64_t to_bytes;
+	uint64_t tables;
+	int64_t ret;
+	uint64_t ns;
+};
+
+struct split_summary_sample {
+	uint64_t from_bytes;
+	uint64_t to_bytes;
+	uint64_t operations;
+	uint64_t tables;
+	uint64_t failed;
+	uint64_t total_ns;
+	uint64_t max_ns;
+	struct pairs histogram_ns;	/* [upper bound, count], ascending */
+};
+
+struct tlb_summary_sample {
+	char cause[12];
+	uint64_t invalidations;
+	uint64_t commands;
+	uint64_t total_ns;
+	uint64_t max_ns;
+	struct pairs histogram_ns;
+};
+
+struct end_sample {
+	uint64_t t_ns;
+	struct named_list lost;
+	uint64_t child_status;		/* as a shell reports it; UNKNOWN: no child */
+};
+
+struct plan_sample {
+	char name[64];
+	char kernel[16];		/* "stock" or "patched" */
+	uint64_t backing_bytes;
+	uint64_t granularity_bytes;
+	char split_mode[8];
+	uint64_t bbml;
+	uint64_t adversary;
+	uint64_t iotlb_size;
+	char workload_name[32];
+	uint64_t workload_seed;
+	uint64_t memory_bytes;
+	uint64_t bandwidth_bytes_per_second;
+};
+
+struct vmm_start_sample {
+	uint64_t t_ns;
+	uint64_t pid;
+	uint64_t iova;
+	uint64_t memory_bytes;
+	uint64_t backing_bytes;
+	uint64_t granularity_bytes;
+	char split_mode[8];
+	char workload_name[32];
+	uint64_t workload_seed;
+	uint64_t bandwidth_bytes_per_second;
+	uint64_t downtime_limit_ns;
+};
+
+struct vmm_iotlb_sample {
+	char when[8];			/* "before" or "after" */
+	uint64_t dma;
+	uint64_t misses;
+	uint64_t descriptor_reads;
+};
+
+struct vmm_tracking_sample {
+	uint64_t t_ns;
+	enum tristate enable;
+	uint64_t duration_ns;
+};
+
+struct vmm_sync_sample {
+	uint64_t t_ns;
+	uint64_t iteration;
+	uint64_t iova;
+	uint64_t length;
+	uint64_t duration_ns;
+	uint64_t dirty_bytes;
+	uint64_t true_bytes;
+	uint64_t missed_pages;
+	struct pairs true_regions;	/* [index of the 2 MiB region, pages truly written] */
+};
+
+struct vmm_iteration_sample {
+	uint64_t iteration;
+	uint64_t sent_bytes;
+	uint64_t transfer_ns;
+};
+
+struct vmm_moment_sample {
+	uint64_t t_ns;
+};
+
+struct vmm_end_sample {
+	uint64_t t_ns;
+	enum tristate converged;
+	uint64_t iterations;
+	uint64_t sent_bytes;
+	uint64_t pages_written;
+	uint64_t bytes_written;
+	uint64_t missed_pages;
+	enum tristate memory_identical;
+	uint64_t dma_failed;
+	uint64_t dma_outside;
+	uint64_t tlb_conflicts;
+	char error[160];
+};
+
+/* Any sample; large enough and aligned for each kind. */
+union sample {
+	struct header_sample header;
+	struct tracking_sample tracking;
+	struct sync_sample sync;
+	struct split_sample split;
+	struct split_summary_sample split_summary;
+	struct tlb_summary_sample tlb_summary;
+	struct end_sample end;
+	struct plan_sample plan;
+	struct vmm_start_sample vmm_start;
+	struct vmm_iotlb_sample vmm_iotlb;
+	struct vmm_tracking_sample vmm_tracking;
+	struct vmm_sync_sample vmm_sync;
+	struct vmm_iteration_sample vmm_iteration;
+	struct vmm_moment_sample vmm_moment;
+	struct vmm_end_sample vmm_end;
+};
+
+/** sample__table() - the field table of a kind; its record name is the kind's "type" */
+const struct field_table *sample__table(enum sample_kind kind);
+
+/**
+ * sample__kind() - the kind named by a line's "type"
+ * Return: the kind, or SAMPLE_KINDS if there is none of that name.
+ */
+enum sample_kind sample__kind(const char *type);
+
+#endif
