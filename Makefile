@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# The front door: every target a person types. How hwdbm itself is built stands in tools/build.mk, how the test bed
+# is built in testbed/build.
+
+BUILD ?= build
+OUT   ?= out
+JOBS  ?= $(shell nproc)
+export JOBS
+
+.DEFAULT_GOAL := all
+
+.PHONY: all help deps testbed shell demo test test-full check-kernel bench clean
+
+all: $(BUILD)/hwdbm ## build build/hwdbm for this machine (the default)
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 24
+
+deps: ## install the Debian packages that are missing (root or sudo)
+	@testbed/build packages
+
+testbed: ## build QEMU, the kernels and the guest, nothing else (cached)
+	@testbed/build packages
+	@testbed/build all
+
+shell: testbed ## an interactive guest on the patched kernel (SHELL_ARGS: see testbed/shell --help)
+	@testbed/shell $(SHELL_ARGS)
+
+demo: testbed ## measure every granularity, write out/demo/report.html (QUICK=1: a third of the runs)
+	@$(MAKE) --no-print-directory all
+	@testbed/scenarios/demo $(if $(QUICK),--quick) --out $(OUT)/demo
+
+test: testbed ## unit tests and guest tests
+	@$(MAKE) --no-print-directory all
+	@tests/run
+
+test-full: testbed ## the same, with every kernel mutant, the whole demo and the kernel checks
+	@$(MAKE) --no-print-directory all
+	@tests/run --full
+
+check-kernel: testbed ## each kernel patch applies, builds without a warning, and passes checkpatch --strict
+	@testbed/check-kernel
+
+bench: testbed ## what the kernel changes cost when they are off
+	@$(MAKE) --no-print-directory all
+	@tests/bench/run
+
+clean: ## remove build/ and out/; the test bed's cache goes with testbed/build clean
+	rm -rf $(BUILD) $(OUT)
+
+include tools/build.mk
