@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# Builds the guest's programs (static, arm64) and its initramfs. Can be included or run alone:
+#   make -f testbed/guest/build.mk GUEST_OUT=build/guest CROSS=aarch64-linux-gnu- \
+#        KHDR=<kernel>/usr/include DMAGEN_INC=<qemu>/include/hw/misc BUSYBOX=<static arm64 busybox>
+# It fetches nothing: kernel headers, dmagen.h and busybox come from the caller.
+
+GUEST_SRC := $(patsubst %/,%,$(dir $(lastword $(MAKEFILE_LIST))))
+GUEST_OUT ?= build/guest
+CROSS ?= aarch64-linux-gnu-
+GUEST_CFLAGS ?= -O2 -g -std=gnu11 -Wall -Wextra -Werror
+
+GUEST_COMMON := runtime iommu generator memory knobs
+GUEST_PROGRAMS := precopy dirtyprobe
+precopy_PARTS := precopy log transfer truth workload $(GUEST_COMMON)
+dirtyprobe_PARTS := dirtyprobe $(GUEST_COMMON)
+
+.PHONY: guest guest-initramfs
+guest: $(GUEST_PROGRAMS:%=$(GUEST_OUT)/%)
+guest-initramfs: $(GUEST_OUT)/initramfs.cpio.gz
+
+$(GUEST_OUT)/%.o: $(GUEST_SRC)/%.c
+	@mkdir -p $(@D)
+	$(CROSS)gcc $(GUEST_CFLAGS) -isystem $(KHDR) -I$(DMAGEN_INC) -MMD -c -o $@ $<
+
+define guest_program
+$(GUEST_OUT)/$(1): $($(1)_PARTS:%=$(GUEST_OUT)/%.o)
+	$(CROSS)gcc -static -pthread -o $$@ $$^
+endef
+$(foreach p,$(GUEST_PROGRAMS),$(eval $(call guest_program,$(p))))
+
+-include $(wildcard $(GUEST_OUT)/*.d)
+
+# busybox and init; programs come over 9p, so that a new build needs no new initramfs.
+$(GUEST_OUT)/initramfs.cpio.gz: $(GUEST_SRC)/init $(BUSYBOX)
+	@mkdir -p $(@D)
+	rm -rf $(GUEST_OUT)/root
+	mkdir -p $(addprefix $(GUEST_OUT)/root/,bin proc sys dev tmp share)
+	install -m 755 $(BUSYBOX) $(GUEST_OUT)/root/bin/busybox
+	install -m 755 $(GUEST_SRC)/init $(GUEST_OUT)/root/init
+	cd $(GUEST_OUT)/root && find . | LC_ALL=C sort | \
+		cpio --quiet --reproducible -R 0:0 -o -H newc | gzip -n > $(abspath $@).tmp
+	mv $@.tmp $@

@@ -1,0 +1,840 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * dirtyprobe: checks the rules of dirty tracking on a running kernel, with real DMA. Every check
+ * has its own IOVA space and memory and prints one line, "ok NAME", "ok NAME # SKIP why" or
+ * "not ok NAME: why". It measures nothing and is no load test.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/klog.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "generator.h"
+#include "iommu.h"
+#include "knobs.h"
+#include "memory.h"
+#include "runtime.h"
+
+#define IOVA			UINT64_C(0x4000000000)
+#define PAGES_2M		512
+#define PAGES_1G		262144
+#define BITMAP_WORDS(pages)	(((pages) + 63) / 64)
+
+/* What a check returns; the text of a failure or a skip is in 'why'. */
+enum outcome { PASS, FAIL, SKIP };
+
+static char why[256];
+static const char *device = "/dev/vfio/devices/vfio0";
+
+static enum outcome because(enum outcome outcome, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+
+static enum outcome because(enum outcome outcome, const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(why, sizeof(why), fmt, args);
+	va_end(args);
+	return outcome;
+}
+
+/* The device, an IOVA space, memory mapped at IOVA. */
+struct bench {
+	struct iommu iommu;
+	struct generator gen;
+	struct iommu_space space;
+	struct memory mem;
+};
+
+#define BENCH_EMPTY	{ .iommu = IOMMU_CLOSED }
+#define __cleanup_bench	__attribute__((cleanup(bench_close)))
+
+static void bench_close(struct bench *b)
+{
+	generator_close(&b->gen);
+	iommu_space_destroy(&b->space);
+	iommu_close(&b->iommu);
+	memory_destroy(&b->mem);
+	knobs_restore();
+}
+
+/* Opens the device and takes 'bytes' of memory; nothing is mapped. A failure is in 'why'. */
+static bool bench_prepare(struct bench *b, uint64_t bytes, uint64_t block)
+{
+	if (iommu_open(&b->iommu, device) || generator_open(&b->gen, &b->iommu) ||
+	    memory_create(&b->mem, bytes, block) ||
+	    iommu_space_create(&b->space, &b->iommu, block == SZ_4K)) {
+		because(FAIL, "%s", problem_text());
+		return false;
+	}
+	return true;
+}
+
+/* The same, with all memory mapped at IOVA and tracking on. */
+static bool bench_open(struct bench *b, uint64_t bytes, uint64_t block)
+{
+	if (!bench_prepare(b, bytes, block))
+		return false;
+	if (iommu_space_map(&b->space, b->mem.va, IOVA, bytes) ||
+	    iommu_space_track(&b->space, true)) {
+		because(FAIL, "%s", problem_text());
+		return false;
+	}
+	return true;
+}
+
+static bool ask_split(const char *mode, uint64_t granularity)
+{
+	if (!knobs_exist()) {
+		because(SKIP, "this kernel has no split knobs");
+		return false;
+	}
+	if (knobs_set(mode, granularity)) {
+		because(SKIP, "%s", problem_text());
+		return false;
+	}
+	return true;
+}
+
+/* One write of 8 bytes into the page at IOVA + page * 4K, done on return. */
+static void dma_write(struct bench *b, uint64_t page)
+{
+	struct dma_slot slot = {
+		.base = IOVA + page * SZ_4K + 64,
+		.length = 8,
+		.op_bytes = 8,
+		.pattern = DMAGEN_OP_STRIDE,
+		.count = 1,
+	};
+
+	generator_set_slot(&b->gen, 0, &slot);
+	generator_ring(&b->gen, 1);
+}
+
+/* Random writes of 8 bytes over 'bytes' from IOVA on, 20 every 200 us, until generator_stop(). */
+static void dma_run(struct bench *b, uint64_t bytes, uint64_t seed)
+{
+	struct dma_slot slot = {
+		.base = IOVA,
+		.length = bytes,
+		.op_bytes = 8,
+		.pattern = DMAGEN_OP_RANDOM,
+		.seed = seed,
+	};
+
+	generator_set_slot(&b->gen, 1, &slot);
+	generator_run(&b->gen, 1 << 1, 20, 200);
+}
+
+static bool has(const uint64_t *bitmap, uint64_t bit)
+{
+	return bitmap[bit / 64] >> bit % 64 & 1;
+}
+
+static uint64_t count(const uint64_t *bitmap, uint64_t from, uint64_t to)
+{
+	uint64_t n = 0;
+
+	for (; from < to && from % 64; from++)
+		n += has(bitmap, from);
+	for (; from + 64 <= to; from += 64)
+		n += __builtin_popcountll(bitmap[from / 64]);
+	for (; from < to; from++)
+		n += has(bitmap, from);
+	return n;
+}
+
+/* Zeroes 'bitmap' and reads 'pages' pages from page 'first' on into it. 0 or -errno. */
+static int sync_pages(struct bench *b, uint64_t first, uint64_t pages, uint64_t *bitmap)
+{
+	memset(bitmap, 0, BITMAP_WORDS(pages) * 8);
+	return iommu_space_sync(&b->space, IOVA + first * SZ_4K, pages * SZ_4K, false, bitmap);
+}
+
+/* ---- checks ---- */
+
+static enum outcome rewrite_is_reported(uint64_t block)
+{
+	__cleanup_bench struct bench b = BENCH_EMPTY;
+	uint64_t bitmap[BITMAP_WORDS(PAGES_2M)];
+
+	if (!bench_open(&b, SZ_2M, block))
+		return FAIL;
+	for (int round = 1; round <= 4; round++) {
+		int err;
+
+		dma_write(&b, 5);
+		err = sync_pages(&b, 0, PAGES_2M, bitmap);
+		if (err)
+			return because(FAIL, "sync %d: %s", round, strerror(-err));
+		if (!has(bitmap, 5))
+			return because(FAIL, "%s leaf: write %d to the same page is not in sync %d",
+				       block == SZ_4K ? "4K" : "2M", round, round);
+	}
+	return PASS;
+}
+
+/* A page written again after a clear is reported again. */
+static enum outcome lost_after_clear(void)
+{
+	enum outcome outcome = rewrite_is_reported(SZ_2M);
+
+	return outcome == PASS ? rewrite_is_reported(SZ_4K) : outcome;
+}
+
+/* A clean memory reports nothing, a DMA read dirties nothing, NO_CLEAR keeps. */
+static enum outcome clean_stays_clean(void)
+{
+	__cleanup_bench struct bench b = BENCH_EMPTY;
+	uint64_t bitmap[BITMAP_WORDS(PAGES_2M)] = { 0 };
+	struct dma_slot slot = {
+		.base = IOVA,
+		.length = SZ_2M,
+		.op_bytes = 64,
+		.pattern = DMAGEN_OP_STRIDE | DMAGEN_OP_READ,
+		.stride = SZ_4K,
+		.count = PAGES_2M,
+	};
+
+	if (!bench_open(&b, SZ_2M, SZ_2M))
+		return FAIL;
+	generator_set_slot(&b.gen, 0, &slot);
+	generator_ring(&b.gen, 1);
+	if (sync_pages(&b, 0, PAGES_2M, bitmap))
+		return because(FAIL, "sync failed");
+	if (count(bitmap, 0, PAGES_2M))
+		return because(FAIL, "%" PRIu64 " pages reported after DMA reads only",
+			       count(bitmap, 0, PAGES_2M));
+	dma_write(&b, 7);
+	if (iommu_space_sync(&b.space, IOVA, SZ_2M, true, bitmap) || !has(bitmap, 7))
+		return because(FAIL, "a NO_CLEAR sync does not report the written page");
+	if (sync_pages(&b, 0, PAGES_2M, bitmap) || !has(bitmap, 7))
+		return because(FAIL, "a NO_CLEAR sync has cleared the written page");
+	return PASS;
+}
+
+/* A part of four blocks that is synced, and pages of one block that are written before. */
+struct part {
+	uint64_t first, pages;
+	uint64_t written;	/* its block is what may be reported */
+	uint64_t outside;	/* a written page of the same block outside the part, 0 = none */
+};
+
+static enum outcome check_bits(const struct part *part, const uint64_t *bitmap, size_t bits)
+{
+	uint64_t block = part->written / PAGES_2M * PAGES_2M, last = block + PAGES_2M - 1;
+
+	for (uint64_t i = 0; i < bits; i++) {
+		if (!has(bitmap, i))
+			continue;
+		if (i >= part->pages)
+			return because(FAIL, "sync of pages %" PRIu64 "+%" PRIu64 " set bit %" PRIu64 ", beyond the request",
+				       part->first, part->pages, i);
+		if (part->first + i < block || part->first + i > last)
+			return because(FAIL, "sync of pages %" PRIu64 "+%" PRIu64 " reports page %" PRIu64 ", but only block %" PRIu64 "..%" PRIu64 " is dirty",
+				       part->first, part->pages, part->first + i, block, last);
+	}
+	return PASS;
+}
+
+static enum outcome sync_part(struct bench *b, const struct part *part)
+{
+	uint64_t bitmap[BITMAP_WORDS(4 * PAGES_2M)] = { 0 };
+	uint64_t at = part->written - part->first;
+	enum outcome outcome;
+	int err;
+
+	dma_write(b, part->written);
+	if (part->outside)
+		dma_write(b, part->outside);
+	/* All of 'bitmap' beyond the request is the canary. */
+	err = iommu_space_sync(&b->space, IOVA + part->first * SZ_4K, part->pages * SZ_4K, false,
+			       bitmap);
+	if (err)
+		return because(FAIL, "sync of pages %" PRIu64 "+%" PRIu64 ": %s", part->first,
+			       part->pages, strerror(-err));
+	outcome = check_bits(part, bitmap, ARRAY_SIZE(bitmap) * 64);
+	if (outcome != PASS)
+		return outcome;
+	if (at < part->pages && !has(bitmap, at))
+		return because(FAIL, "sync of pages %" PRIu64 "+%" PRIu64 " does not report written page %" PRIu64,
+			       part->first, part->pages, part->written);
+	err = sync_pages(b, 0, 4 * PAGES_2M, bitmap);
+	if (err)
+		return because(FAIL, "whole sync: %s", strerror(-err));
+	if ((at >= part->pages && !has(bitmap, part->written)) ||
+	    (part->outside && !has(bitmap, part->outside)))
+		return because(FAIL, "after a sync of pages %" PRIu64 "+%" PRIu64 " a written page outside it is lost",
+			       part->first, part->pages);
+	return PASS;
+}
+
+/* A sync of a part of a block: right range, nothing outside, the rest still dirty. */
+static enum outcome partial_sync(void)
+{
+	static const struct part parts[] = {
+		{ 5, 1, 100, 0 },		/* one page of a block, another is dirty */
+		{ 100, 1, 100, 300 },		/* one dirty page of two */
+		{ 256, 1536, 700, 0 },		/* from mid block, over the whole dirty block */
+		{ 0, 768, 1000, 0 },		/* ends inside the dirty block, before the page */
+		{ 0, 768, 600, 900 },		/* the same, a page on each side */
+		{ 768, 768, 600, 0 },		/* begins inside it, after the page */
+		{ 600, 64, 1023, 0 },		/* wholly inside it */
+		{ 0, 513, 1023, 0 },		/* only its first page */
+		{ 1023, 513, 512, 0 },		/* its last page, and all of the next block */
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
+		__cleanup_bench struct bench b = BENCH_EMPTY;
+		enum outcome outcome;
+
+		if (!bench_open(&b, 4 * SZ_2M, SZ_2M))
+			return FAIL;
+		outcome = sync_part(&b, &parts[i]);
+		if (outcome != PASS)
+			return outcome;
+	}
+	return PASS;
+}
+
+/* After a sync failed with EFAULT a repeated one reports every written page. */
+static enum outcome efault_then_retry(void)
+{
+	__cleanup_bench struct bench b = BENCH_EMPTY;
+	uint64_t pages = 4 * PAGES_2M, bitmap[BITMAP_WORDS(4 * PAGES_2M)];
+	uint8_t *two;
+	int err;
+
+	if (!bench_open(&b, 4 * SZ_2M, SZ_2M))
+		return FAIL;
+	for (uint64_t block = 0; block < 4; block++)
+		dma_write(&b, block * PAGES_2M + 17);
+	/* The bits of the first block lie in the writable page, the rest in the other one. */
+	two = mmap(NULL, 2 * SZ_4K, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (two == MAP_FAILED || mprotect(two + SZ_4K, SZ_4K, PROT_NONE))
+		return because(FAIL, "no memory for the bitmap");
+	err = iommu_space_sync(&b.space, IOVA, pages * SZ_4K, false, two + SZ_4K - PAGES_2M / 8);
+	munmap(two, 2 * SZ_4K);
+	if (!err)
+		return because(FAIL, "a sync into a bitmap that cannot be written returned success");
+	err = sync_pages(&b, 0, pages, bitmap);
+	if (err)
+		return because(FAIL, "repeated sync: %s", strerror(-err));
+	for (uint64_t block = 0; block < 4; block++)
+		if (!has(bitmap, block * PAGES_2M + 17))
+			return because(FAIL, "after EFAULT the repeated sync misses page %" PRIu64,
+				       block * PAGES_2M + 17);
+	return PASS;
+}
+
+/* After a sync over a hole failed, syncs of both sides report every written page. */
+static enum outcome hole_then_retry(void)
+{
+	__cleanup_bench struct bench b = BENCH_EMPTY;
+	uint64_t bitmap[BITMAP_WORDS(4 * PAGES_2M)];
+	uint64_t left = 2 * PAGES_2M, right = 3 * PAGES_2M;
+	int err;
+
+	if (!bench_prepare(&b, 4 * SZ_2M, SZ_2M))
+		return FAIL;
+	if (iommu_space_map(&b.space, b.mem.va, IOVA, 2 * SZ_2M) ||
+	    iommu_space_map(&b.space, b.mem.va + 3 * SZ_2M, IOVA + 3 * SZ_2M, SZ_2M) ||
+	    iommu_space_track(&b.space, true))
+		return because(FAIL, "%s", problem_text());
+	dma_write(&b, 3);
+	dma_write(&b, PAGES_2M + 3);
+	dma_write(&b, right + 3);
+	if (!sync_pages(&b, 0, 4 * PAGES_2M, bitmap))
+		return because(FAIL, "a sync over an unmapped hole returned success");
+	err = sync_pages(&b, 0, left, bitmap);
+	if (err || !has(bitmap, 3) || !has(bitmap, PAGES_2M + 3))
+		return because(FAIL, "before the hole the repeated sync (%s) misses a written page",
+			       strerror(-err));
+	err = sync_pages(&b, right, PAGES_2M, bitmap);
+	if (err || !has(bitmap, 3))
+		return because(FAIL, "behind the hole the repeated sync (%s) misses a written page",
+			       strerror(-err));
+	return PASS;
+}
+
+/* ---- concurrent syncs ---- */
+
+#define CONCURRENT_BLOCKS	16
+#define CONCURRENT_ROUNDS	40
+#define CONCURRENT_SYNCS	4
+#define CONCURRENT_PAGES	(CONCURRENT_BLOCKS * PAGES_2M)
+#define CONCURRENT_WORDS	BITMAP_WORDS(CONCURRENT_PAGES)
+
+struct syncer {
+	struct bench *b;
+	pthread_barrier_t *barrier;
+	uint64_t sum[CONCURRENT_WORDS];
+	int err;
+};
+
+static void *sync_often(void *arg)
+{
+	struct syncer *s = arg;
+	uint64_t bitmap[CONCURRENT_WORDS];
+
+	pthread_barrier_wait(s->barrier);
+	for (int i = 0; i < CONCURRENT_SYNCS && !s->err; i++) {
+		s->err = sync_pages(s->b, 0, CONCURRENT_PAGES, bitmap);
+		for (size_t w = 0; w < CONCURRENT_WORDS; w++)
+			s->sum[w] |= bitmap[w];
+	}
+	return NULL;
+}
+
+static enum outcome concurrent_round(struct bench *b, int round)
+{
+	static struct syncer syncers[2];
+	uint64_t last[CONCURRENT_WORDS];
+	pthread_barrier_t barrier;
+	pthread_t threads[2];
+
+	pthread_barrier_init(&barrier, NULL, 3);
+	generator_set(&b->gen, DMAGEN_LATCH, 1);
+	dma_run(b, CONCURRENT_BLOCKS * SZ_2M, round + 1);
+	for (int i = 0; i < 2; i++) {
+		syncers[i] = (struct syncer){ .b = b, .barrier = &barrier };
+		pthread_create(&threads[i], NULL, sync_often, &syncers[i]);
+	}
+	pthread_barrier_wait(&barrier);
+	for (int i = 0; i < 2; i++)
+		pthread_join(threads[i], NULL);
+	usleep(2000);
+	generator_stop(&b->gen);
+	pthread_barrier_destroy(&barrier);
+	generator_set(&b->gen, DMAGEN_LATCH, 1);
+	if (syncers[0].err || syncers[1].err)
+		return because(FAIL, "a sync failed: %s",
+			       strerror(-(syncers[0].err ? syncers[0].err : syncers[1].err)));
+	if (sync_pages(b, 0, CONCURRENT_PAGES, last))
+		return because(FAIL, "the last sync failed");
+	if (!generator_get(&b->gen, DMAGEN_LATCHED_PAGES))
+		return because(FAIL, "round %d: the device wrote nothing", round);
+	for (size_t w = 0; w < CONCURRENT_WORDS; w++) {
+		uint64_t lost = b->gen.truth[w] &
+				~(last[w] | syncers[0].sum[w] | syncers[1].sum[w]);
+
+		if (lost)
+			return because(FAIL, "round %d: page %zu was written and is in no report",
+				       round, w * 64 + __builtin_ctzll(lost));
+	}
+	return PASS;
+}
+
+/*
+ * Two threads sync the same range while DMA goes on. Every round starts clean, so each written
+ * page has to be in at least one report of its round.
+ */
+static enum outcome concurrent_on(uint64_t block)
+{
+	__cleanup_bench struct bench b = BENCH_EMPTY;
+	uint64_t bitmap[CONCURRENT_WORDS];
+	enum outcome outcome = PASS;
+
+	if (!bench_open(&b, CONCURRENT_BLOCKS * SZ_2M, block))
+		return FAIL;
+	generator_set(&b.gen, DMAGEN_TRUTH_BASE, IOVA);
+	sync_pages(&b, 0, CONCURRENT_PAGES, bitmap);
+	for (int round = 0; outcome == PASS && round < CONCURRENT_ROUNDS; round++)
+		outcome = concurrent_round(&b, round);
+	return outcome;
+}
+
+static enum outcome concurrent_syncs(void)
+{
+	enum outcome outcome;
+
+	if (knobs_exist() && knobs_set("off", 0))
+		return because(FAIL, "%s", problem_text());
+	outcome = concurrent_on(SZ_2M);
+	if (outcome == PASS)
+		outcome = concurrent_on(SZ_4K);
+	for (int lazy = 0; outcome == PASS && knobs_exist() && lazy < 2; lazy++) {
+		if (!ask_split(lazy ? "lazy" : "eager", SZ_4K))
+			return FAIL;
+		outcome = concurrent_on(SZ_2M);
+	}
+	return outcome;
+}
+
+/* ---- unmapping what was split ---- */
+
+static enum outcome unmap_after(const char *mode, uint64_t block)
+{
+	__cleanup_bench struct bench b = BENCH_EMPTY;
+	const char *size = block == SZ_1G ? "1G" : "2M";
+	uint64_t before, failed, *word;
+	__cleanup_free uint64_t *bitmap = NULL;
+	struct memory other;
+	int err;
+
+	if (!ask_split(mode, SZ_4K))
+		return SKIP;
+	if (!bench_open(&b, block, block))
+		return FAIL;
+	bitmap = calloc(1, block / SZ_4K / 8);
+	if (!bitmap)
+		return because(FAIL, "no memory");
+	dma_run(&b, block, 1);
+	/* DMA and syncs before: translations and table descriptors are cached, levels are split. */
+	for (int i = 0; i < 3; i++) {
+		usleep(10000);
+		err = sync_pages(&b, 0, block / SZ_4K, bitmap);
+		if (err)
+			return because(FAIL, "%s %s: sync: %s", size, mode, strerror(-err));
+	}
+	dma_write(&b, 9);
+	word = (uint64_t *)(b.mem.va + 9 * SZ_4K + 64);
+	if (iommu_space_unmap(&b.space, IOVA, block))
+		return because(FAIL, "%s", problem_text());
+	generator_stop(&b.gen);
+	before = *word;
+	failed = generator_get(&b.gen, DMAGEN_FAILED);
+	dma_write(&b, 9);
+	if (generator_get(&b.gen, DMAGEN_FAILED) != failed + 1)
+		return because(FAIL, "%s %s: a DMA write after the unmap did not fail", size, mode);
+	if (*word != before)
+		return because(FAIL, "%s %s: a DMA write after the unmap changed memory", size,
+			       mode);
+	if (memory_create(&other, 2 * SZ_2M, SZ_2M))
+		return because(FAIL, "%s", problem_text());
+	err = iommu_space_map(&b.space, other.va, IOVA, 2 * SZ_2M);
+	if (!err)
+		dma_write(&b, 9);
+	word = (uint64_t *)(other.va + 9 * SZ_4K + 64);
+	if (err || !*word || *(uint64_t *)(b.mem.va + 9 * SZ_4K + 64) != before)
+		because(FAIL, "%s %s: DMA after mapping other memory there %s", size, mode,
+			err ? "is impossible" : *word ? "changed the old memory too" :
+			"did not reach it");
+	else
+		why[0] = '\0';
+	iommu_space_unmap(&b.space, IOVA, 2 * SZ_2M);
+	memory_destroy(&other);
+	return why[0] ? FAIL : PASS;
+}
+
+/* DMA after the unmap of a split area fails and changes nothing; new mappings work. */
+static enum outcome unmap_after_split(void)
+{
+	static const char * const modes[] = { "eager", "lazy" };
+	static const uint64_t blocks[] = { SZ_2M, SZ_1G };
+	enum outcome outcome = PASS;
+
+	for (size_t i = 0; outcome == PASS && i < 4; i++)
+		outcome = unmap_after(modes[i / 2], blocks[i % 2]);
+	return outcome;
+}
+
+static enum outcome pages_return(const char *mode, uint64_t block)
+{
+	const char *size = block == SZ_1G ? "1G" : "2M";
+	__cleanup_free uint64_t *bitmap = calloc(1, block / SZ_4K / 8);
+	long before = memory_free_huge_pages(block), after;
+
+	if (!ask_split(mode, SZ_4K))
+		return SKIP;
+	if (!bitmap)
+		return because(FAIL, "no memory");
+	for (int i = 0; i < 2; i++) {
+		__cleanup_bench struct bench b = BENCH_EMPTY;
+
+		if (i)	/* closing the first bench has restored the knobs */
+			ask_split(mode, SZ_4K);
+		if (!bench_open(&b, block, block))
+			return FAIL;
+		for (int writes = 0; writes < 3; writes++) {
+			dma_write(&b, 9);
+			sync_pages(&b, 0, block / SZ_4K, bitmap);
+		}
+		/* Once by an explicit unmap, once by destroying everything at the end. */
+		if (!i && iommu_space_unmap(&b.space, IOVA, block))
+			return because(FAIL, "%s", problem_text());
+	}
+	after = memory_free_huge_pages(block);
+	if (after != before)
+		return because(FAIL, "%s %s: %ld huge pages were free before, %ld after", size,
+			       mode, before, after);
+	return PASS;
+}
+
+/* All huge pages of a split area come back: the kernel unpinned exactly what it had pinned. */
+static enum outcome page_accounting(void)
+{
+	static const char * const modes[] = { "eager", "lazy" };
+	static const uint64_t blocks[] = { SZ_2M, SZ_1G };
+	enum outcome outcome = PASS;
+
+	for (size_t i = 0; outcome == PASS && i < 4; i++)
+		outcome = pages_return(modes[i / 2], blocks[i % 2]);
+	return outcome;
+}
+
+/* ---- killing ---- */
+
+#define KILL_BYTES	SZ_1G
+#define KILL_LIMIT_NS	(10 * NSEC_PER_SEC)	/* emulation on a busy machine included */
+
+/* Child: syncs 1 GiB of 4K leaves, over and over, until it is killed. */
+static void sync_forever(int ready)
+{
+	struct bench b = BENCH_EMPTY;
+	uint64_t *bitmap = calloc(1, KILL_BYTES / SZ_4K / 8);
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (!bitmap || !bench_prepare(&b, KILL_BYTES, SZ_1G))
+		_exit(1);
+	iommu_space_destroy(&b.space);
+	if (iommu_space_create(&b.space, &b.iommu, true) ||
+	    iommu_space_map(&b.space, b.mem.va, IOVA, KILL_BYTES) ||
+	    iommu_space_track(&b.space, true))
+		_exit(1);
+	dma_run(&b, KILL_BYTES, 1);
+	if (write(ready, "r", 1) != 1)
+		_exit(1);
+	while (!sync_pages(&b, 0, KILL_BYTES / SZ_4K, bitmap))
+		;
+	_exit(1);
+}
+
+/* A process killed inside a sync ends promptly; the device and the memory are free again. */
+static enum outcome kill_during_sync(void)
+{
+	long before = memory_free_huge_pages(SZ_1G), after;
+	uint64_t start, took;
+	int ready[2], status;
+	char c;
+	pid_t child;
+
+	if (pipe(ready))
+		return because(FAIL, "no pipe");
+	child = fork();
+	if (!child) {
+		close(ready[0]);
+		sync_forever(ready[1]);
+	}
+	close(ready[1]);
+	if (read(ready[0], &c, 1) != 1) {
+		close(ready[0]);
+		waitpid(child, NULL, 0);
+		return because(FAIL, "the syncing process could not start");
+	}
+	close(ready[0]);
+	usleep(100000);
+	start = clock_ns();
+	kill(child, SIGKILL);
+	waitpid(child, &status, 0);
+	took = clock_ns() - start;
+	if (!WIFSIGNALED(status))
+		return because(FAIL, "the syncing process ended by itself");
+	if (took > KILL_LIMIT_NS)
+		return because(FAIL, "it took %" PRIu64 " ms to die", took / NSEC_PER_MSEC);
+	/* Files and mappings of a killed process may be released a moment later. */
+	for (int i = 0; i < 100; i++) {
+		after = memory_free_huge_pages(SZ_1G);
+		if (after == before)
+			break;
+		usleep(50000);
+	}
+	if (after != before)
+		return because(FAIL, "%ld 1G pages were free before, %ld after", before, after);
+	return rewrite_is_reported(SZ_2M);
+}
+
+/* ---- levels ---- */
+
+/* Lazy split of 1G to 4K takes one level per sync: 1 GiB, 2 MiB, 4 KiB are reported. */
+static enum outcome split_levels(void)
+{
+	static const uint64_t expected[] = { PAGES_1G, PAGES_2M, 1, 1 };
+	__cleanup_bench struct bench b = BENCH_EMPTY;
+	__cleanup_free uint64_t *bitmap = calloc(1, PAGES_1G / 8);
+
+	if (!bitmap)
+		return because(FAIL, "no memory");
+	if (!ask_split("lazy", SZ_4K))
+		return SKIP;
+	if (!bench_open(&b, SZ_1G, SZ_1G))
+		return FAIL;
+	for (size_t i = 0; i < ARRAY_SIZE(expected); i++) {
+		uint64_t pages;
+
+		dma_write(&b, 1234);
+		if (sync_pages(&b, 0, PAGES_1G, bitmap))
+			return because(FAIL, "sync %zu failed", i + 1);
+		pages = count(bitmap, 0, PAGES_1G);
+		if (pages != expected[i] || !has(bitmap, 1234))
+			return because(FAIL, "sync %zu reports %" PRIu64 " pages%s, %" PRIu64 " expected",
+				       i + 1, pages,
+				       has(bitmap, 1234) ? "" : " without the written one",
+				       expected[i]);
+	}
+	return PASS;
+}
+
+static enum outcome eager_reports(uint64_t block, uint64_t granularity)
+{
+	__cleanup_bench struct bench b = BENCH_EMPTY;
+	__cleanup_free uint64_t *bitmap = calloc(1, block / SZ_4K / 8);
+	uint64_t pages;
+
+	if (!bitmap)
+		return because(FAIL, "no memory");
+	if (!ask_split("eager", granularity))
+		return SKIP;
+	if (!bench_open(&b, block, block))
+		return FAIL;
+	for (int i = 0; i < 3; i++) {
+		dma_write(&b, 77);
+		if (sync_pages(&b, 0, block / SZ_4K, bitmap))
+			return because(FAIL, "sync failed");
+		pages = count(bitmap, 0, block / SZ_4K);
+		if (pages != granularity / SZ_4K || !has(bitmap, 77))
+			return because(FAIL, "block of %" PRIu64 "M at granularity %" PRIu64 "K: %" PRIu64 " pages reported",
+				       block >> 20, granularity >> 10, pages);
+	}
+	return PASS;
+}
+
+/* Eager split: from the first sync on exactly one leaf of the wanted size is reported. */
+static enum outcome eager_granularity(void)
+{
+	enum outcome outcome = eager_reports(SZ_2M, SZ_4K);
+
+	if (outcome == PASS)
+		outcome = eager_reports(SZ_1G, SZ_2M);
+	if (outcome == PASS)
+		outcome = eager_reports(SZ_1G, SZ_4K);
+	return outcome;
+}
+
+/* The kernel has complained about nothing since boot. */
+static enum outcome kernel_log_clean(void)
+{
+	static const char * const signs[] = { "WARNING: ", "BUG: ", "Oops", "Unable to handle" };
+	int size = klogctl(10 /* SYSLOG_ACTION_SIZE_BUFFER */, NULL, 0);
+	__cleanup_free char *text = calloc(1, size > 0 ? size + 1 : 1);
+
+	if (size <= 0 || !text)
+		return because(SKIP, "the kernel log cannot be read");
+	size = klogctl(3 /* SYSLOG_ACTION_READ_ALL */, text, size);
+	if (size < 0)
+		return because(SKIP, "the kernel log cannot be read");
+	for (size_t i = 0; i < ARRAY_SIZE(signs); i++) {
+		char *line = strstr(text, signs[i]);
+
+		if (line)
+			return because(FAIL, "%.*s", (int)strcspn(line, "\n"), line);
+	}
+	return PASS;
+}
+
+static const struct check {
+	const char *name;
+	enum outcome (*run)(void);
+} checks[] = {
+	{ "clean-stays-clean", clean_stays_clean },
+	{ "lost-after-clear", lost_after_clear },
+	{ "partial-sync", partial_sync },
+	{ "efault-then-retry", efault_then_retry },
+	{ "hole-then-retry", hole_then_retry },
+	{ "concurrent-syncs", concurrent_syncs },
+	{ "unmap-after-split", unmap_after_split },
+	{ "page-accounting", page_accounting },
+	{ "kill-during-sync", kill_during_sync },
+	{ "split-levels", split_levels },
+	{ "eager-granularity", eager_granularity },
+	{ "kernel-log-clean", kernel_log_clean },
+};
+
+static int counts[3];
+
+static void run_check(const struct check *check)
+{
+	enum outcome outcome;
+
+	why[0] = '\0';
+	problem_clear();
+	outcome = check->run();
+	counts[outcome]++;
+	if (outcome == PASS)
+		printf("ok %s\n", check->name);
+	else if (outcome == SKIP)
+		printf("ok %s # SKIP %s\n", check->name, why);
+	else
+		printf("not ok %s: %s\n", check->name, why);
+}
+
+static const char help[] =
+"Usage: dirtyprobe [--device PATH] [CHECK...]\n"
+"Checks dirty tracking on this kernel with DMA of the generator; without CHECK, everything.\n"
+"Needs two free 1G huge pages and 32 of 2M. Exit status 0 when nothing failed.\n"
+"Checks:\n";
+
+static int parse_options(int argc, char **argv)
+{
+	static const struct option table[] = {
+		{ "device", required_argument, NULL, 'd' },
+		{ "help", no_argument, NULL, 'h' },
+		{ }
+	};
+	int c;
+
+	while ((c = getopt_long(argc, argv, "h", table, NULL)) != -1) {
+		switch (c) {
+		case 'd':
+			device = optarg;
+			break;
+		case 'h':
+			fputs(help, stdout);
+			for (size_t i = 0; i < ARRAY_SIZE(checks); i++)
+				printf("  %s\n", checks[i].name);
+			exit(0);
+		default:
+			return problem(EINVAL, "unknown option; see dirtyprobe --help");
+		}
+	}
+	return 0;
+}
+
+static bool run_by_name(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(checks); i++) {
+		if (strcmp(name, checks[i].name))
+			continue;
+		run_check(&checks[i]);
+		return true;
+	}
+	problem(EINVAL, "there is no check '%s'; see dirtyprobe --help", name);
+	return false;
+}
+
+int main(int argc, char **argv)
+{
+	if (parse_options(argc, argv))
+		return 2;
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	if (optind == argc)
+		for (size_t i = 0; i < ARRAY_SIZE(checks); i++)
+			run_check(&checks[i]);
+	for (int i = optind; i < argc; i++)
+		if (!run_by_name(argv[i]))
+			return 2;
+	printf("%d passed, %d failed, %d skipped\n", counts[PASS], counts[FAIL], counts[SKIP]);
+	return counts[FAIL] ? 1 : 0;
+}
