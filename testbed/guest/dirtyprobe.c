@@ -165,14 +165,15 @@ static int sync_pages(struct bench *b, uint64_t first, uint64_t pages, uint64_t 
 
 /* ---- checks ---- */
 
-static enum outcome rewrite_is_reported(uint64_t block)
+/* Writes a page and syncs, 'rounds' times. */
+static enum outcome write_is_reported(uint64_t block, int rounds)
 {
 	__cleanup_bench struct bench b = BENCH_EMPTY;
 	uint64_t bitmap[BITMAP_WORDS(PAGES_2M)];
 
 	if (!bench_open(&b, SZ_2M, block))
 		return FAIL;
-	for (int round = 1; round <= 4; round++) {
+	for (int round = 1; round <= rounds; round++) {
 		int err;
 
 		dma_write(&b, 5);
@@ -189,9 +190,9 @@ static enum outcome rewrite_is_reported(uint64_t block)
 /* A page written again after a clear is reported again. */
 static enum outcome lost_after_clear(void)
 {
-	enum outcome outcome = rewrite_is_reported(SZ_2M);
+	enum outcome outcome = write_is_reported(SZ_2M, 4);
 
-	return outcome == PASS ? rewrite_is_reported(SZ_4K) : outcome;
+	return outcome == PASS ? write_is_reported(SZ_4K, 4) : outcome;
 }
 
 /* A clean memory reports nothing, a DMA read dirties nothing, NO_CLEAR keeps. */
@@ -653,7 +654,7 @@ static enum outcome kill_during_sync(void)
 	}
 	if (after != before)
 		return because(FAIL, "%ld 1G pages were free before, %ld after", before, after);
-	return rewrite_is_reported(SZ_2M);
+	return write_is_reported(SZ_2M, 1);
 }
 
 /* ---- levels ---- */

@@ -81,7 +81,7 @@ void generator_ring(struct generator *gen, uint64_t mask)
 
 void generator_run(struct generator *gen, uint64_t mask, uint32_t ops, uint32_t tick_us)
 {
-	generator_set(gen, DMAGEN_PACE, DMAGEN_PACE_VALUE((uint64_t)tick_us, ops));
+	generator_set(gen, DMAGEN_PACE, DMAGEN_PACE_VALUE(ops, (uint64_t)tick_us));
 	generator_set(gen, DMAGEN_RUN, mask);
 }
 
