@@ -33,3 +33,9 @@ expect_fails() {
 		ok "$test_name"
 	fi
 }
+
+# probe_lines PREFIX FILE: what dirtyprobe wrote, in the words of the runner
+probe_lines() {
+	sed -n -e "s/^ok \(.*\) # SKIP \(.*\)/skip $1\1: \2/p" -e '/# SKIP/d' \
+		-e "s/^ok /ok $1/p" -e "s/^not ok /not ok $1/p" "$2"
+}
