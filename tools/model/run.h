@@ -94,6 +94,7 @@ struct run_result {
 	double reads_after;
 
 	uint64_t iterations;
+	uint64_t reported_bytes;
 	uint64_t sent_bytes;
 	uint64_t bandwidth_bytes_per_second;
 	enum tristate converged;
@@ -145,6 +146,7 @@ struct run_samples {
 #define SPLIT_OF_START SIZE_MAX
 
 struct run {
+	char name[64];			/* used if no plan names it; may be set at any time */
 	struct run_result result;	/* valid after run__update() */
 	struct run_sync *syncs;		/* valid after run__update() */
 	size_t sync_count;

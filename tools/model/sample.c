@@ -237,7 +237,7 @@ static const struct field vmm_tracking_fields[] = {
 };
 
 static const struct field vmm_sync_fields[] = {
-	F(vmm_sync_sample, t_ns, "t_ns", NULL, FIELD_U64, NS, METRIC_NONE, "end of the sync"),
+	F(vmm_sync_sample, t_ns, "t_ns", NULL, FIELD_U64, NS, METRIC_NONE, "start of the sync"),
 	F(vmm_sync_sample, iteration, "iteration", NULL, FIELD_U64, COUNT, METRIC_NONE,
 	  "the VMM's iteration"),
 	F(vmm_sync_sample, iova, "iova", NULL, FIELD_U64, NONE, METRIC_NONE, "first IOVA"),
@@ -273,7 +273,7 @@ static const struct field vmm_end_fields[] = {
 	F(vmm_end_sample, converged, "converged", NULL, FIELD_BOOL, NONE, METRIC_NONE,
 	  "whether the rest fit into the downtime limit"),
 	F(vmm_end_sample, iterations, "iterations", NULL, FIELD_U64, COUNT, METRIC_NONE,
-	  "iterations, full copy and final one included"),
+	  "iterations with a sync, the final one included"),
 	F(vmm_end_sample, sent_bytes, "sent_bytes", NULL, FIELD_U64, BYTES, METRIC_NONE,
 	  "bytes copied in all"),
 	F(vmm_end_sample, pages_written, "pages_written", NULL, FIELD_U64, PAGES, METRIC_NONE,

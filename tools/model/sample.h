@@ -4,7 +4,8 @@
  * One struct and one field table per kind; a recording is a sequence of them.
  * Not here: what follows from them (run.h).
  *
- * Every time is CLOCK_MONOTONIC of the measured host. A t_ns is the end of what it describes.
+ * Every time is CLOCK_MONOTONIC of the measured host. A t_ns is the end of what it
+ * describes, but for vmm.sync, where it is the start.
  */
 #ifndef HWDBM_MODEL_SAMPLE_H
 #define HWDBM_MODEL_SAMPLE_H

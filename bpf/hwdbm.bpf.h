@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What all BPF programs share: kernel types, settings, maps, the filter by process and
+ * the loss counters. Maps are weak because every object that is linked into the one
+ * skeleton declares them. Not here: programs.
+ */
+#ifndef HWDBM_BPF_HWDBM_BPF_H
+#define HWDBM_BPF_HWDBM_BPF_H
+
+#include <linux/bpf.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_tracing.h>
+
+#include "records.h"
+
+/*
+ * Only the members that are read, found in the running kernel by CO-RE. A full
+ * vmlinux.h would need a build host whose own kernel has BTF.
+ */
+#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+
+struct iommu_domain;
+struct io_pagetable;
+struct iova_bitmap;
+struct arm_smmu_device;
+struct arm_smmu_cmdq;
+
+struct task_struct {
+	int pid;
+	int tgid;
+};
+
+struct iommu_dirty_stats {
+	__u64 entries;
+	__u64 dirty_bytes;
+	__u64 total_ns;
+	__u64 walk_ns;
+	__u64 flush_ns;
+	__u32 leaves[HWDBM_LEAF_SIZES];
+	__u32 dirty[HWDBM_LEAF_SIZES];
+	__u64 granularity;
+	__u32 splits;
+	__u32 tables;
+	__u32 kept;
+	__u8 mode;
+	__u8 kept_reason;
+};
+
+/* include/uapi/linux/iommufd.h */
+struct iommu_hwpt_get_dirty_bitmap {
+	__u32 size;
+	__u32 hwpt_id;
+	__u32 flags;
+	__u32 __reserved;
+	__u64 iova;
+	__u64 length;
+	__u64 page_size;
+	__u64 data;
+};
+
+#pragma clang attribute pop
+
+/* Follow this process (as seen from the pid namespace below) and its children; 0: all. */
+__weak const volatile __u32 target_pid = 0;
+__weak const volatile __u64 pidns_dev = 0;
+__weak const volatile __u64 pidns_ino = 0;
+
+__weak struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 1 << 20);
+} ring SEC(".maps");
+
+__weak struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, HWDBM_LOSSES);
+	__type(key, __u32);
+	__type(value, __u64);
+} losses SEC(".maps");
+
+/* Thread groups of target_pid and its descendants, by global id. */
+__weak struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 4096);
+	__type(key, __u32);
+	__type(value, __u8);
+} followed SEC(".maps");
+
+/* What the running call of a task has done so far, and the clocks of nested probes. */
+struct task_state {
+	__u64 domain;
+	__u64 tlb_invalidations;
+	__u64 tlb_commands;
+	/* Used only where the kernel has no events of its own. */
+	__u64 call_start;
+	__u64 walk_start;
+	__u64 command_start;
+	__u64 iova;
+	__u64 length;
+	__u64 walk_ns;
+	__u64 flush_ns;
+	__u64 dirty_bytes;
+	__u32 dirty[HWDBM_LEAF_SIZES];
+	__u32 in_sync;
+	__u32 reserved;
+};
+
+__weak struct {
+	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct task_state);
+} tasks SEC(".maps");
+
+/* Domains whose dirty tracking is on. */
+__weak struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1024);
+	__type(key, __u64);
+	__type(value, __u8);
+} tracked SEC(".maps");
+
+static __always_inline void lose(__u32 where)
+{
+	__u64 *count = bpf_map_lookup_elem(&losses, &where);
+
+	if (count)
+		(*count)++;
+}
+
+static __always_inline struct task_state *task_state(void)
+{
+	struct task_state *state = bpf_task_storage_get(&tasks, bpf_get_current_task_btf(), 0,
+							BPF_LOCAL_STORAGE_GET_F_CREATE);
+
+	if (!state)
+		lose(HWDBM_LOSS_TASK);
+	return state;
+}
+
+/* The process id as the user who started the tool sees it, 0 outside its namespace. */
+static __always_inline __u32 visible_pid(void)
+{
+	struct bpf_pidns_info info = {};
+
+	if (bpf_get_ns_current_pid_tgid(pidns_dev, pidns_ino, &info, sizeof(info)))
+		return 0;
+	return info.tgid;
+}
+
+static __always_inline bool is_followed(void)
+{
+	__u32 tgid = bpf_get_current_pid_tgid() >> 32;
+	__u8 yes = 1;
+
+	if (!target_pid)
+		return true;
+	if (bpf_map_lookup_elem(&followed, &tgid))
+		return true;
+	if (visible_pid() != target_pid)
+		return false;
+	if (bpf_map_update_elem(&followed, &tgid, &yes, BPF_ANY))
+		lose(HWDBM_LOSS_FOLLOW);
+	return true;
+}
+
+static __always_inline void fill_record(struct hwdbm_record *record, __u32 type, __u64 domain,
+					int ret)
+{
+	__u32 pid = visible_pid();
+
+	record->type = type;
+	record->pid = pid ? pid : bpf_get_current_pid_tgid() >> 32;
+	record->t_ns = bpf_ktime_get_ns();
+	record->domain = domain;
+	record->ret = ret;
+	record->reserved = 0;
+}
+
+static __always_inline void account(struct hwdbm_totals *totals, __u64 work, bool failed, __u64 ns)
+{
+	__u32 bucket = hwdbm_bucket(ns);
+
+	if (failed) {
+		totals->failed++;
+		return;
+	}
+	totals->operations++;
+	totals->work += work;
+	totals->total_ns += ns;
+	if (ns > totals->max_ns)
+		totals->max_ns = ns;
+	if (bucket < HWDBM_BUCKETS)
+		totals->buckets[bucket]++;
+}
+
+#endif

@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The one contract between the BPF programs and user space: ring records, map values,
+ * how latencies are bucketed, and the name of every place where an event can be lost.
+ * Not here: anything only one side needs.
+ *
+ * Times are nanoseconds of CLOCK_MONOTONIC; a t_ns is the end of what it describes.
+ */
+#ifndef HWDBM_BPF_RECORDS_H
+#define HWDBM_BPF_RECORDS_H
+
+#include <linux/types.h>
+
+/* Leaf sizes are counted by log2(bytes) - 12. */
+#define HWDBM_LEAF_SIZES 24
+#define HWDBM_LEAF_SHIFT 12
+
+/* What this kernel cannot tell. */
+#define HWDBM_UNKNOWN (~0ULL)
+
+enum hwdbm_record_type {
+	HWDBM_TRACKING = 1,
+	HWDBM_SYNC,
+	HWDBM_SPLIT,
+};
+
+struct hwdbm_record {
+	__u32 type;
+	__u32 pid;
+	__u64 t_ns;
+	__u64 domain;			/* address of the struct iommu_domain: an identity only */
+	__s32 ret;
+	__u32 reserved;
+};
+
+/* The kernel's struct iommu_dirty_stats, or what could be counted without it. */
+struct hwdbm_stats {
+	__u64 entries;
+	__u64 dirty_bytes;
+	__u64 total_ns;
+	__u64 walk_ns;
+	__u64 flush_ns;
+	__u64 granularity;
+	__u32 leaves[HWDBM_LEAF_SIZES];
+	__u32 dirty[HWDBM_LEAF_SIZES];
+	__u32 splits;
+	__u32 tables;
+	__u32 kept;
+	__u8 mode;
+	__u8 kept_reason;
+	__u8 leaves_known;
+	__u8 reserved;
+};
+
+struct hwdbm_tracking {
+	struct hwdbm_record record;
+	__u32 enable;
+	__u32 reserved;
+	struct hwdbm_stats stats;
+};
+
+/* iommu_dirty_sync's flags bit: the dirty state is read but not cleared. */
+#define HWDBM_NO_CLEAR 1
+
+struct hwdbm_sync {
+	struct hwdbm_record record;
+	__u64 iova;
+	__u64 length;
+	__u64 page_size;
+	__u64 flags;
+	__u64 tlb_invalidations;
+	__u64 tlb_commands;
+	struct hwdbm_stats stats;
+};
+
+struct hwdbm_split {
+	struct hwdbm_record record;
+	__u64 iova;
+	__u64 from;
+	__u64 to;
+	__u64 ns;
+	__u32 tables;
+	__u32 clean;
+};
+
+/*
+ * Latency buckets: exact below 8 ns, then 8 per power of two (a bound is at most 12.5%
+ * above its samples) up to 2^36 ns, about 69 s; longer ones share the last bucket.
+ */
+#define HWDBM_BUCKET_BITS 3
+#define HWDBM_BUCKET_SUBS (1 << HWDBM_BUCKET_BITS)
+#define HWDBM_BUCKET_TOP 36
+#define HWDBM_BUCKETS ((HWDBM_BUCKET_TOP - HWDBM_BUCKET_BITS + 1) * HWDBM_BUCKET_SUBS)
+
+static inline __attribute__((always_inline)) __u32 hwdbm_log2(__u64 value)
+{
+	__u32 shift = 0;
+
+	if (value >> 32) {
+		value >>= 32;
+		shift += 32;
+	}
+	if (value >> 16) {
+		value >>= 16;
+		shift += 16;
+	}
+	if (value >> 8) {
+		value >>= 8;
+		shift += 8;
+	}
+	if (value >> 4) {
+		value >>= 4;
+		shift += 4;
+	}
+	if (value >> 2) {
+		value >>= 2;
+		shift += 2;
+	}
+	return shift + (value >> 1 & 1);
+}
+
+static inline __attribute__((always_inline)) __u32 hwdbm_bucket(__u64 ns)
+{
+	__u32 shift = hwdbm_log2(ns);
+
+	if (ns < HWDBM_BUCKET_SUBS)
+		return ns;
+	if (shift >= HWDBM_BUCKET_TOP)
+		return HWDBM_BUCKETS - 1;
+	return (shift - HWDBM_BUCKET_BITS + 1) * HWDBM_BUCKET_SUBS +
+	       ((ns >> (shift - HWDBM_BUCKET_BITS)) & (HWDBM_BUCKET_SUBS - 1));
+}
+
+/* The longest time that falls into a bucket. */
+static inline __attribute__((always_inline)) __u64 hwdbm_bucket_bound(__u32 bucket)
+{
+	__u32 scale = bucket / HWDBM_BUCKET_SUBS - 1;
+
+	if (bucket < HWDBM_BUCKET_SUBS)
+		return bucket;
+	if (bucket >= HWDBM_BUCKETS - 1)
+		return ~0ULL >> 1;
+	return ((HWDBM_BUCKET_SUBS + bucket % HWDBM_BUCKET_SUBS + 1ULL) << scale) - 1;
+}
+
+/* Totals of one kind of operation: key of a split is from/to, of a TLBI its cause. */
+struct hwdbm_totals {
+	__u64 operations;
+	__u64 work;			/* tables built, or commands queued */
+	__u64 failed;
+	__u64 total_ns;
+	__u64 max_ns;
+	__u64 buckets[HWDBM_BUCKETS];
+};
+
+struct hwdbm_split_key {
+	__u32 from_shift;
+	__u32 to_shift;
+};
+
+#define HWDBM_SPLIT_KEYS 64
+
+/* enum iommu_tlb_cause of the kernel, in its order. */
+enum hwdbm_cause {
+	HWDBM_CAUSE_UNMAP,
+	HWDBM_CAUSE_SYNC,
+	HWDBM_CAUSE_SPLIT,
+	HWDBM_CAUSE_MERGE,
+	HWDBM_CAUSE_OTHER,
+	HWDBM_CAUSES
+};
+
+enum hwdbm_loss {
+	HWDBM_LOSS_RING,		/* the ring was full */
+	HWDBM_LOSS_STATS,		/* an event came without its numbers */
+	HWDBM_LOSS_TASK,		/* no memory for a task's state */
+	HWDBM_LOSS_DOMAIN,		/* too many domains */
+	HWDBM_LOSS_SPLIT,		/* too many kinds of split */
+	HWDBM_LOSS_TLB,			/* a cause this tool does not know */
+	HWDBM_LOSS_FOLLOW,		/* too many processes to follow */
+	HWDBM_LOSSES
+};
+
+#endif

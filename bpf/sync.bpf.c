@@ -1,0 +1,277 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Dirty tracking started and stopped, and every read of dirty state. From the kernel's
+ * own iommu_dirty_* events where it has them; else from the functions of iommufd, which
+ * cannot tell how many leaves were seen. Not here: single splits and TLBIs.
+ */
+#include "hwdbm.bpf.h"
+
+char LICENSE[] SEC("license") = "GPL";
+
+static __always_inline void reset_tlb(struct task_state *state)
+{
+	state->domain = 0;
+	state->tlb_invalidations = 0;
+	state->tlb_commands = 0;
+}
+
+static __always_inline void mark_tracked(__u64 domain, bool enable)
+{
+	__u8 yes = 1;
+
+	if (!enable)
+		bpf_map_delete_elem(&tracked, &domain);
+	else if (bpf_map_update_elem(&tracked, &domain, &yes, BPF_ANY))
+		lose(HWDBM_LOSS_DOMAIN);
+}
+
+static __always_inline int copy_stats(struct hwdbm_stats *to, const struct iommu_dirty_stats *from)
+{
+	int err;
+
+	if (!from)
+		return -1;
+	to->entries = from->entries;
+	to->dirty_bytes = from->dirty_bytes;
+	to->total_ns = from->total_ns;
+	to->walk_ns = from->walk_ns;
+	to->flush_ns = from->flush_ns;
+	to->leaves_known = 1;
+	/* Only the split series adds these; its absence means that nothing can be split. */
+	if (bpf_core_field_exists(from->granularity)) {
+		to->granularity = from->granularity;
+		to->splits = from->splits;
+		to->tables = from->tables;
+		to->kept = from->kept;
+		to->mode = from->mode;
+		to->kept_reason = from->kept_reason;
+	}
+	err = bpf_core_read(to->leaves, sizeof(to->leaves), &from->leaves);
+	return err ? err : bpf_core_read(to->dirty, sizeof(to->dirty), &from->dirty);
+}
+
+SEC("tp_btf/iommu_dirty_tracking")
+int BPF_PROG(on_dirty_tracking, struct iommu_domain *domain, bool enable,
+	     const struct iommu_dirty_stats *stats, int ret)
+{
+	struct hwdbm_tracking *record;
+	struct task_state *state;
+
+	if (!is_followed())
+		return 0;
+	if (!ret)
+		mark_tracked((__u64)domain, enable);
+	state = task_state();
+	if (state)
+		reset_tlb(state);
+
+	record = bpf_ringbuf_reserve(&ring, sizeof(*record), 0);
+	if (!record) {
+		lose(HWDBM_LOSS_RING);
+		return 0;
+	}
+	__builtin_memset(record, 0, sizeof(*record));
+	fill_record(&record->record, HWDBM_TRACKING, (__u64)domain, ret);
+	record->enable = enable;
+	if (copy_stats(&record->stats, stats))
+		lose(HWDBM_LOSS_STATS);
+	bpf_ringbuf_submit(record, 0);
+	return 0;
+}
+
+SEC("tp_btf/iommu_dirty_sync")
+int BPF_PROG(on_dirty_sync, struct iommu_domain *domain, unsigned long iova, size_t length,
+	     size_t page_size, unsigned long flags, const struct iommu_dirty_stats *stats, int ret)
+{
+	struct task_state *state;
+	struct hwdbm_sync *record;
+
+	if (!is_followed())
+		return 0;
+	/* Tracking may have started before this tool did. */
+	mark_tracked((__u64)domain, true);
+	state = task_state();
+
+	record = bpf_ringbuf_reserve(&ring, sizeof(*record), 0);
+	if (!record) {
+		lose(HWDBM_LOSS_RING);
+		if (state)
+			reset_tlb(state);
+		return 0;
+	}
+	__builtin_memset(record, 0, sizeof(*record));
+	fill_record(&record->record, HWDBM_SYNC, (__u64)domain, ret);
+	record->iova = iova;
+	record->length = length;
+	record->page_size = page_size;
+	record->flags = flags;
+	if (copy_stats(&record->stats, stats))
+		lose(HWDBM_LOSS_STATS);
+	if (state) {
+		record->tlb_invalidations = state->tlb_invalidations;
+		record->tlb_commands = state->tlb_commands;
+		reset_tlb(state);
+	}
+	bpf_ringbuf_submit(record, 0);
+	return 0;
+}
+
+/*
+ * Kernels without the events, from here on. A bool comes as a whole register here, of
+ * which the procedure call standard defines the lowest byte only: it is taken as __u8.
+ */
+
+SEC("fentry/iopt_read_and_clear_dirty_data")
+int BPF_PROG(enter_read_dirty, struct io_pagetable *iopt, struct iommu_domain *domain,
+	     unsigned long flags, struct iommu_hwpt_get_dirty_bitmap *bitmap)
+{
+	struct task_state *state;
+
+	if (!is_followed())
+		return 0;
+	state = task_state();
+	if (!state)
+		return 0;
+	__builtin_memset(state, 0, sizeof(*state));
+	state->in_sync = 1;
+	state->domain = (__u64)domain;
+	state->iova = bitmap->iova;
+	state->length = bitmap->length;
+	state->call_start = bpf_ktime_get_ns();
+	return 0;
+}
+
+SEC("fentry/__iommu_read_and_clear_dirty")
+int BPF_PROG(enter_walk)
+{
+	struct task_state *state;
+
+	if (!is_followed())
+		return 0;
+	state = task_state();
+	if (state && state->in_sync)
+		state->walk_start = bpf_ktime_get_ns();
+	return 0;
+}
+
+SEC("fexit/__iommu_read_and_clear_dirty")
+int BPF_PROG(exit_walk)
+{
+	struct task_state *state;
+
+	if (!is_followed())
+		return 0;
+	state = task_state();
+	if (state && state->in_sync && state->walk_start)
+		state->walk_ns += bpf_ktime_get_ns() - state->walk_start;
+	return 0;
+}
+
+/* One call for each dirty leaf, whole as mapped; the request may cover only a part of it. */
+SEC("fentry/iova_bitmap_set")
+int BPF_PROG(on_bitmap_set, struct iova_bitmap *bitmap, unsigned long iova, size_t length)
+{
+	__u64 first = iova, last = iova + length - 1, end;
+	struct task_state *state;
+	__u32 shift;
+
+	if (!is_followed())
+		return 0;
+	state = task_state();
+	if (!state || !state->in_sync || !length)
+		return 0;
+	shift = hwdbm_log2(length) - HWDBM_LEAF_SHIFT;
+	if (shift < HWDBM_LEAF_SIZES)
+		state->dirty[shift]++;
+	end = state->iova + state->length - 1;
+	if (first < state->iova)
+		first = state->iova;
+	if (last > end)
+		last = end;
+	if (first <= last)
+		state->dirty_bytes += last - first + 1;
+	return 0;
+}
+
+SEC("fexit/iopt_read_and_clear_dirty_data")
+int BPF_PROG(exit_read_dirty, struct io_pagetable *iopt, struct iommu_domain *domain,
+	     unsigned long flags, struct iommu_hwpt_get_dirty_bitmap *bitmap, int ret)
+{
+	__u64 now = bpf_ktime_get_ns();
+	struct task_state *state;
+	struct hwdbm_sync *record;
+
+	if (!is_followed())
+		return 0;
+	state = task_state();
+	if (!state || !state->in_sync)
+		return 0;
+	state->in_sync = 0;
+
+	record = bpf_ringbuf_reserve(&ring, sizeof(*record), 0);
+	if (!record) {
+		lose(HWDBM_LOSS_RING);
+		return 0;
+	}
+	__builtin_memset(record, 0, sizeof(*record));
+	fill_record(&record->record, HWDBM_SYNC, (__u64)domain, ret);
+	record->iova = bitmap->iova;
+	record->length = bitmap->length;
+	record->page_size = bitmap->page_size;
+	record->flags = flags;
+	record->tlb_invalidations = state->tlb_invalidations;
+	record->tlb_commands = state->tlb_commands;
+	record->stats.entries = HWDBM_UNKNOWN;
+	record->stats.dirty_bytes = state->dirty_bytes;
+	record->stats.total_ns = now - state->call_start;
+	record->stats.walk_ns = state->walk_ns;
+	record->stats.flush_ns = state->flush_ns;
+	__builtin_memcpy(record->stats.dirty, state->dirty, sizeof(state->dirty));
+	bpf_ringbuf_submit(record, 0);
+	return 0;
+}
+
+SEC("fentry/iopt_set_dirty_tracking")
+int BPF_PROG(enter_set_tracking)
+{
+	struct task_state *state;
+
+	if (!is_followed())
+		return 0;
+	state = task_state();
+	if (!state)
+		return 0;
+	__builtin_memset(state, 0, sizeof(*state));
+	state->call_start = bpf_ktime_get_ns();
+	return 0;
+}
+
+SEC("fexit/iopt_set_dirty_tracking")
+int BPF_PROG(exit_set_tracking, struct io_pagetable *iopt, struct iommu_domain *domain,
+	     __u8 enable, int ret)
+{
+	__u64 now = bpf_ktime_get_ns();
+	struct hwdbm_tracking *record;
+	struct task_state *state;
+
+	if (!is_followed())
+		return 0;
+	state = task_state();
+
+	record = bpf_ringbuf_reserve(&ring, sizeof(*record), 0);
+	if (!record) {
+		lose(HWDBM_LOSS_RING);
+		return 0;
+	}
+	__builtin_memset(record, 0, sizeof(*record));
+	fill_record(&record->record, HWDBM_TRACKING, (__u64)domain, ret);
+	record->enable = enable;
+	record->stats.entries = HWDBM_UNKNOWN;
+	record->stats.walk_ns = HWDBM_UNKNOWN;
+	record->stats.flush_ns = HWDBM_UNKNOWN;
+	record->stats.total_ns = HWDBM_UNKNOWN;
+	if (state && state->call_start)
+		record->stats.total_ns = now - state->call_start;
+	bpf_ringbuf_submit(record, 0);
+	return 0;
+}

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * TLB invalidations: counted by cause, and added to the sync that made them. From the
+ * kernel's own event where it has it; else from SMMUv3's command queue, where only what
+ * happens inside a sync has a known cause. Not here: what else a sync does.
+ */
+#include "hwdbm.bpf.h"
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, HWDBM_CAUSES);
+	__type(key, __u32);
+	__type(value, struct hwdbm_totals);
+} causes SEC(".maps");
+
+static __always_inline void account_cause(__u32 cause, __u64 commands, __u64 ns)
+{
+	struct hwdbm_totals *totals = bpf_map_lookup_elem(&causes, &cause);
+
+	if (totals)
+		account(totals, commands, false, ns);
+	else
+		lose(HWDBM_LOSS_TLB);
+}
+
+SEC("tp_btf/iommu_tlb_inv")
+int BPF_PROG(on_tlb_inv, struct iommu_domain *domain, unsigned long iova, size_t size,
+	     unsigned int commands, __u64 ns, int cause)
+{
+	struct task_state *state;
+
+	if (!is_followed())
+		return 0;
+	account_cause(cause, commands, ns);
+	if (cause != HWDBM_CAUSE_SYNC && cause != HWDBM_CAUSE_SPLIT)
+		return 0;
+
+	state = task_state();
+	if (!state)
+		return 0;
+	/* Left over from a call on another domain that ended without its event. */
+	if (state->domain != (__u64)domain) {
+		state->tlb_invalidations = 0;
+		state->tlb_commands = 0;
+	}
+	state->domain = (__u64)domain;
+	state->tlb_invalidations++;
+	state->tlb_commands += commands;
+	return 0;
+}
+
+/* Kernels without the event, from here on; a bool is taken as __u8, see sync.bpf.c. */
+
+SEC("fentry/arm_smmu_cmdq_issue_cmdlist")
+int BPF_PROG(enter_cmdlist)
+{
+	struct task_state *state;
+
+	if (!is_followed())
+		return 0;
+	state = task_state();
+	if (state)
+		state->command_start = bpf_ktime_get_ns();
+	return 0;
+}
+
+SEC("fexit/arm_smmu_cmdq_issue_cmdlist")
+int BPF_PROG(exit_cmdlist, struct arm_smmu_device *smmu, struct arm_smmu_cmdq *cmdq, __u64 *cmds,
+	     int n, __u8 sync)
+{
+	__u64 now = bpf_ktime_get_ns();
+	struct task_state *state;
+	__u64 ns;
+
+	if (!is_followed())
+		return 0;
+	state = task_state();
+	if (!state || !state->command_start)
+		return 0;
+	ns = now - state->command_start;
+	state->command_start = 0;
+	if (state->in_sync) {
+		state->tlb_invalidations += sync;
+		state->tlb_commands += n;
+		state->flush_ns += ns;
+	}
+	/* Commands without CMD_SYNC belong to the invalidation whose CMD_SYNC follows. */
+	if (sync)
+		account_cause(state->in_sync ? HWDBM_CAUSE_SYNC : HWDBM_CAUSE_OTHER, n, ns);
+	return 0;
+}

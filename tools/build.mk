@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Builds hwdbm and its unit tests. Included by the top Makefile, which has the targets a person types.
+#
+#   make build/hwdbm                                      for this machine
+#   make HWDBM_ARCH=arm64 SYSROOT=dir build/arm64/hwdbm   static, for the guest; SYSROOT holds the arm64 packages
+#                                                         libbpf-dev libelf-dev zlib1g-dev libjansson-dev (libzstd-dev)
+#   make unit-tests                                       build and run tests/unit
+
+BUILD      ?= build
+CLANG      ?= clang
+BPFTOOL    ?= $(firstword $(wildcard /usr/sbin/bpftool /usr/local/sbin/bpftool) bpftool)
+PKG_CONFIG ?= pkg-config
+CFLAGS     ?= -O2 -g
+
+HWDBM_VERSION := 0.1.0
+HWDBM_HEADERS := $(wildcard bpf/*.h tools/*/*.h)
+HWDBM_SOURCES := tools/hwdbm.c $(filter-out tools/commands/serve.c,$(wildcard tools/*/*.c))
+HWDBM_CFLAGS  := -std=gnu17 -Wall -Wextra -DHWDBM_VERSION='"$(HWDBM_VERSION)"'
+
+ifeq ($(HWDBM_ARCH),arm64)
+ifeq ($(wildcard $(SYSROOT)/usr/include/bpf/libbpf.h),)
+$(error HWDBM_ARCH=arm64 needs SYSROOT=dir with the arm64 development packages; $(or $(SYSROOT),nothing) has no bpf/libbpf.h)
+endif
+HWDBM_DIR    := $(BUILD)/arm64
+HWDBM_CC     := aarch64-linux-gnu-gcc
+HWDBM_LIBDIR := $(SYSROOT)/usr/lib/aarch64-linux-gnu
+# The cross compiler brings its own C library; only what it lacks comes from the sysroot.
+HWDBM_CFLAGS += -isystem $(SYSROOT)/usr/include
+HWDBM_LIBS   := -static -L$(HWDBM_LIBDIR) -lbpf -lelf -lz $(if $(wildcard $(HWDBM_LIBDIR)/libzstd.a),-lzstd) -ljansson -lm
+BPF_ARCH     := arm64
+else
+HWDBM_DIR    := $(BUILD)
+HWDBM_CC     := $(CC)
+HWDBM_LIBS   := $(shell $(PKG_CONFIG) --libs libbpf jansson 2>/dev/null || echo -lbpf -ljansson) -lelf -lz -lm
+BPF_ARCH     := $(patsubst aarch64,arm64,$(patsubst x86_64,x86,$(shell uname -m)))
+ifneq ($(wildcard tools/commands/serve.c),)
+HWDBM_SOURCES += tools/commands/serve.c
+HWDBM_CFLAGS  += -DHWDBM_SERVE
+HWDBM_LIBS    += -lmicrohttpd
+endif
+endif
+
+HWDBM_OBJECTS := $(HWDBM_SOURCES:%.c=$(HWDBM_DIR)/obj/%.o)
+BPF_OBJECTS   := $(patsubst %.c,$(HWDBM_DIR)/obj/%.o,$(wildcard bpf/*.bpf.c))
+BPF_INCLUDE   := $(firstword $(wildcard /usr/include/$(shell uname -m)-linux-gnu) /usr/include)
+
+V ?= 0
+ifeq ($(V),0)
+hwdbm-say = @printf '  %-7s %s\n' $(1) $(2);
+else
+hwdbm-say =
+endif
+
+.DELETE_ON_ERROR:
+
+$(HWDBM_DIR)/hwdbm: $(HWDBM_OBJECTS)
+	$(call hwdbm-say,LD,$@)$(HWDBM_CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(HWDBM_LIBS)
+
+$(HWDBM_DIR)/obj/%.o: %.c $(HWDBM_HEADERS) tools/build.mk
+	@mkdir -p $(@D)
+	$(call hwdbm-say,CC,$<)$(HWDBM_CC) $(HWDBM_CFLAGS) $(CFLAGS) -I$(HWDBM_DIR)/obj -c -o $@ $<
+
+$(HWDBM_DIR)/obj/tools/collect/collect.o: $(HWDBM_DIR)/obj/hwdbm.skel.h
+
+# Each file is compiled alone and linked into one object, so that maps exist once.
+$(HWDBM_DIR)/obj/hwdbm.skel.h: $(HWDBM_DIR)/obj/hwdbm.linked.o
+	$(call hwdbm-say,SKEL,$@)$(BPFTOOL) gen skeleton $< name hwdbm_bpf > $@
+
+$(HWDBM_DIR)/obj/hwdbm.linked.o: $(BPF_OBJECTS)
+	$(call hwdbm-say,BPFLD,$@)$(BPFTOOL) gen object $@ $^
+
+$(HWDBM_DIR)/obj/bpf/%.bpf.o: bpf/%.bpf.c $(HWDBM_HEADERS) tools/build.mk
+	@mkdir -p $(@D)
+	$(call hwdbm-say,BPF,$<)$(CLANG) -O2 -g -Wall -target bpf -mcpu=v3 -D__TARGET_ARCH_$(BPF_ARCH) -I$(BPF_INCLUDE) -c -o $@ $<
+
+# Unit tests: one program per file, linked with everything but main() and the collector.
+UNIT_SOURCES := $(wildcard tests/unit/test_*.c)
+UNIT_PROGRAMS := $(UNIT_SOURCES:tests/unit/%.c=$(BUILD)/unit/%)
+UNIT_FLAGS := $(HWDBM_CFLAGS) -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined
+UNIT_UNDER_TEST := $(wildcard tools/model/*.c tools/output/*.c tools/lib/*.c)
+
+$(BUILD)/unit/%: tests/unit/%.c tests/unit/unit.h $(UNIT_UNDER_TEST) $(HWDBM_HEADERS) tools/build.mk
+	@mkdir -p $(@D)
+	$(call hwdbm-say,CC,$<)$(CC) $(UNIT_FLAGS) -o $@ $< $(UNIT_UNDER_TEST) -ljansson -lm
+
+.PHONY: unit-tests
+unit-tests: $(UNIT_PROGRAMS)
+	@tests/unit/run $(UNIT_PROGRAMS)

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * From kernel events to samples: choose probes, load, attach, read the ring and the
+ * maps, count what was lost. Not here: where samples go, or what they mean.
+ */
+#ifndef HWDBM_COLLECT_COLLECT_H
+#define HWDBM_COLLECT_COLLECT_H
+
+#include "../model/sample.h"
+
+#include <sys/types.h>
+
+struct collector;
+
+/**
+ * collect_handler - takes one sample
+ *
+ * The sample's lists are the handler's to take; what it leaves is freed.
+ *
+ * Return: 0, or -errno to stop.
+ */
+typedef int (*collect_handler)(void *context, enum sample_kind kind, union sample *sample);
+
+/**
+ * collect__open() - load and attach what measures dirty tracking on this kernel
+ *
+ * Says on stderr what is missing and what to do about it when it fails; nothing stays
+ * attached then.
+ *
+ * @out: set on success; free with collect__free()
+ * @pid: process to follow, with its children; 0: all processes
+ * @handler: called by collect__read() and collect__finish()
+ *
+ * Return: 0, -EOPNOTSUPP (the kernel lacks something), -EPERM, or another -errno.
+ */
+int collect__open(struct collector **out, pid_t pid, collect_handler handler, void *context);
+
+/** collect__free() - detach and free; NULL is fine */
+void collect__free(struct collector *collector);
+
+/** collect__fd() - becomes readable when there are samples to read */
+int collect__fd(const struct collector *collector);
+
+/**
+ * collect__read() - hand on every sample that is ready; never blocks
+ * Return: 0, or the handler's error.
+ */
+int collect__read(struct collector *collector);
+
+/** collect__describe() - fill in the kernel, clock and probes of a header */
+void collect__describe(const struct collector *collector, struct header_sample *header);
+
+/**
+ * collect__summaries() - hand on the totals so far: splits by size, TLBIs by cause
+ * Return: 0 or -errno.
+ */
+int collect__summaries(struct collector *collector);
+
+/** collect__lost() - events lost so far, by place; places without a loss are listed too */
+void collect__lost(const struct collector *collector, struct named_list *lost);
+
+/**
+ * collect__finish() - detach, then hand on what is left in the ring and the totals
+ * Return: 0 or -errno. collect__lost() stays valid.
+ */
+int collect__finish(struct collector *collector);
+
+#endif

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Reading the maps that the BPF programs count in. Not here: what the sums are for.
+ */
+#include "summary.h"
+#include "../../bpf/records.h"
+#include "../lib/cleanup.h"
+#include "../lib/strings.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <string.h>
+
+static void add_totals(struct hwdbm_totals *sum, const struct hwdbm_totals *one)
+{
+	sum->operations += one->operations;
+	sum->work += one->work;
+	sum->failed += one->failed;
+	sum->total_ns += one->total_ns;
+	if (sum->max_ns < one->max_ns)
+		sum->max_ns = one->max_ns;
+	for (int i = 0; i < HWDBM_BUCKETS; i++)
+		sum->buckets[i] += one->buckets[i];
+}
+
+/* All CPUs' totals of one key as one. */
+static int read_totals(int map_fd, const void *key, struct hwdbm_totals *sum)
+{
+	int cpus = libbpf_num_possible_cpus();
+	_cleanup_free_ struct hwdbm_totals *each = NULL;
+
+	if (cpus < 0)
+		return cpus;
+	each = calloc(cpus, sizeof(*each));
+	if (!each)
+		return -ENOMEM;
+	if (bpf_map_lookup_elem(map_fd, key, each))
+		return -errno;
+	memset(sum, 0, sizeof(*sum));
+	for (int cpu = 0; cpu < cpus; cpu++)
+		add_totals(sum, &each[cpu]);
+	return 0;
+}
+
+static int make_histogram(const struct hwdbm_totals *totals, struct pairs *out)
+{
+	struct pair *at = calloc(HWDBM_BUCKETS, sizeof(*at));
+
+	if (!at)
+		return -ENOMEM;
+	*out = (struct pairs){ .at = at };
+	for (int i = 0; i < HWDBM_BUCKETS; i++)
+		if (totals->buckets[i])
+			at[out->count++] = (struct pair){ hwdbm_bucket_bound(i),
+							  totals->buckets[i] };
+	return 0;
+}
+
+static int hand_on(enum sample_kind kind, union sample *sample, collect_handler handler,
+		   void *context)
+{
+	int err = handler(context, kind, sample);
+
+	field__release(sample__table(kind), sample);
+	return err;
+}
+
+int summary__splits(int map_fd, collect_handler handler, void *context)
+{
+	struct hwdbm_split_key key, *previous = NULL;
+	struct hwdbm_totals totals;
+	int err = 0;
+
+	for (; !err && !bpf_map_get_next_key(map_fd, previous, &key); previous = &key) {
+		union sample sample;
+		struct split_summary_sample *split = &sample.split_summary;
+
+		field__clear(sample__table(SAMPLE_SPLIT_SUMMARY), &sample);
+		err = read_totals(map_fd, &key, &totals);
+		err = err ?: make_histogram(&totals, &split->histogram_ns);
+		if (err)
+			break;
+		split->from_bytes = UINT64_C(1) << key.from_shift;
+		split->to_bytes = UINT64_C(1) << key.to_shift;
+		split->operations = totals.operations;
+		split->tables = totals.work;
+		split->failed = totals.failed;
+		split->total_ns = totals.total_ns;
+		split->max_ns = totals.max_ns;
+		err = hand_on(SAMPLE_SPLIT_SUMMARY, &sample, handler, context);
+	}
+	return err;
+}
+
+int summary__causes(int map_fd, collect_handler handler, void *context)
+{
+	static const char * const names[HWDBM_CAUSES] = {
+		[HWDBM_CAUSE_UNMAP] = "unmap", [HWDBM_CAUSE_SYNC] = "sync",
+		[HWDBM_CAUSE_SPLIT] = "split", [HWDBM_CAUSE_MERGE] = "merge",
+		[HWDBM_CAUSE_OTHER] = "other",
+	};
+	struct hwdbm_totals totals;
+	int err = 0;
+
+	for (__u32 cause = 0; !err && cause < HWDBM_CAUSES; cause++) {
+		union sample sample;
+		struct tlb_summary_sample *tlb = &sample.tlb_summary;
+
+		field__clear(sample__table(SAMPLE_TLB_SUMMARY), &sample);
+		err = read_totals(map_fd, &cause, &totals);
+		err = err ?: make_histogram(&totals, &tlb->histogram_ns);
+		if (err)
+			break;
+		STRING_COPY(tlb->cause, names[cause]);
+		tlb->invalidations = totals.operations;
+		tlb->commands = totals.work;
+		tlb->total_ns = totals.total_ns;
+		tlb->max_ns = totals.max_ns;
+		err = hand_on(SAMPLE_TLB_SUMMARY, &sample, handler, context);
+	}
+	return err;
+}
+
+void summary__losses(int map_fd, struct named_list *lost)
+{
+	static const char * const names[HWDBM_LOSSES] = {
+		[HWDBM_LOSS_RING] = "ring", [HWDBM_LOSS_STATS] = "stats",
+		[HWDBM_LOSS_TASK] = "task", [HWDBM_LOSS_DOMAIN] = "domain",
+		[HWDBM_LOSS_SPLIT] = "split", [HWDBM_LOSS_TLB] = "tlb",
+		[HWDBM_LOSS_FOLLOW] = "follow",
+	};
+	int cpus = libbpf_num_possible_cpus();
+	_cleanup_free_ __u64 *each = calloc(cpus > 0 ? cpus : 1, sizeof(*each));
+
+	for (__u32 i = 0; each && i < HWDBM_LOSSES && lost->count < NAMED_MAX; i++) {
+		struct named *named = &lost->at[lost->count++];
+
+		memset(named, 0, sizeof(*named));
+		STRING_COPY(named->name, names[i]);
+		if (bpf_map_lookup_elem(map_fd, &i, each))
+			continue;
+		for (int cpu = 0; cpu < cpus; cpu++)
+			named->number += each[cpu];
+	}
+}

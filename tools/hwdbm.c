@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * hwdbm: dirty tracking of DMA, measured. This file is the table of commands and picks
+ * one of them. Not here: what any command does.
+ */
+#include "commands/commands.h"
+#include "lib/log.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const struct command commands[] = {
+	{ "record", record__main, "follow a migration and write a recording" },
+	{ "report", report__main, "tables, JSON and HTML from recordings" },
+#ifdef HWDBM_SERVE
+	{ "serve", serve__main, "metrics and a page over HTTP" },
+#endif
+};
+
+#define COMMANDS (sizeof(commands) / sizeof(commands[0]))
+
+static int print_help(void)
+{
+	puts("hwdbm measures the dirty tracking of DMA: what finer granularity buys a migration,\n"
+	     "and what it costs.\n\nUsage: hwdbm COMMAND [OPTIONS] ...\n\nCommands:");
+	for (size_t i = 0; i < COMMANDS; i++)
+		printf("  %-10s %s\n", commands[i].name, commands[i].summary);
+	puts("  help       this text, or that of a command\n\n"
+	     "A command may be shortened as long as it stays clear. hwdbm COMMAND --help says more;\n"
+	     "hwdbm --version prints the version.");
+	return COMMAND_OK;
+}
+
+/* The command of that name, or the only one that begins so. */
+static const struct command *find(const char *word)
+{
+	const struct command *found = NULL;
+
+	for (size_t i = 0; i < COMMANDS; i++) {
+		if (!strcmp(commands[i].name, word))
+			return &commands[i];
+		if (strncmp(commands[i].name, word, strlen(word)))
+			continue;
+		if (found) {
+			log__error("\"%s\" could be %s or %s; see hwdbm help", word, found->name,
+				   commands[i].name);
+			return NULL;
+		}
+		found = &commands[i];
+	}
+	if (!found)
+		log__error("there is no command \"%s\"; see hwdbm help", word);
+	return found;
+}
+
+static int help_on(const char *word)
+{
+	const struct command *command = find(word);
+	char help[] = "--help";
+	char *argv[] = { (char *)word, help, NULL };
+
+	return command ? command->main(2, argv) : COMMAND_USAGE;
+}
+
+int main(int argc, char **argv)
+{
+	const struct command *command;
+	const char *word = argc > 1 ? argv[1] : "";
+
+	if (!strcmp(word, "--version") || !strcmp(word, "-V")) {
+		puts("hwdbm " HWDBM_VERSION);
+		return COMMAND_OK;
+	}
+	if (!strcmp(word, "help") || !strcmp(word, "--help") || !strcmp(word, "-h"))
+		return argc > 2 ? help_on(argv[2]) : print_help();
+	if (!*word) {
+		log__error("which command? see hwdbm help");
+		return COMMAND_USAGE;
+	}
+	command = find(word);
+	return command ? command->main(argc - 1, argv + 1) : COMMAND_USAGE;
+}

@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * getopt_long() driven by the table. Not here: any option of a command.
+ */
+#include "options.h"
+#include "log.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define OPTIONS_MAX 32
+#define NS_PER_SECOND 1e9
+
+int options__u64(const char *text, uint64_t *value)
+{
+	unsigned long long parsed;
+	char *end;
+
+	if (*text < '0' || *text > '9')
+		return -EINVAL;
+	errno = 0;
+	parsed = strtoull(text, &end, 10);
+	if (errno || *end)
+		return -EINVAL;
+	*value = parsed;
+	return 0;
+}
+
+int options__seconds(const char *text, uint64_t *ns)
+{
+	static const struct {
+		const char *suffix;
+		double seconds;
+	} units[] = { { "", 1 }, { "s", 1 }, { "ms", 1e-3 }, { "m", 60 }, { "h", 3600 } };
+	char *end;
+	double value;
+
+	if ((*text < '0' || *text > '9') && *text != '.')
+		return -EINVAL;
+	value = strtod(text, &end);
+	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
+		double result = value * units[i].seconds * NS_PER_SECOND;
+
+		if (strcmp(end, units[i].suffix) || !isfinite(result) || result >= 0x1p63)
+			continue;
+		*ns = (uint64_t)result;
+		return 0;
+	}
+	return -EINVAL;
+}
+
+static int store(const struct option_spec *option, void *into, const char *text)
+{
+	void *at = (char *)into + option->offset;
+
+	switch (option->type) {
+	case OPTION_FLAG:
+		*(bool *)at = true;
+		return 0;
+	case OPTION_TEXT:
+		*(const char **)at = text;
+		return 0;
+	case OPTION_U64:
+		return options__u64(text, at);
+	case OPTION_SECONDS:
+		return options__seconds(text, at);
+	}
+	return -EINVAL;
+}
+
+void options__help(const struct command_spec *command)
+{
+	printf("Usage: hwdbm %s %s\n\n%s\n\nOptions:\n", command->name, command->usage,
+	       command->summary);
+	for (size_t i = 0; i <= command->option_count; i++) {
+		static const struct option_spec help = {
+			.name = "help", .letter = 'h', .help = "this text",
+		};
+		const struct option_spec *o = i < command->option_count ? &command->options[i] :
+									    &help;
+		char left[48];
+
+		snprintf(left, sizeof(left), "%c%c%s --%s%s%s", o->letter ? '-' : ' ',
+			 o->letter ? o->letter : ' ', o->letter ? "," : " ", o->name,
+			 o->argument ? " " : "", o->argument ? o->argument : "");
+		printf("  %-30s %s\n", left, o->help);
+	}
+	if (command->notes)
+		printf("\n%s\n", command->notes);
+}
+
+static const struct option_spec *by_letter(const struct command_spec *command, int letter)
+{
+	for (size_t i = 0; i < command->option_count; i++)
+		if (command->options[i].letter && command->options[i].letter == letter)
+			return &command->options[i];
+	return NULL;
+}
+
+/* getopt's own messages name argv[0], which here is the command's name. */
+static int complain(const struct command_spec *command, int result, char **argv)
+{
+	const struct option_spec *short_one = optopt ? by_letter(command, optopt) : NULL;
+
+	if (result == ':' && short_one)
+		log__error("%s: option -%c needs a value (%s); see hwdbm %s --help", command->name,
+			   optopt, short_one->argument, command->name);
+	else if (result == ':')
+		log__error("%s: option %s needs a value; see hwdbm %s --help", command->name,
+			   argv[optind - 1], command->name);
+	else if (optopt && optopt < 256)
+		log__error("%s: unknown option -%c; see hwdbm %s --help", command->name, optopt,
+			   command->name);
+	else
+		log__error("%s: unknown or ambiguous option %s; see hwdbm %s --help",
+			   command->name, argv[optind - 1], command->name);
+	return -EINVAL;
+}
+
+int options__parse(const struct command_spec *command, void *into, int argc, char **argv)
+{
+	struct option longs[OPTIONS_MAX + 2] = { { "help", no_argument, NULL, 'h' } };
+	char shorts[3 * OPTIONS_MAX] = "+:h", *next = shorts + 3;
+	int result, which;
+
+	if (!command->stop_at_first)
+		strcpy(shorts, ":h"), next = shorts + 2;
+	for (size_t i = 0; i < command->option_count && i < OPTIONS_MAX; i++) {
+		const struct option_spec *o = &command->options[i];
+
+		longs[i + 1] = (struct option){ o->name,
+			o->type == OPTION_FLAG ? no_argument : required_argument, NULL,
+			256 + (int)i };
+		if (!o->letter)
+			continue;
+		*next++ = o->letter;
+		if (o->type != OPTION_FLAG)
+			*next++ = ':';
+		*next = '\0';
+	}
+
+	optind = 0;
+	opterr = 0;
+	while ((result = getopt_long(argc, argv, shorts, longs, &which)) != -1) {
+		const struct option_spec *o = result >= 256 ? &command->options[result - 256] :
+							      by_letter(command, result);
+
+		if (result == '?' || result == ':')
+			return complain(command, result, argv);
+		if (result == 'h' && !o) {
+			options__help(command);
+			return -ECANCELED;
+		}
+		if (!o || store(o, into, optarg)) {
+			log__error("%s: --%s %s is not a valid %s; see hwdbm %s --help",
+				   command->name, o ? o->name : "?", optarg ? optarg : "",
+				   o && o->argument ? o->argument : "value", command->name);
+			return -EINVAL;
+		}
+	}
+	return optind;
+}

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Options declared as a table: one line gives the name, its place in a struct and the
+ * help text. Not here: what an option does.
+ */
+#ifndef HWDBM_LIB_OPTIONS_H
+#define HWDBM_LIB_OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum option_type {
+	OPTION_FLAG,		/* bool */
+	OPTION_TEXT,		/* const char *, into argv */
+	OPTION_U64,		/* uint64_t, decimal */
+	OPTION_SECONDS,		/* uint64_t nanoseconds, given as seconds with a fraction or ms/s/m/h */
+};
+
+struct option_spec {
+	const char *name;
+	char letter;		/* 0: none */
+	enum option_type type;
+	size_t offset;
+	const char *argument;	/* NULL for flags */
+	const char *help;
+};
+
+struct command_spec {
+	const char *name;
+	const char *usage;	/* after "hwdbm <name> " */
+	const char *summary;	/* one line */
+	const char *notes;	/* requirements, overhead, exit status; may be NULL */
+	const struct option_spec *options;
+	size_t option_count;
+	bool stop_at_first;	/* what follows the first plain word is a command line */
+};
+
+/**
+ * options__parse() - read options into the struct they describe
+ *
+ * @into: the struct of option_spec.offset, with defaults already set
+ * @argv: words after the command's name
+ *
+ * Return: number of words consumed, so that argv[n] is the first operand (operands are
+ * moved behind the options unless stop_at_first); -EINVAL after a message about a bad
+ * option; -ECANCELED after --help was printed.
+ */
+int options__parse(const struct command_spec *command, void *into, int argc, char **argv);
+
+/** options__help() - print the command's help on stdout */
+void options__help(const struct command_spec *command);
+
+/**
+ * options__seconds() - "1.5", "200ms", "2s", "3m", "1h" as nanoseconds
+ * Return: 0 or -EINVAL with @ns untouched.
+ */
+int options__seconds(const char *text, uint64_t *ns);
+
+/**
+ * options__u64() - a decimal number and nothing else
+ * Return: 0 or -EINVAL with @value untouched.
+ */
+int options__u64(const char *text, uint64_t *value);
+
+#endif

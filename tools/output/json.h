@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Records to JSON and back, by their field tables. Not here: which records a document
+ * is made of.
+ */
+#ifndef HWDBM_OUTPUT_JSON_H
+#define HWDBM_OUTPUT_JSON_H
+
+#include "../model/field.h"
+
+#include <jansson.h>
+
+/**
+ * json__add_record() - add all fields of a record to an object
+ *
+ * Dotted names become nested objects; what is unknown becomes null.
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int json__add_record(json_t *object, const struct field_table *table, const void *record);
+
+/**
+ * json__read_record() - fill a record from an object
+ *
+ * Members that are missing or null become unknown, others that the table does not name
+ * are skipped. The record's old content is not freed.
+ *
+ * @bad: set to the field whose value has the wrong type
+ *
+ * Return: 0, -EINVAL, or -ENOMEM; after a failure the record holds nothing to free.
+ */
+int json__read_record(const json_t *object, const struct field_table *table, void *record,
+		      const char **bad);
+
+#endif

@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Reading and writing recordings. Not here: the field tables that say what is in a line.
+ */
+#define _GNU_SOURCE
+#include "recording.h"
+#include "json.h"
+#include "../lib/cleanup.h"
+#include "../lib/log.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+
+static void put_json(json_t **json)
+{
+	json_decref(*json);
+}
+
+#define _cleanup_json_ _cleanup_(put_json)
+
+int recording__write(FILE *out, enum sample_kind kind, const union sample *sample)
+{
+	const struct field_table *table = sample__table(kind);
+	_cleanup_json_ json_t *object = json_object();
+	_cleanup_free_ char *line = NULL;
+
+	if (!object || json_object_set_new(object, "type", json_string(table->record)))
+		return -ENOMEM;
+	if (json__add_record(object, table, sample))
+		return -ENOMEM;
+	line = json_dumps(object, JSON_COMPACT);
+	if (!line)
+		return -ENOMEM;
+	errno = 0;
+	if (fprintf(out, "%s\n", line) < 0 || fflush(out))
+		return errno ? -errno : -EIO;
+	return 0;
+}
+
+static int add_object(const char *path, size_t number, const json_t *object, const char *type,
+		      struct run *run)
+{
+	enum sample_kind kind = sample__kind(type);
+	const char *bad = "?";
+	union sample sample;
+	int err;
+
+	if (kind == SAMPLE_KINDS)
+		return 0;
+	err = json__read_record(object, sample__table(kind), &sample, &bad);
+	if (err == -EINVAL)
+		log__error("%s:%zu: \"%s\" of a \"%s\" line has a value of the wrong type", path,
+			   number, bad, type);
+	if (err)
+		return err;
+	if (kind == SAMPLE_HEADER && strcmp(sample.header.schema, RECORDING_SCHEMA)) {
+		log__error("%s:%zu: schema \"%s\", this hwdbm reads \"%s\"", path, number,
+			   sample.header.schema, RECORDING_SCHEMA);
+		return -EINVAL;
+	}
+	err = run__add(run, kind, &sample);
+	if (err)
+		field__release(sample__table(kind), &sample);
+	return err;
+}
+
+static int add_line(const char *path, size_t number, const char *line, size_t length, bool whole,
+		    struct run *run, bool *cut)
+{
+	json_error_t error;
+	_cleanup_json_ json_t *object = json_loadb(line, length, 0, &error);
+	const char *type = json_string_value(json_object_get(object, "type"));
+
+	if (type)
+		return add_object(path, number, object, type, run);
+	if (!whole) {
+		log__warn("%s:%zu: the last line is cut off and was skipped; what is before it is complete",
+			  path, number);
+		*cut = true;
+		return 0;
+	}
+	log__error("%s:%zu: not a line of a recording (%s)", path, number,
+		   object ? "no \"type\"" : error.text);
+	return -EINVAL;
+}
+
+int recording__load(const char *path, struct run *run, bool *cut)
+{
+	_cleanup_fclose_ FILE *file = fopen(path, "re");
+	_cleanup_free_ char *line = NULL;
+	size_t size = 0, number = 0;
+	ssize_t length;
+	int err = 0;
+
+	if (!file)
+		return -errno;
+	while (!err && (errno = 0, length = getline(&line, &size, file)) > 0) {
+		bool whole = line[length - 1] == '\n';
+
+		err = add_line(path, ++number, line, length, whole, run, cut);
+	}
+	if (!err && ferror(file))
+		err = errno ? -errno : -EIO;
+	return err;
+}
+
+static int load_plan(const char *path, struct run *run)
+{
+	json_error_t error;
+	_cleanup_json_ json_t *object = NULL;
+
+	if (access(path, F_OK))
+		return 0;
+	object = json_load_file(path, 0, &error);
+	if (object)
+		return add_object(path, 1, object, "plan", run);
+	log__error("%s:%d: %s", path, error.line, error.text);
+	return -EINVAL;
+}
+
+static int load_folder(const char *path, struct run *run, bool *cut)
+{
+	_cleanup_free_ char *plan = NULL, *recording = NULL, *log = NULL;
+	int err;
+
+	if (asprintf(&plan, "%s/run.json", path) < 0 ||
+	    asprintf(&recording, "%s/recording.jsonl", path) < 0 ||
+	    asprintf(&log, "%s/vmm.jsonl", path) < 0)
+		return -ENOMEM;
+	err = load_plan(plan, run);
+	err = err ?: recording__load(recording, run, cut);
+	if (err)
+		return err;
+	err = recording__load(log, run, cut);
+	if (err == -ENOENT) {
+		log__warn("%s: no vmm.jsonl, so no truth to compare with", path);
+		err = 0;
+	}
+	return err;
+}
+
+/* Without a plan a run is called as its file or folder is. */
+static void name_run(const char *path, struct run *run)
+{
+	const char *slash;
+	size_t length = strlen(path);
+
+	while (length > 1 && path[length - 1] == '/')
+		length--;
+	slash = memrchr(path, '/', length);
+	if (slash)
+		length -= slash + 1 - path;
+	snprintf(run->name, sizeof(run->name), "%.*s", (int)length,
+		 slash ? slash + 1 : path);
+}
+
+int recording__load_run(const char *path, struct run **out, bool *cut)
+{
+	struct run *run = NULL;
+	struct stat info;
+	int err = stat(path, &info) ? -errno : run__new(&run);
+
+	if (!err) {
+		name_run(path, run);
+		err = S_ISDIR(info.st_mode) ? load_folder(path, run, cut) :
+					      recording__load(path, run, cut);
+	}
+	if (!err && !run->samples.has_header) {
+		log__error("%s: no recording in there (no header line); make one with hwdbm record",
+			   path);
+		err = -EINVAL;
+	}
+	err = err ?: run__update(run);
+	if (err) {
+		if (err != -EINVAL)
+			log__error("%s: cannot read it (%s)", path, strerror(-err));
+		run__free(run);
+		return err;
+	}
+	if (!run->samples.has_end) {
+		log__warn("%s: the recording has no end, it was interrupted; totals and losses are unknown",
+			  path);
+		*cut = true;
+	}
+	*out = run;
+	return 0;
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Recordings: JSON Lines, one sample per line, each with its kind as "type". Not here:
+ * what the samples mean.
+ */
+#ifndef HWDBM_OUTPUT_RECORDING_H
+#define HWDBM_OUTPUT_RECORDING_H
+
+#include "../model/run.h"
+
+#include <stdio.h>
+
+/**
+ * recording__write() - write one sample as one line, and flush it
+ * Return: 0, -ENOMEM, or the -errno of the write. The sample stays the caller's.
+ */
+int recording__write(FILE *out, enum sample_kind kind, const union sample *sample);
+
+/**
+ * recording__load() - give a run all samples of a recording or of a VMM's log
+ *
+ * A last line that was cut off is skipped with a warning. Lines of unknown types are
+ * skipped, they come from newer versions.
+ *
+ * @path: for messages and opening
+ * @cut: set to true if the last line was cut off, else untouched
+ *
+ * Return: 0; -EINVAL after a message about a line that is no sample; -errno of the file
+ * (no message); -ENOMEM.
+ */
+int recording__load(const char *path, struct run *run, bool *cut);
+
+/**
+ * recording__load_run() - make a run of a recording file, or of a folder of a test-bed run
+ *
+ * A folder holds run.json, recording.jsonl and vmm.jsonl; the recording must exist. All
+ * messages are given here. The run is updated.
+ *
+ * @out: set on success; free with run__free()
+ * @cut: as above; also set when the recording has no end
+ *
+ * Return: 0 or -errno.
+ */
+int recording__load_run(const char *path, struct run **out, bool *cut);
+
+#endif

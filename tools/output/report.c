@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * JSON from the run and sync tables. Not here: any field by name.
+ */
+#include "report.h"
+#include "json.h"
+
+#include <errno.h>
+#include <string.h>
+
+static json_t *runs_syncs(const struct run *run)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; array && i < run->sync_count; i++) {
+		json_t *row = json_object();
+
+		if (!row || json__add_record(row, &run_sync_table, &run->syncs[i]) ||
+		    json_array_append_new(array, row)) {
+			json_decref(array);
+			return NULL;
+		}
+	}
+	return array;
+}
+
+/* Summaries, as recorded: splits by size, TLBIs by cause. */
+static json_t *summaries(const struct field_table *table, const void *records, size_t count)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; array && i < count; i++) {
+		json_t *row = json_object();
+
+		if (!row ||
+		    json__add_record(row, table, (const char *)records + i * table->record_size) ||
+		    json_array_append_new(array, row)) {
+			json_decref(array);
+			return NULL;
+		}
+	}
+	return array;
+}
+
+static json_t *run_object(const struct run *run)
+{
+	const struct run_samples *s = &run->samples;
+	json_t *object = json_object();
+
+	if (!object || json__add_record(object, &run_table, &run->result) ||
+	    json_object_set_new(object, "syncs", runs_syncs(run)) ||
+	    json_object_set_new(json_object_get(object, "split"), "by_size",
+				summaries(sample__table(SAMPLE_SPLIT_SUMMARY), s->split_summaries,
+					  s->split_summary_count)) ||
+	    json_object_set_new(json_object_get(object, "tlb"), "by_cause",
+				summaries(sample__table(SAMPLE_TLB_SUMMARY), s->tlb_summaries,
+					  s->tlb_summary_count))) {
+		json_decref(object);
+		return NULL;
+	}
+	return object;
+}
+
+int report__write(FILE *out, struct run *const *runs, size_t count, const char *answer)
+{
+	const struct run_result *first = count ? &runs[0]->result : NULL;
+	json_t *array = json_array();
+	json_t *document = json_pack("{s:s,s:{s:s,s:s},s:o,s:s}", "schema", REPORT_SCHEMA,
+				     "host", "name", first ? first->host_name : "",
+				     "machine", first ? first->host_machine : "",
+				     "runs", array, "answer", answer ? answer : "");
+	int err = 0;
+
+	if (!document)
+		return -ENOMEM;
+	for (size_t i = 0; !err && i < count; i++)
+		if (json_array_append_new(array, run_object(runs[i])))
+			err = -ENOMEM;
+	errno = 0;
+	if (!err && (json_dumpf(document, out, JSON_INDENT(2)) || fputc('\n', out) == EOF ||
+		     fflush(out)))
+		err = errno ? -errno : -EIO;
+	json_decref(document);
+	return err;
+}
