@@ -64,7 +64,10 @@ struct iommu_hwpt_get_dirty_bitmap {
 
 #pragma clang attribute pop
 
-/* Follow this process (as seen from the pid namespace below) and its children; 0: all. */
+/*
+ * Follow this process, as numbered in the pid namespace below, and its children; 0: all.
+ * The namespace is 0 on a kernel without them.
+ */
 __weak const volatile __u32 target_pid = 0;
 __weak const volatile __u64 pidns_dev = 0;
 __weak const volatile __u64 pidns_ino = 0;
@@ -146,6 +149,8 @@ static __always_inline __u32 visible_pid(void)
 {
 	struct bpf_pidns_info info = {};
 
+	if (!pidns_ino)
+		return bpf_get_current_pid_tgid() >> 32;
 	if (bpf_get_ns_current_pid_tgid(pidns_dev, pidns_ino, &info, sizeof(info)))
 		return 0;
 	return info.tgid;

@@ -63,6 +63,12 @@ $(HWDBM_DIR)/obj/%.o: %.c $(HWDBM_HEADERS) tools/build.mk
 
 $(HWDBM_DIR)/obj/tools/collect/collect.o: $(HWDBM_DIR)/obj/hwdbm.skel.h
 
+# The report's style, as a string literal of html.c.
+$(HWDBM_DIR)/obj/tools/output/html.o: $(HWDBM_DIR)/obj/report.css.inc
+$(HWDBM_DIR)/obj/report.css.inc: tools/output/report.css
+	@mkdir -p $(@D)
+	$(call hwdbm-say,STYLE,$<)sed 's/[\\"]/\\&/g; s/.*/"&\\n"/' $< > $@
+
 # Each file is compiled alone and linked into one object, so that maps exist once.
 $(HWDBM_DIR)/obj/hwdbm.skel.h: $(HWDBM_DIR)/obj/hwdbm.linked.o
 	$(call hwdbm-say,SKEL,$@)$(BPFTOOL) gen skeleton $< name hwdbm_bpf > $@
@@ -80,9 +86,9 @@ UNIT_PROGRAMS := $(UNIT_SOURCES:tests/unit/%.c=$(BUILD)/unit/%)
 UNIT_FLAGS := $(HWDBM_CFLAGS) -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined
 UNIT_UNDER_TEST := $(wildcard tools/model/*.c tools/output/*.c tools/lib/*.c)
 
-$(BUILD)/unit/%: tests/unit/%.c tests/unit/unit.h $(UNIT_UNDER_TEST) $(HWDBM_HEADERS) tools/build.mk
+$(BUILD)/unit/%: tests/unit/%.c tests/unit/unit.h $(UNIT_UNDER_TEST) $(HWDBM_HEADERS) $(BUILD)/obj/report.css.inc tools/build.mk
 	@mkdir -p $(@D)
-	$(call hwdbm-say,CC,$<)$(CC) $(UNIT_FLAGS) -o $@ $< $(UNIT_UNDER_TEST) -ljansson -lm
+	$(call hwdbm-say,CC,$<)$(CC) $(UNIT_FLAGS) -I$(BUILD)/obj -o $@ $< $(UNIT_UNDER_TEST) -ljansson -lm
 
 .PHONY: unit-tests
 unit-tests: $(UNIT_PROGRAMS)

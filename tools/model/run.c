@@ -649,37 +649,6 @@ static void take_iotlb(struct run *run)
 				      s->vmm_after.dma);
 }
 
-/*
- * What the kernel reported is what the VMM should have sent. A report that fits the
- * downtime limit is not sent at once but joined with the last one; pages in both are sent
- * once, which leaves a range: at least the larger of the two, at most their sum.
- */
-static void compare_sent(const struct run *run, struct disagreement *d)
-{
-	const struct run_samples *s = &run->samples;
-	uint64_t least = 0, most = 0;
-
-	for (size_t i = 0; i < s->vmm_iteration_count; i++) {
-		const struct vmm_iteration_sample *vmm = &s->vmm_iterations[i];
-		uint64_t reported = vmm->iteration ? 0 : s->vmm_start.memory_bytes;
-
-		for (size_t k = 0; k < run->sync_count; k++)
-			if (run->syncs[k].iteration == vmm->iteration)
-				reported = plus(reported, run->syncs[k].dirty_bytes);
-		if (reported == UNKNOWN)
-			return;
-		least = least > reported ? least : reported;
-		most += reported;
-		if (!vmm->sent_bytes && least)
-			continue;
-		if (vmm->sent_bytes < least || vmm->sent_bytes > most)
-			disagree(d, "iteration %" PRIu64 ": the kernel reported %" PRIu64 " to %" PRIu64 " bytes, the VMM sent %" PRIu64,
-				 vmm->iteration, least, most, vmm->sent_bytes);
-		least = 0;
-		most = 0;
-	}
-}
-
 static void converge(struct run *run, struct disagreement *d)
 {
 	struct run_result *r = &run->result;
@@ -692,10 +661,8 @@ static void converge(struct run *run, struct disagreement *d)
 	r->iterations = last;
 	if (s->device_stop_ns != UNKNOWN && s->destination_running_ns != UNKNOWN)
 		r->blackout_ns = s->destination_running_ns - s->device_stop_ns;
-	if (s->has_vmm_start) {
+	if (s->has_vmm_start)
 		r->reported_bytes = plus(s->vmm_start.memory_bytes, r->dirty_bytes);
-		compare_sent(run, d);
-	}
 	if (!s->has_vmm_end)
 		return;
 	r->sent_bytes = s->vmm_end.sent_bytes;
