@@ -16,13 +16,14 @@
 #include <string.h>
 
 /* The plot of a line chart inside its picture, pixels. */
-#define WIDTH 440
-#define HEIGHT 250
+#define WIDTH 460
+#define HEIGHT 256
 #define LEFT 56
 #define RIGHT 338
 #define TOP 12
 #define BOTTOM 206
-#define ZERO_ROW 216		/* of a logarithmic scale, below its small end */
+#define ZERO_ROW 220		/* of a logarithmic scale, below its small end */
+#define AXIS_ROW 228
 
 #define ROW 26			/* height of one run in a row chart */
 #define LABEL_GAP 13		/* between the lines of text at the right */
@@ -122,6 +123,46 @@ size_t passes__collect(const struct run *run, struct pass passes[PASSES_MAX])
 	return count;
 }
 
+/*
+ * Recordings have fine buckets; half octaves are what a picture can show. Every fine
+ * bucket lies inside one of them, so that nothing is estimated.
+ */
+static uint64_t half_octave(uint64_t bound)
+{
+	uint64_t octave;
+
+	if (bound < 2 || bound >= UINT64_C(1) << 62)
+		return bound;
+	octave = UINT64_C(1) << (63 - __builtin_clzll(bound));
+	return bound < octave + octave / 2 ? octave + octave / 2 - 1 : 2 * octave - 1;
+}
+
+/* The shortest time in a half octave: two thirds or three quarters of its end. */
+static double half_octave_start(uint64_t bound)
+{
+	double end = (double)bound + 1;
+
+	return (bound + 1) & bound ? end * 2 / 3 : end * 3 / 4;
+}
+
+static void coarsen(struct pairs *histogram)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < histogram->count; i++) {
+		struct pair bucket = histogram->at[i];
+
+		if (!bucket.value)
+			continue;
+		bucket.key = half_octave(bucket.key);
+		if (kept && histogram->at[kept - 1].key == bucket.key)
+			histogram->at[kept - 1].value += bucket.value;
+		else
+			histogram->at[kept++] = bucket;
+	}
+	histogram->count = kept;
+}
+
 int latency__collect(const struct run *run, enum latency_of what, struct pairs *out)
 {
 	const struct run_samples *s = &run->samples;
@@ -140,6 +181,7 @@ int latency__collect(const struct run *run, enum latency_of what, struct pairs *
 		free(out->at);
 		*out = (struct pairs){ 0 };
 	}
+	coarsen(out);
 	return err;
 }
 
@@ -224,12 +266,12 @@ static struct scale put_iteration_axis(FILE *out, double first, double last)
 		step = 1;
 	if (last <= first)
 		x.high = first + 1;
-	svg__line(out, "axis", LEFT, BOTTOM + 18, RIGHT, BOTTOM + 18);
+	svg__line(out, "axis", LEFT, AXIS_ROW, RIGHT, AXIS_ROW);
 	for (double at = ceil(first / step) * step; at <= last; at += step) {
 		snprintf(number, sizeof(number), "%.0f", at);
-		svg__text(out, "t mid", scale__at(&x, at), BOTTOM + 31, number);
+		svg__text(out, "t mid", scale__at(&x, at), AXIS_ROW + 13, number);
 	}
-	svg__text(out, "t mid dim", (LEFT + RIGHT) / 2.0, HEIGHT - 1, "iteration");
+	svg__text(out, "t mid dim", (LEFT + RIGHT) / 2.0, HEIGHT - 2, "iteration");
 	fputc('\n', out);
 	return x;
 }
@@ -237,7 +279,7 @@ static struct scale put_iteration_axis(FILE *out, double first, double last)
 /* Sixteenfold steps: 4 KiB, 64 KiB, 1 MiB ... */
 static struct scale put_bytes_axis(FILE *out, double low, double high)
 {
-	struct scale y = { 4096, 65536, BOTTOM, TOP, ZERO_ROW + 2, true };
+	struct scale y = { 4096, 65536, BOTTOM, TOP, ZERO_ROW, true };
 	char text[UNITS_TEXT];
 
 	while (y.high < high)
@@ -249,7 +291,7 @@ static struct scale put_bytes_axis(FILE *out, double low, double high)
 		svg__text(out, "t end", LEFT - 6, scale__at(&y, at) + 4,
 			  units__bytes((uint64_t)at, text));
 	}
-	svg__text(out, "t end", LEFT - 6, ZERO_ROW + 6, "0");
+	svg__text(out, "t end", LEFT - 6, ZERO_ROW + 4, "0");
 	return y;
 }
 
@@ -351,7 +393,7 @@ static void put_truth(FILE *out, const struct dirty_range *range, const struct s
 		return;
 	svg__path(out, "truth", xs, ys, points);
 	labels[*label_count] = (struct end_label){ .y = ys[half - 1] + 2 };
-	snprintf(labels[(*label_count)++].text, sizeof(labels->text), "really written");
+	snprintf(labels[(*label_count)++].text, sizeof(labels->text), "truth");
 }
 
 static void put_dirty_line(FILE *out, const struct series *series, double shift,
@@ -435,7 +477,7 @@ int chart__dirty(FILE *out, const char *id, const struct panel *panel)
 		snprintf(title, sizeof(title), "%s fit the downtime limit",
 			 units__bytes(range.fits, fits));
 		svg__line(out, "limit", LEFT, at, RIGHT, at);
-		svg__text(out, "t dim halo", LEFT + 4, at - 4, title);
+		svg__text(out, "t dim halo end", RIGHT - 4, at - 4, title);
 	}
 	fputc('\n', out);
 	for (size_t i = 0; i < count; i++)
@@ -484,7 +526,7 @@ static double lowest_amplification(const struct panel *panel)
 
 static bool same(double a, double b)
 {
-	return isnan(a) || isnan(b) || fabs(a - b) < 0.005 * fmax(fabs(a), fabs(b));
+	return isnan(a) == isnan(b) && !(fabs(a - b) > 0.005 * fmax(fabs(a), fabs(b)));
 }
 
 static void put_amplification_row(FILE *out, const struct series *series, const struct scale *x,
@@ -493,7 +535,8 @@ static void put_amplification_row(FILE *out, const struct series *series, const 
 	const struct run_result *r = &series->run->result;
 	double one = scale__at(x, 1), at, first;
 	char classes[32], later_text[UNITS_TEXT], first_text[UNITS_TEXT], label[200];
-	bool two = !same(r->amplification, r->amplification_first);
+	bool two = !isnan(r->amplification_first) &&
+		   !same(r->amplification, r->amplification_first);
 
 	units__ratio(r->amplification, later_text);
 	units__ratio(r->amplification_first, first_text);
@@ -511,11 +554,10 @@ static void put_amplification_row(FILE *out, const struct series *series, const 
 		svg__bar(out, "bar", fmin(one, at), y + 6, fmax(fabs(at - one), 1.5), 14, label);
 	}
 	fputs("</g>", out);
-	if (two && !isnan(r->amplification))
+	if (two)
 		snprintf(label, sizeof(label), "%s, first %s", later_text, first_text);
 	else
-		snprintf(label, sizeof(label), "%s", isnan(r->amplification) ? first_text :
-			 later_text);
+		snprintf(label, sizeof(label), "%s", later_text);
 	svg__text(out, "t b halo", fmax(fmax(one, at), two ? first : 0) + 5, y + 17, label);
 	fputc('\n', out);
 }
@@ -596,7 +638,7 @@ int chart__sent(FILE *out, const char *id, const struct panel *panel)
 {
 	struct end_label labels[SERIES_MAX];
 	struct pass passes[PASSES_MAX];
-	struct scale x, y = { 0, 1, BOTTOM + 18, TOP, 0, false };
+	struct scale x, y = { 0, 1, AXIS_ROW, TOP, 0, false };
 	struct text text = { 0 };
 	size_t label_count = 0, count = series_of(panel);
 	double last = 0, step;
@@ -747,9 +789,7 @@ static int measure_latency(const struct panel *panel, enum latency_of what, stru
 		if (err)
 			return err;
 		for (size_t k = 0; k < histogram.count; k++) {
-			if (!histogram.at[k].value)
-				continue;
-			low = fmin(low, (double)histogram.at[k].key / 2);
+			low = fmin(low, half_octave_start(histogram.at[k].key));
 			high = fmax(high, (double)histogram.at[k].key);
 		}
 		free(histogram.at);
@@ -764,7 +804,7 @@ static int measure_latency(const struct panel *panel, enum latency_of what, stru
 static void put_buckets(FILE *out, const struct pairs *histogram, const struct scale *x,
 			double base, double height)
 {
-	uint64_t highest = 1, below = 0;
+	uint64_t highest = 1;
 	char tip[120], upper[UNITS_TEXT], count[UNITS_TEXT];
 
 	for (size_t i = 0; i < histogram->count; i++)
@@ -772,14 +812,11 @@ static void put_buckets(FILE *out, const struct pairs *histogram, const struct s
 			highest = histogram->at[i].value;
 	for (size_t i = 0; i < histogram->count; i++) {
 		const struct pair *bucket = &histogram->at[i];
-		double from = scale__at(x, below ? (double)below : (double)bucket->key / 2);
+		double from = scale__at(x, half_octave_start(bucket->key));
 		double to = scale__at(x, (double)bucket->key);
 		/* One sample among thousands still has to be seen. */
 		double tall = fmax((double)bucket->value / (double)highest * height, 1.5);
 
-		below = bucket->key;
-		if (!bucket->value)
-			continue;
 		snprintf(tip, sizeof(tip), "up to %s: %s", units__duration(bucket->key, upper),
 			 units__count(bucket->value, count));
 		svg__bar(out, "bar", from, base - tall, fmax(to - from - 1, 1), tall, tip);
@@ -814,7 +851,7 @@ static int put_latency_row(FILE *out, const struct series *series, enum latency_
 		  base + 3);
 	svg__line(out, "p99", scale__at(x, (double)q.p99), base - 30, scale__at(x, (double)q.p99),
 		  base + 3);
-	snprintf(label, sizeof(label), "n=%s  p50 %s  p99 %s  max %s", units__count(q.count, n),
+	snprintf(label, sizeof(label), "n=%s \xc2\xb7 p50 %s \xc2\xb7 p99 %s \xc2\xb7 max %s", units__count(q.count, n),
 		 units__duration(q.p50, p50), units__duration(q.p99, p99),
 		 units__duration(q.max, max));
 	svg__text(out, "t", x->low_at, top + 14, label);
@@ -826,7 +863,7 @@ int chart__latency(FILE *out, const char *id, const struct panel *panel, enum la
 {
 	size_t count = series_of(panel);
 	double height = (double)count * LATENCY_ROW + 42;
-	struct scale x = { 0, 0, 96, 430, 96, true };
+	struct scale x = { 0, 0, 100, 424, 100, true };
 	const char *thing = what == LATENCY_SPLIT ? "Split" : "TLBI";
 	struct text text = { 0 };
 	char title[160], number[UNITS_TEXT];
@@ -852,7 +889,7 @@ int chart__latency(FILE *out, const char *id, const struct panel *panel, enum la
 			  units__duration((uint64_t)at, number));
 	}
 	snprintf(title, sizeof(title), "%s time (log)", panel->time_basis);
-	svg__text(out, "t mid dim", 263, height - 4, title);
+	svg__text(out, "t mid dim", 262, height - 4, title);
 	for (size_t i = 0; !err && i < count; i++)
 		err = put_latency_row(out, &panel->series[i], what, &x,
 				      (double)i * LATENCY_ROW);

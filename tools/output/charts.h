@@ -55,7 +55,7 @@ enum latency_of { LATENCY_SPLIT, LATENCY_TLB };
 
 /**
  * latency__collect() - one histogram of all splits, or of all TLBIs that tracking causes
- * @out: free @out->at
+ * @out: by half octaves, without empty ones; free @out->at
  * Return: 0 or -ENOMEM.
  */
 int latency__collect(const struct run *run, enum latency_of what, struct pairs *out);

@@ -205,6 +205,22 @@ static void put_title(const struct page *page)
 	fputs("</p>\n</header>\n", out);
 }
 
+/* The gain, the price, the losses: one paragraph for each sentence. */
+static void put_answer(FILE *out, const char *answer)
+{
+	const char *end;
+
+	fputs("<div class=\"answer\">\n", out);
+	for (; *answer; answer = end) {
+		end = strstr(answer, ". ");
+		end = end ? end + 2 : answer + strlen(answer);
+		fputs("<p>", out);
+		html__escape_part(out, answer, (size_t)(end - answer));
+		fputs("</p>\n", out);
+	}
+	fputs("</div>\n", out);
+}
+
 /* ---- alerts ------------------------------------------------------------------------ */
 
 static void put_missed_list(const struct page *page, enum tristate patched)
@@ -432,11 +448,12 @@ static void put_glance(const struct page *page)
 	fputs("<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Gain and price\">\n<table>\n"
 	      "<caption>The same patched kernel with splitting off &rarr; with the split that sent least."
 	      "</caption>\n<thead><tr class=\"over\"><th colspan=\"3\"></th>"
-	      "<th colspan=\"3\">gain</th><th colspan=\"5\">price</th></tr>\n"
+	      "<th colspan=\"3\">gain</th><th colspan=\"3\">price: work</th>"
+	      "<th colspan=\"2\">IOTLB, per 1,000 DMA</th></tr>\n"
 	      "<tr><th class=\"l\">workload</th><th>blocks</th><th class=\"l\">best split</th>"
 	      "<th class=\"l\">sent</th><th class=\"l\"></th><th>amplification</th><th>splits</th>"
-	      "<th>tables</th><th>TLBIs</th><th>IOTLB misses<br>per 1,000 DMA</th>"
-	      "<th>descriptor reads<br>per 1,000 DMA</th></tr></thead>\n<tbody>\n", out);
+	      "<th>tables</th><th>TLBIs</th><th>misses</th>"
+	      "<th>reads</th></tr></thead>\n<tbody>\n", out);
 	put_glance_rows(page, whole);
 	fputs("</tbody></table></div>\n", out);
 }
@@ -816,8 +833,6 @@ static int put_buckets(const struct page *page, size_t row, enum latency_of what
 		fprintf(out, "</th><td class=\"l\">%s</td><td class=\"wrap\">",
 			what == LATENCY_SPLIT ? "split" : "TLBI");
 		for (size_t i = 0; i < histogram.count; i++) {
-			if (!histogram.at[i].value)
-				continue;
 			fprintf(out, "%s\xe2\x89\xa4 %s: %s", any ? ", " : "",
 				units__duration(histogram.at[i].key, upper),
 				units__count(histogram.at[i].value, number));
@@ -915,7 +930,7 @@ static int put_workload(struct page *page, struct span workload, unsigned int nu
 		const char *note;
 	} parts[] = {
 		{ PICTURE_DIRTY, "Dirty bytes per sync",
-		  "What each sync reported, against the 4K pages really written (grey band). "
+		  "What each sync reported, against the 4K pages really written (grey band, truth). "
 		  "Logarithmic." },
 		{ PICTURE_AMPLIFICATION, "Amplification",
 		  "Bytes reported for each byte of the 4K pages really written; 1 is exact. "
@@ -1127,11 +1142,8 @@ int html__write(FILE *stream, struct run *const *runs, size_t count, const char 
 		return err;
 	put_head(&page);
 	put_title(&page);
-	if (answer) {
-		fputs("<p class=\"answer\">", stream);
-		html__escape(stream, answer);
-		fputs("</p>\n", stream);
-	}
+	if (answer)
+		put_answer(stream, answer);
 	put_glance(&page);
 	put_missed(&page);
 	put_faults(&page);

@@ -37,6 +37,9 @@ double scale__step(double range, int base, int ticks);
 /** html__escape() - text as it may stand in HTML and SVG, attributes included */
 void html__escape(FILE *out, const char *text);
 
+/** html__escape_part() - the same for the first @length bytes */
+void html__escape_part(FILE *out, const char *text, size_t length);
+
 /**
  * svg__open() - start a picture with its title and description for those who cannot see it
  * @id: unique in the page

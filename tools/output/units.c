@@ -15,10 +15,10 @@ static const char *unknown(char text[UNITS_TEXT])
 	return text;
 }
 
-/* Three significant digits, but never fewer than the digits before the point. */
+/* Three significant digits, but never fewer than before the point; none after it if exact. */
 static const char *scaled(double value, const char *unit, char text[UNITS_TEXT])
 {
-	int digits = value >= 99.95 ? 0 : value >= 9.995 ? 1 : 2;
+	int digits = value >= 99.95 || value == floor(value) ? 0 : value >= 9.995 ? 1 : 2;
 
 	snprintf(text, UNITS_TEXT, "%.*f %s", digits, value, unit);
 	return text;
@@ -38,10 +38,6 @@ const char *units__bytes(uint64_t bytes, char text[UNITS_TEXT])
 	}
 	for (; value >= 1024 && unit < 5; unit++)
 		value /= 1024;
-	if (value == floor(value)) {
-		snprintf(text, UNITS_TEXT, "%.0f %s", value, units[unit]);
-		return text;
-	}
 	return scaled(value, units[unit], text);
 }
 
