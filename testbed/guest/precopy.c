@@ -27,7 +27,7 @@
 #define MEMORY_IOVA		UINT64_C(0x4000000000)
 
 /* So much of the memory is not zero at the start, so that the comparison has teeth. */
-#define SEEDED_BYTES		(64 * SZ_1M)
+#define SEEDED_BYTES		(16 * SZ_1M)
 
 #define EXIT_USAGE		2
 
@@ -80,7 +80,7 @@ static const char help[] =
 "  --workload NAME          one-byte, scattered or nic-ring (one-byte)\n"
 "  --seed N                 of workload and memory content (1)\n"
 "  --bandwidth BYTES        per second, K/M/G allowed (256M)\n"
-"  --downtime-limit MS      stop when the rest fits this (300)\n"
+"  --downtime-limit MS      stop when the rest fits this (100)\n"
 "  --max-iterations N       syncs before the device is stopped anyway (8)\n"
 "  --sync-chunk BYTES       one sync per chunk, a multiple of 2M; 0 = all memory (0)\n"
 "  --log FILE               JSON Lines (none)\n";
@@ -263,9 +263,10 @@ static int log_sync(const struct migration *mig, uint64_t start, uint64_t durati
 
 	log_part("{\"type\":\"vmm.sync\",\"t_ns\":%" PRIu64 ",\"iteration\":%" PRIu64 ",\"iova\":%" PRIu64
 		 ",\"length\":%" PRIu64 ",\"duration_ns\":%" PRIu64 ",\"dirty_bytes\":%" PRIu64
-		 ",\"true_bytes\":%" PRIu64 ",\"missed_pages\":%" PRIu64 ",\"true_regions\":[",
+		 ",\"true_bytes\":%" PRIu64 ",\"true_bytes_max\":%" PRIu64
+		 ",\"missed_pages\":%" PRIu64 ",\"true_regions\":[",
 		 start, mig->iterations, iova, length, duration, dirty_bytes,
-		 verdict.true_pages * SZ_4K, verdict.missed_pages);
+		 verdict.true_pages * SZ_4K, verdict.true_pages_max * SZ_4K, verdict.missed_pages);
 	for (uint64_t i = 0; i < mig->pages / TRUTH_REGION_PAGES; i++) {
 		if (!mig->truth.regions[i])
 			continue;
@@ -332,15 +333,15 @@ static int log_iteration(struct migration *mig, uint64_t sent, uint64_t transfer
 			",\"transfer_ns\":%" PRIu64 "}", mig->iterations, sent, transfer_ns);
 }
 
-/* Sends what is pending. */
-static int send_pending(struct migration *mig, bool last, uint64_t *when)
+/* Sends what is pending; *when is the time at which the destination has it all. */
+static int send_pending(struct migration *mig, uint64_t *when)
 {
 	int err;
 
 	transfer_begin(&mig->transfer);
 	err = transfer_bitmap(&mig->transfer, mig->memory.va, mig->pending, mig->pages);
 	if (!err)
-		err = transfer_flush(&mig->transfer, last, when);
+		err = transfer_flush(&mig->transfer, when);
 	if (err)
 		return err;
 	memset(mig->pending, 0, mig->pages / 8);
@@ -358,7 +359,7 @@ static int precopy(struct migration *mig)
 	int err;
 
 	memset(mig->pending, 0xff, mig->pages / 8);
-	err = send_pending(mig, false, &when);
+	err = send_pending(mig, &when);
 	while (!err) {
 		workload_between_syncs(opt->workload, &mig->gen);
 		err = sync_all(mig, &remaining);
@@ -367,7 +368,7 @@ static int precopy(struct migration *mig)
 		mig->converged = remaining <= budget;
 		if (mig->converged || mig->iterations == opt->max_iterations)
 			return log_iteration(mig, 0, 0);
-		err = send_pending(mig, false, &when);
+		err = send_pending(mig, &when);
 	}
 	return err;
 }
@@ -385,7 +386,7 @@ static int switch_over(struct migration *mig)
 	if (!err)
 		err = sync_all(mig, &remaining);
 	if (!err)
-		err = send_pending(mig, true, &when);
+		err = send_pending(mig, &when);
 	if (!err)
 		err = log_line("{\"type\":\"vmm.destination_running\",\"t_ns\":%" PRIu64 "}", when);
 	return err;
@@ -504,7 +505,7 @@ int main(int argc, char **argv)
 		.backing = SZ_1G,
 		.seed = 1,
 		.bandwidth = 256 * SZ_1M,
-		.downtime_ms = 300,
+		.downtime_ms = 100,
 		.max_iterations = 8,
 	};
 	struct migration mig = {

@@ -23,35 +23,57 @@
 #define PAGE_HEADER_BYTES	8
 #define ZERO_PAGE_BYTES		9
 
-/* Longest runs in one record: long enough for few system calls, short enough for the cap. */
-#define DATA_RUN_PAGES		256
+/* A batch is sent once it holds this much: enough for few calls, little enough for the cap. */
+#define BATCH_BYTES		(1 << 20)
+#define DATA_RUN_PAGES		(BATCH_BYTES / SZ_4K)
 #define ZERO_RUN_PAGES		65536
 
 #define SOCKET_BUFFER_BYTES	(4 << 20)
 
-enum record_kind { RECORD_DATA, RECORD_ZERO, RECORD_FLUSH, RECORD_RUN };
-
-struct record {
-	uint64_t kind;
-	uint64_t offset;	/* bytes */
-	uint64_t length;	/* bytes; content follows RECORD_DATA only */
+/* On the wire: this, then the runs, then the content of those that are not zero. */
+struct batch_header {
+	uint64_t runs;
+	uint64_t acknowledge;
 };
 
-/* ---- the destination process ---- */
-
-static bool receive(int sock, void *buf, size_t bytes)
+/* Writes or reads all of 'iov', which it uses up. 0, -errno, or -EPIPE at the peer's end. */
+static int move_all(int sock, struct iovec *iov, int count, bool out)
 {
-	while (bytes) {
-		ssize_t n = read(sock, buf, bytes);
+	while (count) {
+		ssize_t n;
 
+		if (!iov->iov_len) {
+			iov++;
+			count--;
+			continue;
+		}
+		n = out ? writev(sock, iov, count) : readv(sock, iov, count);
+		if (interrupted)
+			return -EINTR;
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n <= 0)
-			return false;
-		buf = (char *)buf + n;
-		bytes -= n;
+			return n ? -errno : -EPIPE;
+		for (; n; iov++, count--) {
+			size_t part = (size_t)n < iov->iov_len ? (size_t)n : iov->iov_len;
+
+			iov->iov_base = (char *)iov->iov_base + part;
+			iov->iov_len -= part;
+			n -= part;
+			if (iov->iov_len)
+				break;
+		}
 	}
-	return true;
+	return 0;
+}
+
+/* ---- the destination process ---- */
+
+static int receive(int sock, void *buf, size_t bytes)
+{
+	struct iovec iov = { .iov_base = buf, .iov_len = bytes };
+
+	return move_all(sock, &iov, 1, false);
 }
 
 /* Zero pages only matter where something was received before: fresh memory is zero already. */
@@ -62,38 +84,48 @@ static void clear_pages(uint8_t *memory, const uint8_t *received, uint64_t offse
 			memset(memory + at, 0, SZ_4K);
 }
 
-static int destination(int sock, uint8_t *memory, uint64_t bytes)
+static int receive_runs(int sock, uint64_t count, uint8_t *memory, uint8_t *received,
+			uint64_t bytes)
+{
+	struct transfer_run runs[TRANSFER_BATCH_RUNS];
+	struct iovec iov[TRANSFER_BATCH_RUNS];
+	int used = 0, err;
+
+	if (count > TRANSFER_BATCH_RUNS)
+		return -EPROTO;
+	err = receive(sock, runs, count * sizeof(*runs));
+	if (err)
+		return err;
+	for (uint64_t i = 0; i < count; i++) {
+		uint64_t offset = runs[i].offset, length = runs[i].length;
+
+		if (offset > bytes || length > bytes - offset)
+			return -EPROTO;
+		if (runs[i].zero) {
+			clear_pages(memory, received, offset, length);
+			continue;
+		}
+		memset(received + offset / SZ_4K, 1, length / SZ_4K);
+		iov[used++] = (struct iovec){ .iov_base = memory + offset, .iov_len = length };
+	}
+	return move_all(sock, iov, used, false);
+}
+
+/* Returns when the source closes the socket or breaks the protocol. */
+static void destination(int sock, uint8_t *memory, uint64_t bytes)
 {
 	__cleanup_free uint8_t *received = calloc(1, bytes / SZ_4K);
-	struct record rec;
+	struct batch_header header;
 
-	if (!received)
-		return 1;
-	while (receive(sock, &rec, sizeof(rec))) {
+	while (received && !receive(sock, &header, sizeof(header))) {
 		uint64_t now;
 
-		if (rec.offset > bytes || rec.length > bytes - rec.offset)
-			return 1;
-		switch (rec.kind) {
-		case RECORD_DATA:
-			if (!receive(sock, memory + rec.offset, rec.length))
-				return 1;
-			memset(received + rec.offset / SZ_4K, 1, rec.length / SZ_4K);
-			break;
-		case RECORD_ZERO:
-			clear_pages(memory, received, rec.offset, rec.length);
-			break;
-		case RECORD_FLUSH:
-		case RECORD_RUN:
-			now = clock_ns();
-			if (write(sock, &now, sizeof(now)) != sizeof(now))
-				return 1;
-			break;
-		default:
-			return 1;
-		}
+		if (receive_runs(sock, header.runs, memory, received, bytes))
+			return;
+		now = clock_ns();
+		if (header.acknowledge && write(sock, &now, sizeof(now)) != sizeof(now))
+			return;
 	}
-	return 0;
 }
 
 /* ---- the source's side ---- */
@@ -123,7 +155,8 @@ static void run_destination(struct transfer *tr, int sock, pid_t parent)
 	memory = mmap(NULL, tr->bytes, PROT_READ | PROT_WRITE, MAP_SHARED, tr->memfd, 0);
 	if (memory == MAP_FAILED)
 		_exit(1);
-	_exit(destination(sock, memory, tr->bytes));
+	destination(sock, memory, tr->bytes);
+	_exit(0);
 }
 
 int transfer_start(struct transfer *tr, uint64_t bytes, uint64_t rate)
@@ -180,39 +213,14 @@ void transfer_begin(struct transfer *tr)
 {
 	tr->begun_ns = clock_ns();
 	tr->sent_bytes = 0;
+	tr->batch_runs = 0;
+	tr->batch_bytes = 0;
 }
 
 static int lost_destination(int err)
 {
 	return problem(err, "the destination process is gone (%s); look for an out-of-memory kill in the kernel log",
 		       strerror(err));
-}
-
-static int send_record(struct transfer *tr, const struct record *rec, const void *content)
-{
-	struct iovec iov[2] = {
-		{ .iov_base = (void *)rec, .iov_len = sizeof(*rec) },
-		{ .iov_base = (void *)content, .iov_len = content ? rec->length : 0 },
-	};
-
-	while (iov[0].iov_len || iov[1].iov_len) {
-		ssize_t n = writev(tr->sock, iov, 2);
-
-		if (interrupted)
-			return -EINTR;
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return lost_destination(errno);
-		for (int i = 0; i < 2; i++) {
-			size_t part = (size_t)n < iov[i].iov_len ? (size_t)n : iov[i].iov_len;
-
-			iov[i].iov_base = (char *)iov[i].iov_base + part;
-			iov[i].iov_len -= part;
-			n -= part;
-		}
-	}
-	return 0;
 }
 
 /* Sleeps until what was sent in this pass is what the cap would have let through. */
@@ -224,23 +232,49 @@ static int keep_rate(struct transfer *tr)
 	return clock_ns() < due ? sleep_until(due) : 0;
 }
 
+static int send_batch(struct transfer *tr, bool acknowledge)
+{
+	struct batch_header header = { .runs = tr->batch_runs, .acknowledge = acknowledge };
+	struct iovec iov[TRANSFER_BATCH_RUNS + 2] = {
+		{ .iov_base = &header, .iov_len = sizeof(header) },
+		{ .iov_base = tr->batch, .iov_len = tr->batch_runs * sizeof(*tr->batch) },
+	};
+	int used = 2, err;
+
+	for (unsigned int i = 0; i < tr->batch_runs; i++) {
+		const struct transfer_run *run = &tr->batch[i];
+
+		if (!run->zero)
+			iov[used++] = (struct iovec){
+				.iov_base = (void *)(tr->batch_memory + run->offset),
+				.iov_len = run->length,
+			};
+	}
+	err = move_all(tr->sock, iov, used, true);
+	if (err)
+		return err == -EINTR ? err : lost_destination(-err);
+	tr->batch_runs = 0;
+	tr->batch_bytes = 0;
+	return keep_rate(tr);
+}
+
 static int send_run(struct transfer *tr, const uint8_t *memory, uint64_t first, uint64_t pages,
 		    bool zero)
 {
-	struct record rec = {
-		.kind = zero ? RECORD_ZERO : RECORD_DATA,
-		.offset = first * SZ_4K,
-		.length = pages * SZ_4K,
-	};
-	int err;
-
 	if (!pages)
 		return 0;
-	err = send_record(tr, &rec, zero ? NULL : memory + rec.offset);
-	if (err)
-		return err;
-	tr->sent_bytes += zero ? pages * ZERO_PAGE_BYTES : rec.length + pages * PAGE_HEADER_BYTES;
-	return keep_rate(tr);
+	tr->batch_memory = memory;
+	tr->batch[tr->batch_runs++] = (struct transfer_run){
+		.offset = first * SZ_4K,
+		.length = pages * SZ_4K,
+		.zero = zero,
+	};
+	if (!zero)
+		tr->batch_bytes += pages * SZ_4K;
+	tr->sent_bytes += pages * (zero ? ZERO_PAGE_BYTES : SZ_4K + PAGE_HEADER_BYTES);
+	if (tr->batch_runs < TRANSFER_BATCH_RUNS && tr->batch_bytes < BATCH_BYTES)
+		return 0;
+	return send_batch(tr, false);
 }
 
 int transfer_pages(struct transfer *tr, const uint8_t *memory, uint64_t first, uint64_t pages)
@@ -293,22 +327,16 @@ int transfer_bitmap(struct transfer *tr, const uint8_t *memory, const uint64_t *
 	return 0;
 }
 
-int transfer_flush(struct transfer *tr, bool last, uint64_t *when)
+int transfer_flush(struct transfer *tr, uint64_t *when)
 {
-	struct record rec = { .kind = last ? RECORD_RUN : RECORD_FLUSH };
-	int err = send_record(tr, &rec, NULL);
-	ssize_t n;
+	int err = send_batch(tr, true);
 
 	if (err)
 		return err;
-	do {
-		n = read(tr->sock, when, sizeof(*when));
-		if (interrupted)
-			return -EINTR;
-	} while (n < 0 && errno == EINTR);
-	if (n != sizeof(*when))
-		return lost_destination(n < 0 ? errno : EPIPE);
-	return 0;
+	err = receive(tr->sock, when, sizeof(*when));
+	if (err && err != -EINTR)
+		return lost_destination(-err);
+	return err;
 }
 
 static bool first_unequal(const uint8_t *a, const uint8_t *b, uint64_t from, uint64_t to,

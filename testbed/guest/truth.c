@@ -21,9 +21,10 @@ int truth_create(struct truth *truth, struct generator *gen, uint64_t iova, uint
 			       (unsigned long long)gen->truth_bytes * 8 >> 8,
 			       (unsigned long long)pages >> 8);
 	truth->must = calloc(words, sizeof(*truth->must));
+	truth->may = calloc(words, sizeof(*truth->may));
 	truth->ever = calloc(words, sizeof(*truth->ever));
 	truth->regions = calloc(pages / TRUTH_REGION_PAGES, sizeof(*truth->regions));
-	if (!truth->must || !truth->ever || !truth->regions) {
+	if (!truth->must || !truth->may || !truth->ever || !truth->regions) {
 		truth_destroy(truth);
 		return problem(ENOMEM, "no memory for the truth bitmaps; ask for less --memory");
 	}
@@ -34,9 +35,11 @@ int truth_create(struct truth *truth, struct generator *gen, uint64_t iova, uint
 void truth_destroy(struct truth *truth)
 {
 	free(truth->must);
+	free(truth->may);
 	free(truth->ever);
 	free(truth->regions);
 	truth->must = NULL;
+	truth->may = NULL;
 	truth->ever = NULL;
 	truth->regions = NULL;
 }
@@ -45,6 +48,7 @@ void truth_start(struct truth *truth)
 {
 	truth_latch(truth);
 	memset(truth->must, 0, truth->pages / 8);
+	memset(truth->may, 0, truth->pages / 8);
 	memset(truth->ever, 0, truth->pages / 8);
 	truth->pages_written = 0;
 	truth->bytes_written = 0;
@@ -66,6 +70,7 @@ void truth_collect(struct truth *truth)
 		truth->pages_written += __builtin_popcountll(written & ~truth->ever[i]);
 		truth->ever[i] |= written;
 		truth->must[i] |= written;
+		truth->may[i] |= written;
 	}
 }
 
@@ -89,6 +94,8 @@ struct verdict truth_judge(struct truth *truth, uint64_t first, uint64_t pages,
 	for (uint64_t i = 0; i < pages / WORD_BITS; i++) {
 		uint64_t must = truth->must[start + i], missed = must & ~report[i];
 
+		verdict.true_pages_max += __builtin_popcountll(truth->may[start + i]);
+		truth->may[start + i] = 0;
 		if (!must)
 			continue;
 		verdict.true_pages += __builtin_popcountll(must);

@@ -24,6 +24,7 @@ struct truth {
 	struct generator *gen;
 	uint64_t pages;		/* 4K pages of the memory, from the window's base on */
 	uint64_t *must;		/* pages the next report has to hold */
+	uint64_t *may;		/* those, and pages written during the last sync and in its report */
 	uint64_t *ever;		/* pages written since truth_start() */
 	uint16_t *regions;	/* true pages of each 2M region, of the last truth_judge() */
 	uint64_t pages_written;	/* bits in 'ever' */
@@ -32,9 +33,14 @@ struct truth {
 	uint64_t missed_list[TRUTH_LISTED];
 };
 
-/* The judgement of one sync. */
+/*
+ * The judgement of one sync. Of the pages that were written while the last sync ran and are in
+ * its report nobody can tell whether they were written after it had read them: true_pages_max
+ * counts them, true_pages does not.
+ */
 struct verdict {
 	uint64_t true_pages;
+	uint64_t true_pages_max;
 	uint64_t missed_pages;
 };
 

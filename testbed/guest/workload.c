@@ -15,8 +15,9 @@
 #define ONE_BYTE_BLOCKS	16
 
 /*
- * Rates are scaled to emulation, where a pass over 2 GiB takes some 0.1 s to 1 s: at 256 MiB/s and
- * a downtime limit of 300 ms (77 MiB), 4K granularity converges with all three, 1G with none.
+ * Rates are scaled to emulation, where a pass over 2 GiB takes one or two seconds and sending a
+ * page some 50 us: with a rest of up to 100 MiB allowed, 4K granularity converges with all three,
+ * 1G with none.
  */
 struct workload {
 	const char *name;
@@ -37,15 +38,15 @@ static const struct workload workloads[] = {
 		.pattern = DMAGEN_OP_STRIDE,
 	}, {
 		/*
-		 * 20,000 writes of 64 bytes a second: 9 of 10 into 4 MiB (a busy heap), the rest
-		 * anywhere, which is 2,000 pages and nearly as many 2M blocks a second.
+		 * 10,000 writes of 64 bytes a second: 19 of 20 into 4 MiB (a busy heap), the rest
+		 * anywhere, which is 500 pages and nearly as many 2M blocks a second.
 		 */
 		.name = "scattered",
 		.op_bytes = 64,
 		.pattern = DMAGEN_OP_HOT_COLD,
 		.hot_bytes = 4 * SZ_1M,
-		.hot_percent = 90,
-		.ops = 20,
+		.hot_percent = 95,
+		.ops = 10,
 		.tick_us = 1000,
 	}, {
 		/*
