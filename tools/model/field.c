@@ -110,17 +110,34 @@ void field__release(const struct field_table *table, void *record)
 	field__clear(table, record);
 }
 
-/* "total_ns" -> "total_seconds", "latency_ns.p50" -> "latency_p50_seconds". */
-static int base_unit_name(const char *name, enum field_unit unit, char *buffer, size_t size)
+/*
+ * "latency_ns.p50" -> "latency.p50_seconds"; a counter's "total_ns" -> "seconds", since
+ * its name ends in "_total" anyway; "histogram_ns" -> "latency_seconds", since a name may
+ * not repeat its type.
+ */
+static int base_unit_name(const struct field *field, char *buffer, size_t size)
 {
-	const char *ns = unit == UNIT_NS ? strstr(name, "_ns") : NULL;
+	const char *name = field->name;
+	const char *ns = field->unit == UNIT_NS ? strstr(name, "_ns") : NULL;
 	int length;
 
-	if (ns)
+	if (field->metric == METRIC_HISTOGRAM)
+		length = snprintf(buffer, size, "latency%s", ns ? "_seconds" : "");
+	else if (ns && field->metric == METRIC_COUNTER && ns - name >= 5 && !memcmp(ns - 5, "total", 5))
+		length = snprintf(buffer, size, "%.*sseconds", (int)(ns - 5 - name), name);
+	else if (ns)
 		length = snprintf(buffer, size, "%.*s%s_seconds", (int)(ns - name), name, ns + 3);
 	else
 		length = snprintf(buffer, size, "%s", name);
 	return length >= 0 && (size_t)length < size ? 0 : -ENOSPC;
+}
+
+/* "tlb_summary": "tlb", for the same reason. */
+static int record_length(const char *record)
+{
+	const char *type = strstr(record, "_summary");
+
+	return type ? (int)(type - record) : (int)strlen(record);
 }
 
 int field__metric_name(const struct field_table *table, const struct field *field,
@@ -131,13 +148,13 @@ int field__metric_name(const struct field_table *table, const struct field *fiel
 
 	if (size)
 		buffer[0] = '\0';
-	if (base_unit_name(field->name, field->unit, name, sizeof(name)))
+	if (base_unit_name(field, name, sizeof(name)))
 		return -ENOSPC;
 	for (char *c = name; *c; c++)
 		if (*c == '.')
 			*c = '_';
-	length = snprintf(buffer, size, "hwdbm_%s_%s%s", table->record, name,
-			  field->metric == METRIC_COUNTER ? "_total" : "");
+	length = snprintf(buffer, size, "hwdbm_%.*s_%s%s", record_length(table->record),
+			  table->record, name, field->metric == METRIC_COUNTER ? "_total" : "");
 	if (length >= 0 && (size_t)length < size)
 		return 0;
 	if (size)

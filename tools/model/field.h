@@ -81,6 +81,7 @@ enum field_metric {
 	METRIC_LABEL,
 	METRIC_GAUGE,
 	METRIC_COUNTER,
+	METRIC_HISTOGRAM,	/* FIELD_PAIRS; "total_ns" of the same record is its sum */
 };
 
 struct field {
@@ -139,7 +140,7 @@ void field__release(const struct field_table *table, void *record);
  * field__metric_name() - the OpenMetrics name of a numeric field
  *
  * "hwdbm_" + record + name with dots as underscores; "_ns" becomes "_seconds",
- * counters end in "_total".
+ * counters end in "_total", a histogram is a "latency".
  *
  * Return: 0, or -ENOSPC if @size is too small (the buffer then holds "").
  */

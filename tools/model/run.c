@@ -854,7 +854,7 @@ static const struct field run_fields[] = {
 	R(split_total_ns, "split.total_ns", "split time", FIELD_U64, UNIT_NS, GROUP_PRICE,
 	  METRIC_COUNTER, "time spent splitting"),
 	R(split_count, "split.latency_ns.count", "n", FIELD_U64, UNIT_COUNT, GROUP_PRICE,
-	  METRIC_COUNTER, "splits timed"),
+	  METRIC_NONE, "splits timed"),
 	R(split_p50_ns, "split.latency_ns.p50", "p50", FIELD_U64, UNIT_NS, GROUP_PRICE,
 	  METRIC_GAUGE, "half of the splits took no longer"),
 	R(split_p99_ns, "split.latency_ns.p99", "p99", FIELD_U64, UNIT_NS, GROUP_PRICE,
@@ -868,7 +868,7 @@ static const struct field run_fields[] = {
 	R(tlb_total_ns, "tlb.total_ns", "TLBI time", FIELD_U64, UNIT_NS, GROUP_PRICE,
 	  METRIC_COUNTER, "time they took, waits included"),
 	R(tlb_count, "tlb.latency_ns.count", "n", FIELD_U64, UNIT_COUNT, GROUP_PRICE,
-	  METRIC_COUNTER, "invalidations timed"),
+	  METRIC_NONE, "invalidations timed"),
 	R(tlb_p50_ns, "tlb.latency_ns.p50", "p50", FIELD_U64, UNIT_NS, GROUP_PRICE, METRIC_GAUGE,
 	  "half of them took no longer"),
 	R(tlb_p99_ns, "tlb.latency_ns.p99", "p99", FIELD_U64, UNIT_NS, GROUP_PRICE, METRIC_GAUGE,
@@ -946,7 +946,7 @@ static const struct field run_sync_fields[] = {
 };
 
 const struct field_table run_sync_table = {
-	.record = "run_sync", .fields = run_sync_fields,
+	.record = "last_sync", .fields = run_sync_fields,
 	.count = sizeof(run_sync_fields) / sizeof(run_sync_fields[0]),
 	.record_size = sizeof(struct run_sync),
 };

@@ -142,7 +142,7 @@ static const struct field split_summary_fields[] = {
 	  "time spent"),
 	F(split_summary_sample, max_ns, "max_ns", "max", FIELD_U64, NS, METRIC_GAUGE,
 	  "longest one"),
-	F(split_summary_sample, histogram_ns, "histogram_ns", NULL, FIELD_PAIRS, NS, METRIC_NONE,
+	F(split_summary_sample, histogram_ns, "histogram_ns", NULL, FIELD_PAIRS, NS, METRIC_HISTOGRAM,
 	  "latencies: [upper bound, count]"),
 };
 
@@ -157,7 +157,7 @@ static const struct field tlb_summary_fields[] = {
 	  "time spent, waits included"),
 	F(tlb_summary_sample, max_ns, "max_ns", "max", FIELD_U64, NS, METRIC_GAUGE,
 	  "longest one"),
-	F(tlb_summary_sample, histogram_ns, "histogram_ns", NULL, FIELD_PAIRS, NS, METRIC_NONE,
+	F(tlb_summary_sample, histogram_ns, "histogram_ns", NULL, FIELD_PAIRS, NS, METRIC_HISTOGRAM,
 	  "latencies: [upper bound, count]"),
 };
 
