@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Iterations from syncs, and the map of split regions.
+ */
+#include "unit.h"
+#include "../../tools/model/iteration.h"
+#include "../../tools/model/leafmap.h"
+
+#include <errno.h>
+
+#define G (UINT64_C(1) << 30)
+
+/* The iteration of a sync, or the error as a huge number. */
+static uint64_t next(struct iteration_tracker *tracker, uint64_t domain, uint64_t iova,
+		     uint64_t length)
+{
+	uint64_t iteration = 0;
+	int err = iteration__next(tracker, domain, iova, length, &iteration);
+
+	return err ? (uint64_t)err : iteration;
+}
+
+static void whole_syncs_count_up(void)
+{
+	struct iteration_tracker t = { 0 };
+
+	CHECK_NUMBER(next(&t, 1, 0, G), 1);
+	CHECK_NUMBER(next(&t, 1, 0, G), 2);
+	CHECK_NUMBER(next(&t, 1, 0, G), 3);
+	iteration__release(&t);
+}
+
+static void chunks_are_one_iteration_in_any_order(void)
+{
+	struct iteration_tracker t = { 0 };
+
+	CHECK_NUMBER(next(&t, 1, 2 * G, G), 1);
+	CHECK_NUMBER(next(&t, 1, 0, G), 1);
+	CHECK_NUMBER(next(&t, 1, 3 * G, G), 1);
+	CHECK_NUMBER(next(&t, 1, G, G), 1);
+	CHECK_NUMBER(next(&t, 1, 3 * G, G), 2);
+	CHECK_NUMBER(next(&t, 1, 0, G), 2);
+	iteration__release(&t);
+}
+
+static void one_common_byte_ends_it(void)
+{
+	struct iteration_tracker t = { 0 };
+
+	CHECK_NUMBER(next(&t, 1, 0, G), 1);
+	CHECK_NUMBER(next(&t, 1, G, G), 1);
+	CHECK_NUMBER(next(&t, 1, 2 * G - 1, G), 2);
+	iteration__release(&t);
+}
+
+static void domains_do_not_end_each_other(void)
+{
+	struct iteration_tracker t = { 0 };
+
+	CHECK_NUMBER(next(&t, 1, 0, G), 1);
+	CHECK_NUMBER(next(&t, 2, 0, G), 1);
+	CHECK_NUMBER(next(&t, 1, 0, G), 2);
+	CHECK_NUMBER(next(&t, 2, 0, G), 2);
+	iteration__release(&t);
+}
+
+static void neighbours_take_no_room(void)
+{
+	struct iteration_tracker t = { 0 };
+
+	for (uint64_t i = 0; i < 1000; i++)
+		CHECK_NUMBER(next(&t, 1, i * G, G), 1);
+	CHECK_NUMBER(t.count, 1);
+	CHECK_NUMBER(next(&t, 1, 500 * G, G), 2);
+	iteration__release(&t);
+}
+
+static void the_end_of_the_address_space_is_in_reach(void)
+{
+	struct iteration_tracker t = { 0 };
+
+	CHECK_NUMBER(next(&t, 1, UINT64_MAX - 4095, 4096), 1);
+	CHECK_NUMBER(next(&t, 1, UINT64_MAX - 4095, 4096), 2);
+	CHECK_NUMBER(next(&t, 1, UINT64_MAX - 4095, 8192), (uint64_t)-EINVAL);
+	CHECK_NUMBER(next(&t, 1, 0, 0), (uint64_t)-EINVAL);
+	CHECK_NUMBER(t.current, 2);
+	iteration__release(&t);
+}
+
+static void restart_counts_from_the_full_copy(void)
+{
+	struct iteration_tracker t = { 0 };
+
+	CHECK_NUMBER(next(&t, 1, 0, G), 1);
+	CHECK_NUMBER(next(&t, 1, 0, G), 2);
+	iteration__restart(&t);
+	CHECK_NUMBER(next(&t, 1, 0, G), 1);
+	iteration__release(&t);
+}
+
+static void regions_are_coarse_until_refined(void)
+{
+	struct leafmap map = { 0 };
+
+	CHECK(!leafmap__is_fine(&map, 0));
+	CHECK(!leafmap__is_fine(&map, UINT64_MAX));
+	CHECK_NUMBER(leafmap__refine(&map, 300 * LEAFMAP_REGION, LEAFMAP_REGION), 0);
+	CHECK(leafmap__is_fine(&map, 300));
+	CHECK(!leafmap__is_fine(&map, 299));
+	CHECK(!leafmap__is_fine(&map, 301));
+	CHECK_NUMBER(leafmap__refine(&map, G, G), 0);
+	CHECK(leafmap__is_fine(&map, 512) && leafmap__is_fine(&map, 1023));
+	CHECK(!leafmap__is_fine(&map, 511) && !leafmap__is_fine(&map, 1024));
+	leafmap__release(&map);
+	CHECK(!leafmap__is_fine(&map, 300));
+}
+
+static void a_broken_split_does_not_take_all_memory(void)
+{
+	struct leafmap map = { 0 };
+
+	CHECK(leafmap__refine(&map, UINT64_MAX / 2, G) == -ENOMEM);
+	CHECK_NUMBER(map.words, 0);
+}
+
+RUN_TESTS(TEST(whole_syncs_count_up), TEST(chunks_are_one_iteration_in_any_order),
+	  TEST(one_common_byte_ends_it), TEST(domains_do_not_end_each_other),
+	  TEST(neighbours_take_no_room), TEST(the_end_of_the_address_space_is_in_reach),
+	  TEST(restart_counts_from_the_full_copy), TEST(regions_are_coarse_until_refined),
+	  TEST(a_broken_split_does_not_take_all_memory))

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Option tables, and a child command held back, run, refused and stopped.
+ */
+#include "unit.h"
+#include "../../tools/lib/child.h"
+#include "../../tools/lib/options.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+struct values {
+	bool flag;
+	const char *text;
+	uint64_t number;
+	uint64_t ns;
+};
+
+static const struct option_spec table[] = {
+	{ "flag", 'f', OPTION_FLAG, offsetof(struct values, flag), NULL, "a flag" },
+	{ "text", 't', OPTION_TEXT, offsetof(struct values, text), "TEXT", "a text" },
+	{ "number", 0, OPTION_U64, offsetof(struct values, number), "N", "a number" },
+	{ "time", 'd', OPTION_SECONDS, offsetof(struct values, ns), "TIME", "a time" },
+};
+
+static struct command_spec spec = {
+	.name = "test", .usage = "", .summary = "", .options = table, .option_count = 4,
+};
+
+#define PARSE(values, ...)								\
+	({										\
+		char *argv_[] = { "test", __VA_ARGS__, NULL };				\
+											\
+		options__parse(&spec, values, sizeof(argv_) / sizeof(argv_[0]) - 1, argv_);	\
+	})
+
+static void options_reach_their_places(void)
+{
+	struct values v = { 0 };
+
+	spec.stop_at_first = false;
+	CHECK_NUMBER(PARSE(&v, "-f", "--text", "a b", "--number=7", "-d2.5s", "operand"), 6);
+	CHECK(v.flag && !strcmp(v.text, "a b") && v.number == 7 && v.ns == 2500000000);
+}
+
+static void a_command_line_is_left_alone(void)
+{
+	struct values v = { 0 };
+
+	spec.stop_at_first = true;
+	CHECK_NUMBER(PARSE(&v, "-t", "x", "--", "ls", "-f"), 4);
+	CHECK(!v.flag);
+	CHECK_NUMBER(PARSE(&v, "ls", "-f"), 1);
+	CHECK(!v.flag);
+}
+
+static void bad_options_are_refused(void)
+{
+	struct values v = { 0 };
+
+	spec.stop_at_first = false;
+	CHECK(PARSE(&v, "--nonsense") == -EINVAL);
+	CHECK(PARSE(&v, "-z") == -EINVAL);
+	CHECK(PARSE(&v, "-t") == -EINVAL);
+	CHECK(PARSE(&v, "--number", "7x") == -EINVAL);
+	CHECK(PARSE(&v, "--number", "-7") == -EINVAL);
+	CHECK(PARSE(&v, "--number", "99999999999999999999") == -EINVAL);
+	CHECK(PARSE(&v, "--flag=yes") == -EINVAL);
+	CHECK(!v.number && !v.flag);
+}
+
+static void times_have_units(void)
+{
+	static const struct {
+		const char *text;
+		uint64_t ns;
+	} good[] = {
+		{ "1", 1000000000 }, { "0.5", 500000000 }, { "300ms", 300000000 },
+		{ "2m", 120000000000 }, { "1h", 3600000000000 }, { ".25s", 250000000 },
+	};
+	static const char * const bad[] = { "", "x", "1x", "-1", "1 s", "1e400", "nan", "inf" };
+	uint64_t ns;
+
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+		CHECK_NUMBER(options__seconds(good[i].text, &ns), 0);
+		CHECK_NUMBER(ns, good[i].ns);
+	}
+	ns = 42;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		if (options__seconds(bad[i], &ns) != -EINVAL)
+			FAIL("\"%s\" is taken for a time", bad[i]);
+	CHECK_NUMBER(ns, 42);
+}
+
+static void wait_for(struct child *child)
+{
+	const struct timespec step = { .tv_nsec = 1000000 };
+
+	for (int i = 0; i < 5000 && !child__reap(child); i++)
+		nanosleep(&step, NULL);
+}
+
+static void a_child_waits_and_reports_its_status(void)
+{
+	char *argv[] = { "sh", "-c", "exit 7", NULL };
+	struct child child = CHILD_NONE;
+
+	CHECK_NUMBER(child__prepare(&child, argv), 0);
+	usleep(20000);
+	CHECK(!child__reap(&child));
+	CHECK_NUMBER(child__start(&child), 0);
+	wait_for(&child);
+	CHECK(child.ended && child.status == 7);
+	child__stop(&child);
+}
+
+static void a_command_that_does_not_exist_is_an_error(void)
+{
+	char *argv[] = { "/nonexistent/command", NULL };
+	struct child child = CHILD_NONE;
+
+	CHECK_NUMBER(child__prepare(&child, argv), 0);
+	CHECK(child__start(&child) == -ENOENT);
+	CHECK(kill(child.pid, 0) && errno == ESRCH);
+}
+
+static void a_child_that_never_started_leaves_nothing(void)
+{
+	char *argv[] = { "touch", "/tmp/hwdbm-test-must-not-exist", NULL };
+	struct child child = CHILD_NONE;
+
+	CHECK_NUMBER(child__prepare(&child, argv), 0);
+	child__stop(&child);
+	CHECK(access(argv[1], F_OK));
+	CHECK(kill(child.pid, 0) && errno == ESRCH);
+}
+
+static void stopping_ends_the_whole_group(void)
+{
+	/* The grandchild holds the pipe: it ends when nobody of the group is left. */
+	char *argv[] = { "sh", "-c", "sleep 1000 & wait", NULL };
+	struct child child = CHILD_NONE;
+
+	CHECK_NUMBER(child__prepare(&child, argv), 0);
+	CHECK_NUMBER(child__start(&child), 0);
+	usleep(100000);
+	child__stop(&child);
+	CHECK(child.ended && child.status == 128 + SIGTERM);
+}
+
+RUN_TESTS(TEST(options_reach_their_places), TEST(a_command_line_is_left_alone),
+	  TEST(bad_options_are_refused), TEST(times_have_units),
+	  TEST(a_child_waits_and_reports_its_status),
+	  TEST(a_command_that_does_not_exist_is_an_error),
+	  TEST(a_child_that_never_started_leaves_nothing), TEST(stopping_ends_the_whole_group))
