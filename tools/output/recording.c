@@ -85,6 +85,12 @@ static int add_line(const char *path, size_t number, const char *line, size_t le
 	return -EINVAL;
 }
 
+int recording__add_line(const char *path, size_t number, const char *line, size_t length,
+			struct run *run)
+{
+	return add_line(path, number, line, length, true, run, NULL);
+}
+
 int recording__load(const char *path, struct run *run, bool *cut)
 {
 	_cleanup_fclose_ FILE *file = fopen(path, "re");
@@ -105,7 +111,7 @@ int recording__load(const char *path, struct run *run, bool *cut)
 	return err;
 }
 
-static int load_plan(const char *path, struct run *run)
+int recording__load_plan(const char *path, struct run *run)
 {
 	json_error_t error;
 	_cleanup_json_ json_t *object = NULL;
@@ -128,7 +134,7 @@ static int load_folder(const char *path, struct run *run, bool *cut)
 	    asprintf(&recording, "%s/recording.jsonl", path) < 0 ||
 	    asprintf(&log, "%s/vmm.jsonl", path) < 0)
 		return -ENOMEM;
-	err = load_plan(plan, run);
+	err = recording__load_plan(plan, run);
 	err = err ?: recording__load(recording, run, cut);
 	if (err)
 		return err;
@@ -140,8 +146,7 @@ static int load_folder(const char *path, struct run *run, bool *cut)
 	return err;
 }
 
-/* Without a plan a run is called as its file or folder is. */
-static void name_run(const char *path, struct run *run)
+void recording__name_run(const char *path, struct run *run)
 {
 	const char *slash;
 	size_t length = strlen(path);
@@ -162,7 +167,7 @@ int recording__load_run(const char *path, struct run **out, bool *cut)
 	int err = stat(path, &info) ? -errno : run__new(&run);
 
 	if (!err) {
-		name_run(path, run);
+		recording__name_run(path, run);
 		err = S_ISDIR(info.st_mode) ? load_folder(path, run, cut) :
 					      recording__load(path, run, cut);
 	}

@@ -31,6 +31,23 @@ int recording__write(FILE *out, enum sample_kind kind, const union sample *sampl
 int recording__load(const char *path, struct run *run, bool *cut);
 
 /**
+ * recording__add_line() - give a run the sample in one whole line; unknown types are skipped
+ * @path, @number: for messages
+ * Return: 0; -EINVAL after a message about a line that is no sample; -ENOMEM.
+ */
+int recording__add_line(const char *path, size_t number, const char *line, size_t length,
+			struct run *run);
+
+/**
+ * recording__load_plan() - give a run what its run.json says; none is fine
+ * Return: 0; -EINVAL after a message; -ENOMEM.
+ */
+int recording__load_plan(const char *path, struct run *run);
+
+/** recording__name_run() - without a plan a run is called as its file or folder is */
+void recording__name_run(const char *path, struct run *run);
+
+/**
  * recording__load_run() - make a run of a recording file, or of a folder of a test-bed run
  *
  * A folder holds run.json, recording.jsonl and vmm.jsonl; the recording must exist. All
