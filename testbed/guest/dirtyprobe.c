@@ -6,6 +6,7 @@
  */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <inttypes.h>
 #include <pthread.h>
@@ -36,6 +37,7 @@ enum outcome { PASS, FAIL, SKIP };
 
 static char why[256];
 static const char *device = "/dev/vfio/devices/vfio0";
+static bool unsplit;	/* this IOMMU cannot split (BBML 0): blocks have to be kept */
 
 static enum outcome because(enum outcome outcome, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
@@ -542,6 +544,102 @@ static enum outcome unmap_after_split(void)
 	return outcome;
 }
 
+/* ---- tables that are freed while the IOMMU may still read them ---- */
+
+#define WILD_ROUNDS		4
+#define WILD_BUFFER_BYTES	(4 * SZ_2M)
+
+/* A page descriptor as io-pgtable-arm makes it: writable, with dirty state kept by hardware. */
+#define FAKE_DESCRIPTOR		(UINT64_C(1) << 51 | 0xf43)
+
+struct forger {
+	uint64_t target;	/* physical address of 2M */
+	volatile bool stop;
+};
+
+/*
+ * Takes and gives back memory all the time, every page of it filled with descriptors that point
+ * to the target: a table that was freed too early will be one of these pages.
+ */
+static void *forge_tables(void *arg)
+{
+	struct forger *forger = arg;
+
+	while (!forger->stop) {
+		uint64_t *buf = mmap(NULL, WILD_BUFFER_BYTES, PROT_READ | PROT_WRITE,
+				     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+		if (buf == MAP_FAILED)
+			continue;
+		madvise(buf, WILD_BUFFER_BYTES, MADV_NOHUGEPAGE);
+		for (uint64_t i = 0; i < WILD_BUFFER_BYTES / sizeof(*buf) && !forger->stop; i++)
+			buf[i] = (forger->target + i % 512 * SZ_4K) | FAKE_DESCRIPTOR;
+		munmap(buf, WILD_BUFFER_BYTES);
+	}
+	return NULL;
+}
+
+/* The physical address behind 'va', 0 when the kernel does not tell. */
+static uint64_t physical(const void *va)
+{
+	__cleanup_fd int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+	uint64_t entry;
+
+	if (fd < 0 || pread(fd, &entry, sizeof(entry), (uintptr_t)va / SZ_4K * sizeof(entry)) !=
+	    sizeof(entry))
+		return 0;
+	return (entry & ((UINT64_C(1) << 55) - 1)) * SZ_4K;
+}
+
+static enum outcome unmap_under_forgery(struct forger *forger, const struct memory *canary,
+					int round)
+{
+	__cleanup_bench struct bench b = BENCH_EMPTY;
+	pthread_t thread;
+	int err;
+
+	if (!ask_split("eager", SZ_4K))
+		return SKIP;
+	if (!bench_open(&b, SZ_1G, SZ_1G))
+		return FAIL;
+	dma_run(&b, SZ_1G, round + 1);
+	generator_run(&b.gen, 1 << 1, 200, 100);
+	usleep(20000);
+	forger->stop = false;
+	pthread_create(&thread, NULL, forge_tables, forger);
+	err = iommu_space_unmap(&b.space, IOVA, SZ_1G);
+	usleep(2000);
+	generator_stop(&b.gen);
+	forger->stop = true;
+	pthread_join(thread, NULL);
+	if (err)
+		return because(FAIL, "%s", problem_text());
+	for (uint64_t at = 0; at < canary->bytes; at += SZ_4K)
+		if (!memory_is_zero(canary->va + at, SZ_4K))
+			return because(FAIL, "round %d: the device used a page table after it was freed",
+				       round);
+	return PASS;
+}
+
+/* While a split area is unmapped under DMA, no table is given away that the IOMMU still reads. */
+static enum outcome freed_tables(void)
+{
+	enum outcome outcome = PASS;
+	struct forger forger = { 0 };
+	struct memory canary;
+
+	if (memory_create(&canary, SZ_2M, SZ_2M))
+		return because(FAIL, "%s", problem_text());
+	memset(canary.va, 0, SZ_2M);
+	forger.target = physical(canary.va);
+	if (!forger.target)
+		outcome = because(SKIP, "/proc/self/pagemap does not tell physical addresses");
+	for (int round = 0; outcome == PASS && round < WILD_ROUNDS; round++)
+		outcome = unmap_under_forgery(&forger, &canary, round);
+	memory_destroy(&canary);
+	return outcome;
+}
+
 static enum outcome pages_return(const char *mode, uint64_t block)
 {
 	const char *size = block == SZ_1G ? "1G" : "2M";
@@ -659,7 +757,10 @@ static enum outcome kill_during_sync(void)
 
 /* ---- levels ---- */
 
-/* Lazy split of 1G to 4K takes one level per sync: 1 GiB, 2 MiB, 4 KiB are reported. */
+/*
+ * Lazy split of 1G to 4K takes one level per sync: 1 GiB, 2 MiB, 4 KiB are reported. Where no
+ * split is possible it is 1 GiB every time.
+ */
 static enum outcome split_levels(void)
 {
 	static const uint64_t expected[] = { PAGES_1G, PAGES_2M, 1, 1 };
@@ -673,17 +774,16 @@ static enum outcome split_levels(void)
 	if (!bench_open(&b, SZ_1G, SZ_1G))
 		return FAIL;
 	for (size_t i = 0; i < ARRAY_SIZE(expected); i++) {
-		uint64_t pages;
+		uint64_t pages, want = unsplit ? PAGES_1G : expected[i];
 
 		dma_write(&b, 1234);
 		if (sync_pages(&b, 0, PAGES_1G, bitmap))
 			return because(FAIL, "sync %zu failed", i + 1);
 		pages = count(bitmap, 0, PAGES_1G);
-		if (pages != expected[i] || !has(bitmap, 1234))
+		if (pages != want || !has(bitmap, 1234))
 			return because(FAIL, "sync %zu reports %" PRIu64 " pages%s, %" PRIu64 " expected",
 				       i + 1, pages,
-				       has(bitmap, 1234) ? "" : " without the written one",
-				       expected[i]);
+				       has(bitmap, 1234) ? "" : " without the written one", want);
 	}
 	return PASS;
 }
@@ -692,7 +792,7 @@ static enum outcome eager_reports(uint64_t block, uint64_t granularity)
 {
 	__cleanup_bench struct bench b = BENCH_EMPTY;
 	__cleanup_free uint64_t *bitmap = calloc(1, block / SZ_4K / 8);
-	uint64_t pages;
+	uint64_t pages, want = (unsplit ? block : granularity) / SZ_4K;
 
 	if (!bitmap)
 		return because(FAIL, "no memory");
@@ -705,14 +805,17 @@ static enum outcome eager_reports(uint64_t block, uint64_t granularity)
 		if (sync_pages(&b, 0, block / SZ_4K, bitmap))
 			return because(FAIL, "sync failed");
 		pages = count(bitmap, 0, block / SZ_4K);
-		if (pages != granularity / SZ_4K || !has(bitmap, 77))
-			return because(FAIL, "block of %" PRIu64 "M at granularity %" PRIu64 "K: %" PRIu64 " pages reported",
-				       block >> 20, granularity >> 10, pages);
+		if (pages != want || !has(bitmap, 77))
+			return because(FAIL, "block of %" PRIu64 "M at granularity %" PRIu64 "K: %" PRIu64 " pages reported, %" PRIu64 " expected",
+				       block >> 20, granularity >> 10, pages, want);
 	}
 	return PASS;
 }
 
-/* Eager split: from the first sync on exactly one leaf of the wanted size is reported. */
+/*
+ * Eager split: from the first sync on exactly one leaf of the wanted size is reported; where no
+ * split is possible, the block.
+ */
 static enum outcome eager_granularity(void)
 {
 	enum outcome outcome = eager_reports(SZ_2M, SZ_4K);
@@ -756,6 +859,7 @@ static const struct check {
 	{ "hole-then-retry", hole_then_retry },
 	{ "concurrent-syncs", concurrent_syncs },
 	{ "unmap-after-split", unmap_after_split },
+	{ "freed-tables", freed_tables },
 	{ "page-accounting", page_accounting },
 	{ "kill-during-sync", kill_during_sync },
 	{ "split-levels", split_levels },
@@ -765,13 +869,32 @@ static const struct check {
 
 static int counts[3];
 
+/* Page tables of all IOMMU domains, in pages; -1 when this kernel does not count them. */
+static long table_pages(void)
+{
+	static const char name[] = "\nnr_iommu_pages ";
+	char text[16384], *at;
+
+	/* Counts of each CPU are folded in only now and then; this does it now. */
+	write_text("/proc/sys/vm/stat_refresh", "1");
+	if (read_text("/proc/vmstat", text, sizeof(text)))
+		return -1;
+	at = strstr(text, name);
+	return at ? strtol(at + strlen(name), NULL, 10) : -1;
+}
+
 static void run_check(const struct check *check)
 {
+	long before = table_pages(), after;
 	enum outcome outcome;
 
 	why[0] = '\0';
 	problem_clear();
 	outcome = check->run();
+	after = table_pages();
+	if (outcome == PASS && after != before)
+		outcome = because(FAIL, "%ld pages were page tables before, %ld are after", before,
+				  after);
 	counts[outcome]++;
 	if (outcome == PASS)
 		printf("ok %s\n", check->name);
@@ -782,8 +905,9 @@ static void run_check(const struct check *check)
 }
 
 static const char help[] =
-"Usage: dirtyprobe [--device PATH] [CHECK...]\n"
+"Usage: dirtyprobe [--device PATH] [--unsplit] [CHECK...]\n"
 "Checks dirty tracking on this kernel with DMA of the generator; without CHECK, everything.\n"
+"With --unsplit the IOMMU is one that cannot split (BBML 0): blocks have to be kept.\n"
 "Needs two free 1G huge pages and 32 of 2M. Exit status 0 when nothing failed.\n"
 "Checks:\n";
 
@@ -791,6 +915,7 @@ static int parse_options(int argc, char **argv)
 {
 	static const struct option table[] = {
 		{ "device", required_argument, NULL, 'd' },
+		{ "unsplit", no_argument, NULL, 'u' },
 		{ "help", no_argument, NULL, 'h' },
 		{ }
 	};
@@ -800,6 +925,9 @@ static int parse_options(int argc, char **argv)
 		switch (c) {
 		case 'd':
 			device = optarg;
+			break;
+		case 'u':
+			unsplit = true;
 			break;
 		case 'h':
 			fputs(help, stdout);
