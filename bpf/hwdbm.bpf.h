@@ -72,9 +72,10 @@ __weak const volatile __u32 target_pid = 0;
 __weak const volatile __u64 pidns_dev = 0;
 __weak const volatile __u64 pidns_ino = 0;
 
+/* Room for about 100,000 splits, should one sync make so many before they are read. */
 __weak struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
-	__uint(max_entries, 1 << 20);
+	__uint(max_entries, 8 << 20);
 } ring SEC(".maps");
 
 __weak struct {

@@ -64,8 +64,8 @@ static void every_cut_leaves_a_readable_rest(void)
 		CHECK_NUMBER(load_text(text, &run, &cut), 0);
 		/* All but the line end may be there. */
 		CHECK(cut || length == strlen(whole) - 1);
-		CHECK(run->sync_count == (length >= complete + strlen(SYNC) - 1) +
-					 (length >= complete + 2 * strlen(SYNC) - 1));
+		CHECK_NUMBER(run->sync_count, (length >= complete + strlen(SYNC) - 1) +
+					      (length >= complete + 2 * strlen(SYNC) - 1));
 		run__free(run);
 	}
 }

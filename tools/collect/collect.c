@@ -202,11 +202,15 @@ static void explain_missing(const char *measures)
 
 static void explain_refusal(const char *what, int err, bool functions)
 {
-	if (err != -EPERM && err != -EACCES)
+	bool refused = err == -EPERM || err == -EACCES;
+
+	/* Without privilege the first failure may be any: some steps are skipped in silence. */
+	if (!host__may_trace())
+		log__error("record: no privilege to trace this kernel (%s); run as root, or with CAP_BPF and CAP_PERFMON",
+			   strerror(-err));
+	else if (!refused)
 		log__error("record: cannot %s the BPF programs (%s); hwdbm record --verbose shows the kernel's words",
 			   what, strerror(-err));
-	else if (!host__may_trace())
-		log__error("record: no privilege to trace this kernel (EPERM); run as root, or with CAP_BPF and CAP_PERFMON");
 	else if (host__is_confidential())
 		log__error("record: kernel lockdown is set to confidentiality, which forbids all tracing (EPERM); boot with lockdown=integrity or none");
 	else if (functions)

@@ -114,6 +114,8 @@ static int open_signals(struct session *s)
 	sigaddset(&set, SIGHUP);
 	sigaddset(&set, SIGCHLD);
 	sigprocmask(SIG_BLOCK, &set, NULL);
+	/* A shell starts what it puts in the background with SIGINT ignored. */
+	signal(SIGINT, SIG_DFL);
 	/* A reader of our output that goes away is an error of write(). */
 	signal(SIGPIPE, SIG_IGN);
 	s->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
@@ -285,8 +287,8 @@ static int status_of(const struct session *s, int err)
 	if (err)
 		return COMMAND_FAILED;
 	if (s->signal) {
-		log__info("record: stopped by %s; %s is complete up to here",
-			  strsignal(s->signal), s->options.output);
+		log__info("record: stopped by SIG%s; %s is complete up to here",
+			  sigabbrev_np(s->signal), s->options.output);
 		return 128 + s->signal;
 	}
 	if (s->child.pid && s->child.status)
