@@ -3,7 +3,7 @@
  * Runs the cases of the page table harness and prints a line for each:
  * "ok NAME" or "not ok NAME: REASON". The cases themselves are elsewhere.
  *
- * usage: pgtable [--seed N]
+ * usage: pgtable [--seed N] [--until-failure]
  */
 #include <stdarg.h>
 #include <stdio.h>
@@ -16,6 +16,7 @@ uint64_t test_seed = 1;
 
 static char name[160], reason[320];
 static bool has_failed;
+static bool until_failure;
 static unsigned int passed_cases, failed_cases;
 
 void fail(const char *format, ...)
@@ -58,7 +59,10 @@ void case_end(void)
 		printf("ok pgtable/%s\n", name);
 		passed_cases++;
 	}
+	/* The leak checker ends the process before the C library writes what is left */
 	fflush(stdout);
+	if (failed_cases && until_failure)
+		exit(1);
 }
 
 uint64_t random_next(uint64_t *state)
@@ -82,11 +86,20 @@ const char *size_name(uint64_t bytes)
 
 int main(int argc, char **argv)
 {
-	if (argc == 3 && !strcmp(argv[1], "--seed")) {
-		test_seed = strtoull(argv[2], NULL, 0);
-	} else if (argc != 1) {
-		fprintf(stderr, "usage: pgtable [--seed N]\n");
-		return 2;
+	for (int i = 1; i < argc; i++) {
+		char *end = "";
+
+		if (!strcmp(argv[i], "--until-failure")) {
+			until_failure = true;
+		} else if (!strcmp(argv[i], "--seed") && i + 1 < argc) {
+			test_seed = strtoull(argv[++i], &end, 0);
+		} else {
+			end = argv[i];
+		}
+		if (*end) {
+			fprintf(stderr, "usage: pgtable [--seed N] [--until-failure]\n");
+			return 2;
+		}
 	}
 
 	run_split_cases();
