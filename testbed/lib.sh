@@ -317,9 +317,9 @@ run_step() {
 		if [ "$(free_disk_mb "$cache")" -lt 20 ]; then
 			say "  why: the disk that holds $cache is full"
 		else
-			# What make says about a recipe that failed repeats what the recipe said.
-			grep -nE "(error|Error|ERROR|fail|FAILED|annot|can't|[Nn]o such|not found|^E:|denied|[Kk]illed)" "$step_log" |
-				grep -vE 'make(\[[0-9]+\])?: ' | tail -n 4 | sed 's/^/  why: line /' >&2
+			# Neither the names of files that are compiled nor what make says when a recipe failed.
+			grep -nE "(error|Error|ERROR|fail|FAILED|annot|can't|[Nn]o such|[Nn]o rule|not found|^E:|denied|[Kk]illed)" "$step_log" |
+				grep -vE '^[0-9]+: +[A-Z]+ +|\*\*\* \[|\*\*\* Waiting' | tail -n 4 | sed 's/^/  why: line /' >&2
 			tail -n 2 "$step_log" | sed 's/^/  end: /' >&2
 		fi
 		exit 1

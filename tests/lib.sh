@@ -3,6 +3,9 @@
 #
 # How a test says what came of it. Sourced by the scripts under tests/; the runner, tests/run, counts the lines.
 
+# Where tests leave their files
+mkdir -p "$top/out/tests"
+
 ok() {
 	echo "ok $1"
 }
