@@ -32,10 +32,12 @@ demo: testbed ## measure every granularity, write out/demo/report.html (QUICK=1:
 	@testbed/scenarios/demo $(if $(QUICK),--quick) --out $(OUT)/demo
 
 test: testbed ## unit tests and guest tests
+	@testbed/build prometheus
 	@$(MAKE) --no-print-directory all
 	@tests/run
 
 test-full: testbed ## the same, with every kernel mutant, the whole demo and the kernel checks
+	@testbed/build prometheus
 	@$(MAKE) --no-print-directory all
 	@tests/run --full
 

@@ -77,7 +77,7 @@ packages_testbed() {
 	echo gcc-aarch64-linux-gnu libc6-dev-arm64-cross ccache ninja-build flex bison bc dwarves libssl-dev \
 		cpio patch xz-utils tar util-linux dpkg-dev debian-archive-keyring ca-certificates python3-tomli \
 		python3-venv libglib2.0-dev libpixman-1-dev libfdt-dev libattr1-dev libcap-ng-dev \
-		perl procps
+		perl procps curl
 }
 
 packages_missing() {
@@ -193,6 +193,7 @@ pins_choose() {
 			awk '$1 == "Version:" && $2 ~ /^1:10\.0\./ { print $2 }' | sort -rV | head -n 1)"
 		echo "linux-source-6.12 $(candidate linux-source-6.12)"
 		echo "meson $(newest meson)"
+		echo "prometheus $(candidate prometheus)"
 		for package in $sysroot_packages; do
 			echo "$package:arm64 $(candidate "$package:arm64")"
 		done
@@ -200,6 +201,17 @@ pins_choose() {
 	without=$(awk 'NF < 2 { printf "%s ", $1 }' "$pins.new")
 	[ -z "$without" ] || { echo "Debian's lists have no ${without% }"; return 1; }
 	mv "$pins.new" "$pins"
+}
+
+# Whether versions were chosen, for all that is wanted today
+pins_complete() {
+	[ -f "$pins" ] || return 1
+	for package in qemu linux-source-6.12 meson prometheus; do
+		[ -n "$(pin "$package")" ] || return 1
+	done
+	for package in $sysroot_packages; do
+		[ -n "$(pin "$package:arm64")" ] || return 1
+	done
 }
 
 pin() {
@@ -349,7 +361,7 @@ step_watch() {
 cache_lock() {
 	mkdir -p "$cache"
 	exec 9> "$cache/lock"
-	flock -n 9 && return 0
+	flock -w 3 9 && return 0
 	say "$prog: another build holds $cache/lock; waiting for it"
 	flock 9
 }
