@@ -50,6 +50,8 @@ static void one_common_byte_ends_it(void)
 	CHECK_NUMBER(next(&t, 1, 0, G), 1);
 	CHECK_NUMBER(next(&t, 1, G, G), 1);
 	CHECK_NUMBER(next(&t, 1, 2 * G - 1, G), 2);
+	/* The same from the other side: the last byte of this is the first of that. */
+	CHECK_NUMBER(next(&t, 1, G, G), 3);
 	iteration__release(&t);
 }
 

@@ -7,6 +7,7 @@
 #include "../../tools/lib/options.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <time.h>
@@ -140,15 +141,22 @@ static void a_child_that_never_started_leaves_nothing(void)
 
 static void stopping_ends_the_whole_group(void)
 {
-	/* The grandchild holds the pipe: it ends when nobody of the group is left. */
+	/* The grandchild inherits the pipe: it ends when nobody of the group is left. */
 	char *argv[] = { "sh", "-c", "sleep 1000 & wait", NULL };
 	struct child child = CHILD_NONE;
+	struct pollfd end;
+	int ends[2];
 
+	CHECK_NUMBER(pipe(ends), 0);
 	CHECK_NUMBER(child__prepare(&child, argv), 0);
+	close(ends[1]);
 	CHECK_NUMBER(child__start(&child), 0);
 	usleep(100000);
 	child__stop(&child);
 	CHECK(child.ended && child.status == 128 + SIGTERM);
+	end = (struct pollfd){ .fd = ends[0], .events = POLLIN };
+	CHECK(poll(&end, 1, 1000) == 1 && end.revents & POLLHUP);
+	close(ends[0]);
 }
 
 RUN_TESTS(TEST(options_reach_their_places), TEST(a_command_line_is_left_alone),

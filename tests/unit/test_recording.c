@@ -186,6 +186,31 @@ static void every_field_of_every_sample_survives(void)
 	}
 }
 
+static bool overlap(const struct field *a, const struct field *b)
+{
+	return a->offset < b->offset + b->size && b->offset < a->offset + a->size;
+}
+
+static void every_field_has_a_place_and_a_name_of_its_own(void)
+{
+	for (int t = 0; t < SAMPLE_KINDS + 2; t++) {
+		const struct field_table *table = t < SAMPLE_KINDS ? sample__table(t) :
+						  t == SAMPLE_KINDS ? &run_table : &run_sync_table;
+
+		for (size_t i = 0; i < table->count; i++) {
+			const struct field *a = &table->fields[i];
+
+			CHECK(a->offset + a->size <= table->record_size);
+			CHECK(a->description && a->description[0]);
+			for (size_t k = 0; k < i; k++)
+				if (overlap(a, &table->fields[k]) ||
+				    !strcmp(a->name, table->fields[k].name))
+					FAIL("%s: %s and %s", table->record, a->name,
+					     table->fields[k].name);
+		}
+	}
+}
+
 static void unknown_is_null_and_back(void)
 {
 	const struct field_table *table = &run_sync_table;
@@ -300,6 +325,6 @@ static void metric_names_are_unique(void)
 RUN_TESTS(TEST(a_recording_is_read), TEST(every_cut_leaves_a_readable_rest),
 	  TEST(a_damaged_line_is_refused), TEST(what_is_no_recording_is_refused),
 	  TEST(newer_lines_are_skipped), TEST(every_field_of_every_sample_survives),
-	  TEST(unknown_is_null_and_back), TEST(the_report_has_its_schema),
+	  TEST(every_field_has_a_place_and_a_name_of_its_own), TEST(unknown_is_null_and_back), TEST(the_report_has_its_schema),
 	  TEST(a_report_is_json_with_exact_numbers), TEST(a_full_disk_is_noticed),
 	  TEST(metric_names_come_from_the_table), TEST(metric_names_are_unique))

@@ -94,6 +94,19 @@ static void a_kept_block_stays_a_first_report(void)
 	run__free(run);
 }
 
+static void a_block_partly_asked_for_counts_its_part(void)
+{
+	struct run *run = lazy_run();
+
+	/* The last sync covered half of its two dirty pages, as a sync of 2K pages would. */
+	run->samples.syncs[2].dirty_bytes = K4;
+	run->samples.vmm_syncs[2].dirty_bytes = K4;
+	CHECK_NUMBER(run__update(run), 0);
+	CHECK(run->result.amplification == 0.5);
+	CHECK(run->result.amplification_first == 131328);
+	run__free(run);
+}
+
 static void without_truth_there_is_no_amplification(void)
 {
 	struct run *run;
@@ -328,7 +341,8 @@ static void the_answer_never_compares_stock_with_patched(void)
 RUN_TESTS(TEST(without_splits_both_amplifications_are_one),
 	  TEST(lazy_tells_first_reports_from_later_ones),
 	  TEST(lazy_to_2m_is_512_after_the_split), TEST(eager_splits_are_no_first_reports),
-	  TEST(a_kept_block_stays_a_first_report), TEST(without_truth_there_is_no_amplification),
+	  TEST(a_kept_block_stays_a_first_report),
+	  TEST(a_block_partly_asked_for_counts_its_part), TEST(without_truth_there_is_no_amplification),
 	  TEST(chunks_make_one_row), TEST(totals_and_percentiles),
 	  TEST(updating_again_changes_nothing), TEST(later_summaries_replace_earlier_ones),
 	  TEST(a_wrong_byte_count_is_a_disagreement), TEST(a_missing_sync_is_a_disagreement),

@@ -24,7 +24,6 @@ struct contrast {
 static bool comparable(const struct run_result *a, const struct run_result *b)
 {
 	return a->backing_bytes == b->backing_bytes && a->workload_seed == b->workload_seed &&
-	       a->kernel_patched == b->kernel_patched &&
 	       a->memory_bytes == b->memory_bytes && !strcmp(a->workload_name, b->workload_name) &&
 	       !strcmp(a->time_basis, b->time_basis);
 }
