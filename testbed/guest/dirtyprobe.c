@@ -6,7 +6,6 @@
  */
 #define _GNU_SOURCE
 #include <errno.h>
-#include <fcntl.h>
 #include <getopt.h>
 #include <inttypes.h>
 #include <pthread.h>
@@ -476,6 +475,64 @@ static enum outcome concurrent_syncs(void)
 	return outcome;
 }
 
+/* ---- splitting under DMA ---- */
+
+#define SPLIT_ROUNDS	3
+#define SPLIT_SYNCS	4
+
+/* One start of tracking and some syncs while the device writes as fast as it can. */
+static enum outcome split_busy(const char *mode, uint64_t block, uint64_t bytes, int round)
+{
+	__cleanup_bench struct bench b = BENCH_EMPTY;
+	__cleanup_free uint64_t *bitmap = calloc(1, bytes / SZ_4K / 8);
+	const char *size = block == SZ_1G ? "1G" : "2M";
+	uint64_t conflicts, failed;
+
+	if (!bitmap)
+		return because(FAIL, "no memory");
+	if (!ask_split(mode, SZ_4K))
+		return SKIP;
+	if (!bench_prepare(&b, bytes, block))
+		return FAIL;
+	if (iommu_space_map(&b.space, b.mem.va, IOVA, bytes))
+		return because(FAIL, "%s", problem_text());
+	conflicts = generator_get(&b.gen, DMAGEN_SMMU_TLB_CONFLICTS);
+	dma_run(&b, bytes, round + 1);
+	generator_run(&b.gen, 1 << 1, 100, 50);
+	usleep(5000);
+	if (iommu_space_track(&b.space, true))
+		return because(FAIL, "%s", problem_text());
+	for (int i = 0; i < SPLIT_SYNCS; i++) {
+		usleep(2000);
+		if (sync_pages(&b, 0, bytes / SZ_4K, bitmap))
+			return because(FAIL, "%s %s: a sync failed", size, mode);
+	}
+	generator_stop(&b.gen);
+	conflicts = generator_get(&b.gen, DMAGEN_SMMU_TLB_CONFLICTS) - conflicts;
+	failed = generator_get(&b.gen, DMAGEN_FAILED);
+	if (failed || conflicts)
+		return because(FAIL, "%s %s: %" PRIu64 " DMA writes failed, %" PRIu64 " TLB conflicts",
+			       size, mode, failed, conflicts);
+	return PASS;
+}
+
+/* Splitting disturbs no DMA: nothing fails, no two TLB entries fight. */
+static enum outcome split_under_dma(void)
+{
+	enum outcome outcome = PASS;
+
+	for (int round = 0; outcome == PASS && round < SPLIT_ROUNDS; round++) {
+		outcome = split_busy("eager", SZ_2M, 16 * SZ_2M, round);
+		if (outcome == PASS)
+			outcome = split_busy("lazy", SZ_2M, 16 * SZ_2M, round);
+		if (outcome == PASS)
+			outcome = split_busy("eager", SZ_1G, SZ_1G, round);
+		if (outcome == PASS)
+			outcome = split_busy("lazy", SZ_1G, SZ_1G, round);
+	}
+	return outcome;
+}
+
 /* ---- unmapping what was split ---- */
 
 static enum outcome unmap_after(const char *mode, uint64_t block)
@@ -541,102 +598,6 @@ static enum outcome unmap_after_split(void)
 
 	for (size_t i = 0; outcome == PASS && i < 4; i++)
 		outcome = unmap_after(modes[i / 2], blocks[i % 2]);
-	return outcome;
-}
-
-/* ---- tables that are freed while the IOMMU may still read them ---- */
-
-#define WILD_ROUNDS		4
-#define WILD_BUFFER_BYTES	(4 * SZ_2M)
-
-/* A page descriptor as io-pgtable-arm makes it: writable, with dirty state kept by hardware. */
-#define FAKE_DESCRIPTOR		(UINT64_C(1) << 51 | 0xf43)
-
-struct forger {
-	uint64_t target;	/* physical address of 2M */
-	volatile bool stop;
-};
-
-/*
- * Takes and gives back memory all the time, every page of it filled with descriptors that point
- * to the target: a table that was freed too early will be one of these pages.
- */
-static void *forge_tables(void *arg)
-{
-	struct forger *forger = arg;
-
-	while (!forger->stop) {
-		uint64_t *buf = mmap(NULL, WILD_BUFFER_BYTES, PROT_READ | PROT_WRITE,
-				     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-		if (buf == MAP_FAILED)
-			continue;
-		madvise(buf, WILD_BUFFER_BYTES, MADV_NOHUGEPAGE);
-		for (uint64_t i = 0; i < WILD_BUFFER_BYTES / sizeof(*buf) && !forger->stop; i++)
-			buf[i] = (forger->target + i % 512 * SZ_4K) | FAKE_DESCRIPTOR;
-		munmap(buf, WILD_BUFFER_BYTES);
-	}
-	return NULL;
-}
-
-/* The physical address behind 'va', 0 when the kernel does not tell. */
-static uint64_t physical(const void *va)
-{
-	__cleanup_fd int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
-	uint64_t entry;
-
-	if (fd < 0 || pread(fd, &entry, sizeof(entry), (uintptr_t)va / SZ_4K * sizeof(entry)) !=
-	    sizeof(entry))
-		return 0;
-	return (entry & ((UINT64_C(1) << 55) - 1)) * SZ_4K;
-}
-
-static enum outcome unmap_under_forgery(struct forger *forger, const struct memory *canary,
-					int round)
-{
-	__cleanup_bench struct bench b = BENCH_EMPTY;
-	pthread_t thread;
-	int err;
-
-	if (!ask_split("eager", SZ_4K))
-		return SKIP;
-	if (!bench_open(&b, SZ_1G, SZ_1G))
-		return FAIL;
-	dma_run(&b, SZ_1G, round + 1);
-	generator_run(&b.gen, 1 << 1, 200, 100);
-	usleep(20000);
-	forger->stop = false;
-	pthread_create(&thread, NULL, forge_tables, forger);
-	err = iommu_space_unmap(&b.space, IOVA, SZ_1G);
-	usleep(2000);
-	generator_stop(&b.gen);
-	forger->stop = true;
-	pthread_join(thread, NULL);
-	if (err)
-		return because(FAIL, "%s", problem_text());
-	for (uint64_t at = 0; at < canary->bytes; at += SZ_4K)
-		if (!memory_is_zero(canary->va + at, SZ_4K))
-			return because(FAIL, "round %d: the device used a page table after it was freed",
-				       round);
-	return PASS;
-}
-
-/* While a split area is unmapped under DMA, no table is given away that the IOMMU still reads. */
-static enum outcome freed_tables(void)
-{
-	enum outcome outcome = PASS;
-	struct forger forger = { 0 };
-	struct memory canary;
-
-	if (memory_create(&canary, SZ_2M, SZ_2M))
-		return because(FAIL, "%s", problem_text());
-	memset(canary.va, 0, SZ_2M);
-	forger.target = physical(canary.va);
-	if (!forger.target)
-		outcome = because(SKIP, "/proc/self/pagemap does not tell physical addresses");
-	for (int round = 0; outcome == PASS && round < WILD_ROUNDS; round++)
-		outcome = unmap_under_forgery(&forger, &canary, round);
-	memory_destroy(&canary);
 	return outcome;
 }
 
@@ -858,8 +819,8 @@ static const struct check {
 	{ "efault-then-retry", efault_then_retry },
 	{ "hole-then-retry", hole_then_retry },
 	{ "concurrent-syncs", concurrent_syncs },
+	{ "split-under-dma", split_under_dma },
 	{ "unmap-after-split", unmap_after_split },
-	{ "freed-tables", freed_tables },
 	{ "page-accounting", page_accounting },
 	{ "kill-during-sync", kill_during_sync },
 	{ "split-levels", split_levels },
