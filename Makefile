@@ -42,7 +42,7 @@ test-full: testbed ## the same, with every kernel mutant, the whole demo and the
 	@tests/run --full
 
 check-kernel: testbed ## each kernel patch applies, builds without a warning, and passes checkpatch --strict
-	@testbed/build check-kernel
+	@tests/check-kernel
 
 bench: testbed ## what the kernel changes cost when they are off
 	@$(MAKE) --no-print-directory all
