@@ -89,6 +89,22 @@ static uint64_t plus(uint64_t a, uint64_t b)
 	return a == UNKNOWN || b == UNKNOWN ? UNKNOWN : a + b;
 }
 
+/* What the VMM says it sent; without its log, what it has to send. */
+static void take_sent(const struct run *run, struct pass *passes, size_t count)
+{
+	const struct run_samples *s = &run->samples;
+
+	for (size_t i = 0; i < count; i++) {
+		struct pass *pass = &passes[i];
+
+		if (s->vmm_iteration_count)
+			pass->sent_bytes = UNKNOWN;
+		for (size_t k = 0; k < s->vmm_iteration_count; k++)
+			if (s->vmm_iterations[k].iteration == pass->iteration)
+				pass->sent_bytes = s->vmm_iterations[k].sent_bytes;
+	}
+}
+
 size_t passes__collect(const struct run *run, struct pass passes[PASSES_MAX])
 {
 	size_t count = 0;
@@ -120,6 +136,7 @@ size_t passes__collect(const struct run *run, struct pass passes[PASSES_MAX])
 			.sent_bytes = sync->dirty_bytes,
 		};
 	}
+	take_sent(run, passes, count);
 	return count;
 }
 

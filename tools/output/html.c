@@ -173,6 +173,13 @@ static void put_head(const struct page *page)
 	svg__marks(out);
 }
 
+/* A kernel that nobody gave a name calls itself "(none)". */
+static const char *host_text(const struct run_result *r)
+{
+	return r->host_name[0] && strcmp(r->host_name, "(none)") ? r->host_name :
+								   "an unnamed host";
+}
+
 static void put_title(const struct page *page)
 {
 	FILE *out = page->out;
@@ -186,8 +193,7 @@ static void put_title(const struct page *page)
 	}
 	fprintf(out, "<p class=\"sub\">%s run%s on ", units__count(page->count, count),
 		page->count == 1 ? "" : "s");
-	html__escape(out, result_of(page, 0)->host_name[0] ? result_of(page, 0)->host_name :
-		     "an unnamed host");
+	html__escape(out, host_text(result_of(page, 0)));
 	fputs(" (", out);
 	html__escape(out, result_of(page, 0)->host_machine[0] ?
 		     result_of(page, 0)->host_machine : "machine not recorded");
@@ -258,6 +264,16 @@ static uint64_t sum_missed(const struct page *page, enum tristate patched)
 	return sum;
 }
 
+static size_t count_differing(const struct page *page)
+{
+	size_t differing = 0;
+
+	for (size_t i = 0; i < page->count; i++)
+		differing += result_of(page, i)->kernel_patched != TRI_TRUE &&
+			     result_of(page, i)->memory_identical == TRI_FALSE;
+	return differing;
+}
+
 static void put_missed(const struct page *page)
 {
 	uint64_t stock = sum_missed(page, TRI_FALSE), patched = sum_missed(page, TRI_TRUE);
@@ -267,9 +283,9 @@ static void put_missed(const struct page *page)
 	if (stock) {
 		fprintf(out, "<div class=\"alert\"><p><strong>The stock kernel missed %s dirty page%s.</strong> "
 			"Its SMMUv3 driver clears dirty state without invalidating the TLB: a later write "
-			"through a cached dirty entry leaves no mark in the table, so no sync reports it "
-			"and the destination keeps old data.</p>\n<p>Missed pages: ",
-			units__count(stock, count), stock == 1 ? "" : "s");
+			"through a cached dirty entry leaves no mark in the table, so no sync reports it. "
+			"In %zu of these runs the destination ended with old data.</p>\n<p>Missed pages: ",
+			units__count(stock, count), stock == 1 ? "" : "s", count_differing(page));
 		put_missed_list(page, TRI_FALSE);
 		fputs("</div>\n", out);
 	}
@@ -769,18 +785,19 @@ static const struct pass *find_pass(const struct pass *passes, size_t count, uin
 static void put_pass(FILE *out, const struct pass *pass)
 {
 	bool bad = pass && pass->missed_pages != UNKNOWN && pass->missed_pages;
-	char sent[UNITS_TEXT], truth[UNITS_TEXT], missed[UNITS_TEXT];
+	char dirty[UNITS_TEXT], truth[UNITS_TEXT], text[UNITS_TEXT];
 
 	if (!pass) {
 		fputs("<td></td>", out);
 		return;
 	}
-	fprintf(out, "<td%s>%s", bad ? " class=\"bad\"" : "", units__bytes(pass->sent_bytes, sent));
-	if (pass->true_bytes != UNKNOWN)
-		fprintf(out, " / %s", units__bytes(pass->true_bytes, truth));
+	fprintf(out, "<td%s>", bad ? " class=\"bad\"" : "");
+	if (pass->dirty_bytes != UNKNOWN)
+		fprintf(out, "%s / %s", units__bytes(pass->dirty_bytes, dirty),
+			units__bytes(pass->true_bytes, truth));
 	if (bad)
-		fprintf(out, ", missed %s", units__count(pass->missed_pages, missed));
-	fputs("</td>", out);
+		fprintf(out, ", missed %s", units__count(pass->missed_pages, text));
+	fprintf(out, "<br><small>sent %s</small></td>", units__bytes(pass->sent_bytes, text));
 }
 
 static void put_passes(const struct page *page, struct span workload)
@@ -793,8 +810,8 @@ static void put_passes(const struct page *page, struct span workload)
 
 	fputs("<details><summary>The data of these pictures: dirty bytes by iteration</summary>\n"
 	      "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Dirty bytes by iteration\">\n"
-	      "<table>\n<caption>Bytes reported and sent / bytes of the 4K pages really written, by "
-	      "iteration; 0 is the first full copy.", out);
+	      "<table>\n<caption>Bytes reported / bytes of the 4K pages really written, and bytes sent, "
+	      "by iteration; 0 is the first full copy.", out);
 	if (shown < last)
 		fprintf(out, " The first %" PRIu64 " of %" PRIu64 "; the JSON report has all.",
 			shown, last);
@@ -936,8 +953,8 @@ static int put_workload(struct page *page, struct span workload, unsigned int nu
 		  "Bytes reported for each byte of the 4K pages really written; 1 is exact. "
 		  "Dashed outline: reports made before a block was split. Below 1, pages were missed." },
 		{ PICTURE_SENT, "Convergence",
-		  "Bytes sent so far, from the first full copy on. \xe2\x9c\x93: the rest fit into the "
-		  "downtime limit; \xe2\x9c\x97: it never did." },
+		  "Bytes sent so far, from the first full copy on; pages of zeros cost a few bytes "
+		  "only. \xe2\x9c\x93: the rest fit into the downtime limit; \xe2\x9c\x97: it never did." },
 		{ PICTURE_IOTLB, "IOTLB cost",
 		  "For 1,000 DMA operations: tick before tracking, mark at the end." },
 	};
@@ -1037,7 +1054,7 @@ static void put_identity_row(const struct page *page, size_t row)
 		fputs("</td>", out);
 	}
 	fputs("<td class=\"l\">", out);
-	html__escape(out, r->host_name);
+	html__escape(out, host_text(r));
 	fputs("</td></tr>\n", out);
 }
 

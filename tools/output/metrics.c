@@ -4,6 +4,7 @@
  * name or a help text of any single metric, but for whether a recording is complete.
  */
 #include "metrics.h"
+#include "../lib/utf8.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -51,18 +52,25 @@ static const void *tlb_summary_at(const struct run *run, size_t index)
 	return index < run->samples.tlb_summary_count ? &run->samples.tlb_summaries[index] : NULL;
 }
 
-/* As the text format wants it: backslash, line end and, in labels, the quote. */
+/* As the text format wants it: UTF-8; backslash, line end and, in labels, the quote escaped. */
 static void put_escaped(FILE *out, const char *text, bool label)
 {
-	for (; *text; text++) {
-		if (*text == '\\')
+	size_t length, left = strlen(text);
+
+	for (; left; text += length, left -= length) {
+		length = utf8__length(text, left);
+		if (!length) {
+			fputs(UTF8_REPLACEMENT, out);
+			length = 1;
+		} else if (*text == '\\') {
 			fputs("\\\\", out);
-		else if (*text == '\n')
+		} else if (*text == '\n') {
 			fputs("\\n", out);
-		else if (*text == '"' && label)
+		} else if (*text == '"' && label) {
 			fputs("\\\"", out);
-		else
-			fputc(*text, out);
+		} else {
+			fwrite(text, 1, length, out);
+		}
 	}
 }
 

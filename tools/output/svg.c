@@ -4,6 +4,7 @@
  * Not here: layout.
  */
 #include "svg.h"
+#include "../lib/utf8.h"
 
 #include <math.h>
 #include <string.h>
@@ -43,20 +44,6 @@ double scale__step(double range, int base, int ticks)
 	return round[3] * power;
 }
 
-/* Length of the UTF-8 sequence at @text, 0 if it is none or longer than what is left. */
-static size_t sequence(const unsigned char *text, size_t left)
-{
-	size_t length = *text < 0x80 ? 1 : *text >= 0xf0 && *text < 0xf5 ? 4 :
-			*text >= 0xe0 && *text < 0xf0 ? 3 : *text >= 0xc2 && *text < 0xe0 ? 2 : 0;
-
-	if (length > left)
-		return 0;
-	for (size_t i = 1; i < length; i++)
-		if ((text[i] & 0xc0) != 0x80)
-			return 0;
-	return length;
-}
-
 void html__escape(FILE *out, const char *text)
 {
 	html__escape_part(out, text, strlen(text));
@@ -64,13 +51,14 @@ void html__escape(FILE *out, const char *text)
 
 void html__escape_part(FILE *out, const char *text, size_t size)
 {
-	const unsigned char *at = (const unsigned char *)text, *end = at + size;
+	const char *at = text, *end = text + size;
 
 	while (at < end) {
-		size_t length = sequence(at, (size_t)(end - at));
+		size_t length = utf8__length(at, (size_t)(end - at));
 
-		if (!length || (*at < 0x20 && *at != '\n' && *at != '\t') || *at == 0x7f) {
-			fputs("\xef\xbf\xbd", out);	/* U+FFFD, the replacement character */
+		if (!length || ((unsigned char)*at < 0x20 && *at != '\n' && *at != '\t') ||
+		    *at == 0x7f) {
+			fputs(UTF8_REPLACEMENT, out);
 			at++;
 			continue;
 		}
