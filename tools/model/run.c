@@ -390,9 +390,40 @@ static void compare_row(const struct run_sync *row, const struct vmm_sync_sample
 }
 
 /*
- * One row for each sync of the VMM, made of the kernel's syncs in its range; without a
- * log one row for each sync of the kernel. row_end[i] is one past row i's last sample.
+ * Makes one row of the kernel's syncs from *next on: all in the range of the VMM's sync,
+ * or just one if there is no log. Advances *next past them.
  */
+static bool gather_row(const struct run_samples *s, const struct vmm_sync_sample *vmm,
+		       struct run_sync *row, size_t *next)
+{
+	bool started = false;
+
+	for (; *next < s->sync_count; (*next)++) {
+		const struct sync_sample *sync = &s->syncs[*next];
+
+		if (!counts(sync))
+			continue;
+		if (started && (!vmm || row->length_bytes >= vmm->length))
+			break;
+		if (vmm && !belongs(vmm, sync))
+			break;
+		if (!started)
+			start_row(row, sync);
+		started = true;
+		extend_row(row, sync);
+	}
+	return started;
+}
+
+static void add_truth(struct run_sync *row, const struct vmm_sync_sample *vmm)
+{
+	row->true_bytes = vmm->true_bytes;
+	row->missed_pages = vmm->missed_pages;
+	row->vmm_dirty_bytes = vmm->dirty_bytes;
+	row->vmm_duration_ns = vmm->duration_ns;
+}
+
+/* The rows of the table of syncs. row_end[i] is one past row i's last sample. */
 static int make_rows(struct run *run, size_t **row_end, struct disagreement *d)
 {
 	const struct run_samples *s = &run->samples;
@@ -407,38 +438,19 @@ static int make_rows(struct run *run, size_t **row_end, struct disagreement *d)
 
 	for (size_t i = 0; i < rows; i++) {
 		const struct vmm_sync_sample *vmm = s->vmm_sync_count ? &s->vmm_syncs[i] : NULL;
-		struct run_sync *row = &run->syncs[run->sync_count];
-		bool started = false;
+		struct run_sync *row = &run->syncs[i];
 
-		for (; next < s->sync_count; next++) {
-			const struct sync_sample *sync = &s->syncs[next];
-
-			if (!counts(sync))
-				continue;
-			if (started && (!vmm || row->length_bytes >= vmm->length))
-				break;
-			if (vmm && !belongs(vmm, sync))
-				break;
-			if (!started)
-				start_row(row, sync);
-			started = true;
-			extend_row(row, sync);
-		}
-		if (!started && !vmm)
-			break;
-		if (!started) {
-			disagree(d, "the VMM logged sync %zu, the kernel saw only %zu",
-				 i + 1, run->sync_count);
+		if (!gather_row(s, vmm, row, &next)) {
+			if (vmm)
+				disagree(d, "the VMM logged sync %zu, the kernel saw only %zu",
+					 i + 1, i);
 			break;
 		}
 		(*row_end)[run->sync_count++] = next;
 		if (!vmm)
 			continue;
 		compare_row(row, vmm, i + 1, d);
-		row->true_bytes = vmm->true_bytes;
-		row->missed_pages = vmm->missed_pages;
-		row->vmm_dirty_bytes = vmm->dirty_bytes;
-		row->vmm_duration_ns = vmm->duration_ns;
+		add_truth(row, vmm);
 	}
 	for (; s->vmm_sync_count && next < s->sync_count; next++)
 		if (counts(&s->syncs[next])) {
