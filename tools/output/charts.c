@@ -575,7 +575,11 @@ static void put_amplification_row(FILE *out, const struct series *series, const 
 		snprintf(label, sizeof(label), "%s, first %s", later_text, first_text);
 	else
 		snprintf(label, sizeof(label), "%s", later_text);
-	svg__text(out, "t b halo", fmax(fmax(one, at), two ? first : 0) + 5, y + 17, label);
+	/* What was not reported makes the ratio small; that is no merit. */
+	if (r->missed_pages != UNKNOWN && r->missed_pages)
+		snprintf(label, sizeof(label), "%s, pages missed", later_text);
+	svg__text(out, r->missed_pages != UNKNOWN && r->missed_pages ? "t b halo miss" : "t b halo",
+		  fmax(fmax(one, at), two ? first : 0) + 5, y + 17, label);
 	fputc('\n', out);
 }
 
@@ -629,6 +633,7 @@ static void put_sent_line(FILE *out, const struct series *series, double shift,
 	size_t count = passes__collect(series->run, passes);
 	double xs[PASSES_MAX], ys[PASSES_MAX];
 	enum tristate converged = series->run->result.converged;
+	uint64_t missed = series->run->result.missed_pages;
 	char classes[32], sent[UNITS_TEXT], tip[200];
 
 	for (size_t i = 0; i < count; i++) {
@@ -647,8 +652,9 @@ static void put_sent_line(FILE *out, const struct series *series, double shift,
 	}
 	fputs("</g>\n", out);
 	labels[*label_count] = (struct end_label){ .y = ys[count - 1], .series = series };
-	snprintf(labels[(*label_count)++].text, sizeof(labels->text), "%s%s", series->label,
-		 converged == TRI_TRUE ? " \xe2\x9c\x93" : converged == TRI_FALSE ? " \xe2\x9c\x97" : "");
+	snprintf(labels[(*label_count)++].text, sizeof(labels->text), "%s%s%s", series->label,
+		 converged == TRI_TRUE ? " \xe2\x9c\x93" : converged == TRI_FALSE ? " \xe2\x9c\x97" : "",
+		 missed != UNKNOWN && missed ? " missed" : "");
 }
 
 int chart__sent(FILE *out, const char *id, const struct panel *panel)

@@ -954,7 +954,7 @@ static int put_workload(struct page *page, struct span workload, unsigned int nu
 		  "Dashed outline: reports made before a block was split. Below 1, pages were missed." },
 		{ PICTURE_SENT, "Convergence",
 		  "Bytes sent so far, from the first full copy on; pages of zeros cost a few bytes "
-		  "only. \xe2\x9c\x93: the rest fit into the downtime limit; \xe2\x9c\x97: it never did." },
+		  "only. \xe2\x9c\x93: the rest fit into the downtime limit; \xe2\x9c\x97: it never did; missed: pages were left out." },
 		{ PICTURE_IOTLB, "IOTLB cost",
 		  "For 1,000 DMA operations: tick before tracking, mark at the end." },
 	};
