@@ -1025,8 +1025,10 @@ static void put_common(const struct page *page, const char *command)
 	     f = next_field(is_identity, f)) {
 		if (!same_everywhere(page, f) || !field__known(f, result_of(page, 0)))
 			continue;
-		fputs("<dt>", out);
+		fputs("<dt title=\"", out);
 		html__escape(out, f->description);
+		fputs("\">", out);
+		html__escape(out, f->name);
 		fputs("</dt><dd>", out);
 		if (f->type == FIELD_TEXT)
 			html__escape(out, field__text(f, result_of(page, 0)));
@@ -1123,7 +1125,7 @@ static void put_origin(const struct page *page, const char *command)
 {
 	fputs("<h2 id=\"origin\">Where this comes from</h2>\n<p class=\"note\">Dirty bytes, split and TLBI work "
 	      "and iterations come from kernel events alone; the truth comes from the device that did the DMA. "
-	      "Every run was made for this report. <code>hwdbm.report/1</code></p>\n", page->out);
+	      "Format: <code>hwdbm.report/1</code></p>\n", page->out);
 	put_common(page, command);
 	put_differences(page);
 	put_probes(page);
