@@ -245,6 +245,9 @@ static int start(struct session *s, char **command)
 	err = collect__open(&s->collector, s->child.pid ?: (pid_t)s->options.pid, write_sample, s);
 	err = err ?: open_output(s);
 	err = err ?: write_header(s);
+	if (!err && !*command && !s->options.duration_ns)
+		log__info("record: writing to %s until Ctrl-C%s", s->options.output,
+			  s->options.pid ? " or the end of the process" : "");
 	if (err || !*command)
 		return err;
 	err = child__start(&s->child);
