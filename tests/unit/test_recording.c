@@ -324,6 +324,8 @@ static void metric_names_are_unique(void)
 
 RUN_TESTS(TEST(a_recording_is_read), TEST(every_cut_leaves_a_readable_rest),
 	  TEST(a_damaged_line_is_refused), TEST(what_is_no_recording_is_refused),
-	  TEST(newer_lines_are_skipped), TEST(every_field_of_every_sample_survives), TEST(unknown_is_null_and_back), TEST(the_report_has_its_schema),
+	  TEST(newer_lines_are_skipped), TEST(every_field_of_every_sample_survives),
+	  TEST(every_field_has_a_place_and_a_name_of_its_own),
+	  TEST(unknown_is_null_and_back), TEST(the_report_has_its_schema),
 	  TEST(a_report_is_json_with_exact_numbers), TEST(a_full_disk_is_noticed),
 	  TEST(metric_names_come_from_the_table), TEST(metric_names_are_unique))
