@@ -46,7 +46,7 @@ static void *device(void *argument)
 		} else {
 			domain_write(domain, hot);
 		}
-		thread->accesses++;
+		__atomic_fetch_add(&thread->accesses, 1, __ATOMIC_RELAXED);
 	}
 	return NULL;
 }
@@ -55,7 +55,7 @@ static void threaded(enum iommu_dirty_split_mode mode, unsigned int bbml)
 {
 	struct domain *domain = domain_new(&geometry_4k, bbml, BASE, WINDOW);
 	struct device_thread thread = { .domain = domain, .random = test_seed * 31 + bbml * 7 + mode };
-	u64 random = test_seed + 1, syncs = 0, end = ktime_get_ns() + RUN_NS;
+	u64 random = test_seed + 1, end = ktime_get_ns() + RUN_NS;
 	pthread_t id;
 
 	domain->threaded = true;
@@ -63,14 +63,14 @@ static void threaded(enum iommu_dirty_split_mode mode, unsigned int bbml)
 	if (pthread_create(&id, NULL, device, &thread))
 		abort();
 
-	/* Start over now and then, with all blocks back in place */
-	while (ktime_get_ns() < end && !failed()) {
+	/* Start tracking over now and then. A starved device gets its turn. */
+	while (!failed() && (ktime_get_ns() < end ||
+			     __atomic_load_n(&thread.accesses, __ATOMIC_RELAXED) < 1000)) {
 		check(!domain_start(domain, mode, SZ_4K), "the start failed");
 		domain->budget = 2;
 		for (int i = 0; i < 12 && !failed(); i++) {
 			domain->fail_record = random_next(&random) % 8 ? 0 : domain->records + 2;
 			domain_sync_all(domain);
-			syncs++;
 
 			domain_map(domain, GUEST, SZ_2M, SZ_2M, RW);
 			domain_unmap(domain, GUEST + SZ_4K * (random_next(&random) % 512), SZ_4K, SZ_4K);
@@ -82,8 +82,6 @@ static void threaded(enum iommu_dirty_split_mode mode, unsigned int bbml)
 	domain->fail_record = 0;
 	check(!domain_sync_all(domain), "the last sync failed");
 	check(!domain_sync_all(domain) && !domain_reported(domain), "dirty without DMA");
-	check(syncs > 10 && thread.accesses > 1000, "only %" PRIu64 " syncs and %" PRIu64 " accesses", syncs,
-	      thread.accesses);
 	domain_expect_addresses(domain);
 	domain_free(domain);
 }
