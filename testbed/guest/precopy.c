@@ -263,10 +263,10 @@ static int log_sync(const struct migration *mig, uint64_t start, uint64_t durati
 
 	log_part("{\"type\":\"vmm.sync\",\"t_ns\":%" PRIu64 ",\"iteration\":%" PRIu64 ",\"iova\":%" PRIu64
 		 ",\"length\":%" PRIu64 ",\"duration_ns\":%" PRIu64 ",\"dirty_bytes\":%" PRIu64
-		 ",\"true_bytes\":%" PRIu64 ",\"true_bytes_max\":%" PRIu64
+		 ",\"true_bytes\":%" PRIu64
 		 ",\"missed_pages\":%" PRIu64 ",\"true_regions\":[",
 		 start, mig->iterations, iova, length, duration, dirty_bytes,
-		 verdict.true_pages * SZ_4K, verdict.true_pages_max * SZ_4K, verdict.missed_pages);
+		 verdict.true_pages * SZ_4K, verdict.missed_pages);
 	for (uint64_t i = 0; i < mig->pages / TRUTH_REGION_PAGES; i++) {
 		if (!mig->truth.regions[i])
 			continue;

@@ -21,10 +21,10 @@ int truth_create(struct truth *truth, struct generator *gen, uint64_t iova, uint
 			       (unsigned long long)gen->truth_bytes * 8 >> 8,
 			       (unsigned long long)pages >> 8);
 	truth->must = calloc(words, sizeof(*truth->must));
-	truth->may = calloc(words, sizeof(*truth->may));
+	truth->since = calloc(words, sizeof(*truth->since));
 	truth->ever = calloc(words, sizeof(*truth->ever));
 	truth->regions = calloc(pages / TRUTH_REGION_PAGES, sizeof(*truth->regions));
-	if (!truth->must || !truth->may || !truth->ever || !truth->regions) {
+	if (!truth->must || !truth->since || !truth->ever || !truth->regions) {
 		truth_destroy(truth);
 		return problem(ENOMEM, "no memory for the truth bitmaps; ask for less --memory");
 	}
@@ -35,11 +35,11 @@ int truth_create(struct truth *truth, struct generator *gen, uint64_t iova, uint
 void truth_destroy(struct truth *truth)
 {
 	free(truth->must);
-	free(truth->may);
+	free(truth->since);
 	free(truth->ever);
 	free(truth->regions);
 	truth->must = NULL;
-	truth->may = NULL;
+	truth->since = NULL;
 	truth->ever = NULL;
 	truth->regions = NULL;
 }
@@ -48,7 +48,7 @@ void truth_start(struct truth *truth)
 {
 	truth_latch(truth);
 	memset(truth->must, 0, truth->pages / 8);
-	memset(truth->may, 0, truth->pages / 8);
+	memset(truth->since, 0, truth->pages / 8);
 	memset(truth->ever, 0, truth->pages / 8);
 	truth->pages_written = 0;
 	truth->bytes_written = 0;
@@ -70,7 +70,7 @@ void truth_collect(struct truth *truth)
 		truth->pages_written += __builtin_popcountll(written & ~truth->ever[i]);
 		truth->ever[i] |= written;
 		truth->must[i] |= written;
-		truth->may[i] |= written;
+		truth->since[i] |= written;
 	}
 }
 
@@ -92,18 +92,18 @@ struct verdict truth_judge(struct truth *truth, uint64_t first, uint64_t pages,
 
 	memset(truth->regions, 0, truth->pages / TRUTH_REGION_PAGES * sizeof(*truth->regions));
 	for (uint64_t i = 0; i < pages / WORD_BITS; i++) {
-		uint64_t must = truth->must[start + i], missed = must & ~report[i];
+		uint64_t written = truth->since[start + i] | truth->gen->truth[start + i];
+		uint64_t missed = truth->must[start + i] & ~report[i];
+		uint64_t true_pages = __builtin_popcountll((written & report[i]) | missed);
 
-		verdict.true_pages_max += __builtin_popcountll(truth->may[start + i]);
-		truth->may[start + i] = 0;
-		if (!must)
-			continue;
-		verdict.true_pages += __builtin_popcountll(must);
-		verdict.missed_pages += __builtin_popcountll(missed);
-		truth->regions[(start + i) * WORD_BITS / TRUTH_REGION_PAGES] +=
-			__builtin_popcountll(must);
-		list_missed(truth, start + i, missed);
+		truth->since[start + i] = 0;
 		truth->must[start + i] = 0;
+		if (!true_pages)
+			continue;
+		verdict.true_pages += true_pages;
+		verdict.missed_pages += __builtin_popcountll(missed);
+		truth->regions[(start + i) * WORD_BITS / TRUTH_REGION_PAGES] += true_pages;
+		list_missed(truth, start + i, missed);
 	}
 	return verdict;
 }

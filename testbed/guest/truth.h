@@ -24,7 +24,7 @@ struct truth {
 	struct generator *gen;
 	uint64_t pages;		/* 4K pages of the memory, from the window's base on */
 	uint64_t *must;		/* pages the next report has to hold */
-	uint64_t *may;		/* those, and pages written during the last sync and in its report */
+	uint64_t *since;	/* pages written since the last sync began */
 	uint64_t *ever;		/* pages written since truth_start() */
 	uint16_t *regions;	/* true pages of each 2M region, of the last truth_judge() */
 	uint64_t pages_written;	/* bits in 'ever' */
@@ -34,13 +34,12 @@ struct truth {
 };
 
 /*
- * The judgement of one sync. Of the pages that were written while the last sync ran and are in
- * its report nobody can tell whether they were written after it had read them: true_pages_max
- * counts them, true_pages does not.
+ * The judgement of one sync. True pages are those that its report holds and that were written
+ * since the last sync began, and those that are missing from it. A page written during a sync can
+ * be true in that one and in the next: it may have been written again after it was read.
  */
 struct verdict {
 	uint64_t true_pages;
-	uint64_t true_pages_max;
 	uint64_t missed_pages;
 };
 
