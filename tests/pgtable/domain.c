@@ -69,7 +69,8 @@ void trace_iommu_split(struct iommu_domain *iommu, unsigned long iova, size_t fr
 	struct domain *domain = current_domain;
 
 	check(iommu == &domain->iommu, "iommu_split names another domain");
-	check(iova % from == 0 && from > to, "iommu_split of 0x%lx from %zu to %zu", iova, from, to);
+	check(iova % from == 0 && from > to, "iommu_split of 0x%lx from %zu to %zu", iova, from,
+	      to);
 	if (ret)
 		domain->split_failures++;
 	else
@@ -85,7 +86,8 @@ static void probe_addresses(struct domain *domain)
 		phys_addr_t pa = domain->ops->iova_to_phys(domain->ops, iova);
 
 		check(pa == iova + domain->geometry->pa_offset,
-		      "iova_to_phys(0x%" PRIx64 ") is 0x%" PRIx64 " at step %lu", iova, pa, domain->step);
+		      "iova_to_phys(0x%" PRIx64 ") is 0x%" PRIx64 " at step %lu", iova, pa,
+		      domain->step);
 	}
 }
 
@@ -228,7 +230,8 @@ struct domain *domain_new(const struct geometry *geometry, unsigned int bbml, u6
 		.ias = 48, .oas = geometry->oas, .coherent_walk = true, .bbml = bbml,
 		.tlb = &flush_ops, .alloc = alloc_table, .free = free_table,
 	};
-	smmu_init(&domain->smmu, geometry->page_shift, 48, bbml, base, size >> geometry->page_shift);
+	smmu_init(&domain->smmu, geometry->page_shift, 48, bbml, base,
+		  size >> geometry->page_shift);
 	domain->report = calloc(DIV_ROUND_UP(domain->smmu.pages, BITS_PER_LONG), sizeof(long));
 	current_domain = domain;
 
@@ -236,6 +239,14 @@ struct domain *domain_new(const struct geometry *geometry, unsigned int bbml, u6
 	if (!domain->ops)
 		abort();
 	domain->smmu.root = (u64 *)domain->cfg.arm_lpae_s1_cfg.ttbr;
+	return domain;
+}
+
+struct domain *domain_two_blocks(const struct geometry *geometry, unsigned int bbml, u64 size)
+{
+	struct domain *domain = domain_new(geometry, bbml, size, 2 * size);
+
+	domain_map(domain, size, 2 * size, size, DMA_RW);
 	return domain;
 }
 
@@ -335,7 +346,8 @@ int domain_start(struct domain *domain, enum iommu_dirty_split_mode mode, size_t
 	/* Tracking begins here: what was written before is nobody's */
 	pthread_mutex_lock(&domain->smmu.lock);
 	kernel_iotlb_sync_locked(domain, &gather);
-	memset(domain->smmu.owed, 0, DIV_ROUND_UP(domain->smmu.pages, BITS_PER_LONG) * sizeof(long));
+	memset(domain->smmu.owed, 0,
+	       DIV_ROUND_UP(domain->smmu.pages, BITS_PER_LONG) * sizeof(long));
 	pthread_mutex_unlock(&domain->smmu.lock);
 	if (!domain->threaded)
 		check(ret || !smmu_caches_stale_block(&domain->smmu),
@@ -476,8 +488,9 @@ void domain_expect_leaves(struct domain *domain, u64 iova, u64 length, u64 size)
 	for (u64 end = iova + length; iova < end && !failed(); iova += size) {
 		struct smmu_leaf leaf = smmu_leaf(&domain->smmu, iova);
 
-		check(leaf.size == size, "leaf at 0x%" PRIx64 " has %" PRIu64 " bytes, not %" PRIu64,
-		      iova, leaf.size, size);
+		check(leaf.size == size,
+		      "leaf at 0x%" PRIx64 " has %" PRIu64 " bytes, not %" PRIu64, iova, leaf.size,
+		      size);
 		check(leaf.pa == iova + domain->geometry->pa_offset,
 		      "leaf at 0x%" PRIx64 " points to 0x%" PRIx64, iova, leaf.pa);
 		check(size == page_size(domain) || !(leaf.value & DESC_NT),

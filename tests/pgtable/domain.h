@@ -19,6 +19,8 @@ struct geometry {
 	u64 pa_offset;		/* output address = IOVA + this */
 };
 
+#define DMA_RW	(IOMMU_READ | IOMMU_WRITE | IOMMU_CACHE)
+
 extern const struct geometry geometry_4k, geometry_16k, geometry_64k;
 
 struct domain {
@@ -35,7 +37,7 @@ struct domain {
 	unsigned long *report;		/* a bit for each page of the window */
 	unsigned int splits, split_failures;	/* iommu_split events */
 
-	/* Tables: alive, ever asked for; allocation number @fail_alloc and later ones fail (0: none) */
+	/* Tables alive; asked for; the first allocation that fails, as all after it (0: none) */
 	unsigned long tables, allocations, fail_alloc;
 	/* Record, bitmap pin and look at the fatal signal that fail, counted from 1 (0: none) */
 	unsigned long fail_record, fail_pin, fail_signal;
@@ -61,6 +63,8 @@ extern struct domain *current_domain;
 
 /* A window [base, base + size), nothing mapped. Never NULL. */
 struct domain *domain_new(const struct geometry *geometry, unsigned int bbml, u64 base, u64 size);
+/* The same with two blocks of @size at @size */
+struct domain *domain_two_blocks(const struct geometry *geometry, unsigned int bbml, u64 size);
 /* Frees all, and fails the case if a table is left */
 void domain_free(struct domain *domain);
 

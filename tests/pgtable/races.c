@@ -8,7 +8,6 @@
 #include "test.h"
 #include <inttypes.h>
 
-#define RW	(IOMMU_READ | IOMMU_WRITE | IOMMU_CACHE)
 #define BASE	SZ_1G
 #define BLOCKS	2
 
@@ -33,7 +32,7 @@ static unsigned long race(enum iommu_dirty_split_mode mode, unsigned int bbml, u
 	u64 target = BASE + from + from / 2 + 42;
 	unsigned long steps;
 
-	domain_map(domain, BASE, BLOCKS * from, from, RW);
+	domain_map(domain, BASE, BLOCKS * from, from, DMA_RW);
 	if (!at_start) {
 		check(!domain_start(domain, mode, to), "the start failed");
 		domain_write(domain, BASE);
@@ -118,8 +117,8 @@ static void random_run(enum iommu_dirty_split_mode mode, unsigned int bbml, u64 
 	unsigned int syncs = 0;
 
 	dice = (test_seed << 32) + seed * 2654435761 + 1;
-	domain_map(domain, BASE, 6 * SZ_2M, SZ_2M, RW);
-	domain_map(domain, BASE + 6 * SZ_2M, 2 * SZ_2M, SZ_4K, RW);
+	domain_map(domain, BASE, 6 * SZ_2M, SZ_2M, DMA_RW);
+	domain_map(domain, BASE + 6 * SZ_2M, 2 * SZ_2M, SZ_4K, DMA_RW);
 	domain->act = act_at_random;
 	check(!domain_start(domain, mode, SZ_4K), "the start failed");
 	while (syncs < 12 && !failed()) {
@@ -163,8 +162,9 @@ static void map_neighbour(struct domain *domain, unsigned long step)
 
 	if (step == domain->act_at)
 		check(!domain->ops->map_pages(domain->ops, NEIGHBOUR,
-					      NEIGHBOUR + domain->geometry->pa_offset, SZ_4K, 1, RW,
-					      GFP_KERNEL, &mapped), "the map of the neighbour failed");
+					      NEIGHBOUR + domain->geometry->pa_offset, SZ_4K, 1,
+					      DMA_RW, GFP_KERNEL, &mapped),
+		      "the map of the neighbour failed");
 }
 
 static void map_race(void)
@@ -177,10 +177,11 @@ static void map_race(void)
 		domain->act = map_neighbour;
 		domain->act_at = at;
 		domain->step = 0;
-		domain_map(domain, BASE, SZ_4K, SZ_4K, RW);
+		domain_map(domain, BASE, SZ_4K, SZ_4K, DMA_RW);
 		steps = domain->step;
 		domain->act = NULL;
-		check(domain->ops->iova_to_phys(domain->ops, BASE) == BASE + domain->geometry->pa_offset,
+		check(domain->ops->iova_to_phys(domain->ops, BASE) ==
+			      BASE + domain->geometry->pa_offset,
 		      "the page is not mapped");
 		check(domain->ops->iova_to_phys(domain->ops, NEIGHBOUR) ==
 		      NEIGHBOUR + domain->geometry->pa_offset, "the neighbour is not mapped");
@@ -197,7 +198,7 @@ static void without(bool invalidation, bool first_invalidation, bool repair)
 	struct domain *domain = domain_new(&geometry_4k, 1, BASE, 4 * SZ_2M);
 	bool noticed;
 
-	domain_map(domain, BASE, 4 * SZ_2M, SZ_2M, RW);
+	domain_map(domain, BASE, 4 * SZ_2M, SZ_2M, DMA_RW);
 	check(!domain_start(domain, IOMMU_DIRTY_SPLIT_LAZY, SZ_4K), "the start failed");
 	domain->without_invalidation = !invalidation;
 	domain->without_first_invalidation = !first_invalidation;
@@ -217,32 +218,29 @@ static void without(bool invalidation, bool first_invalidation, bool repair)
 	check(noticed, "the model has not noticed");
 }
 
+static void race_cases(enum iommu_dirty_split_mode mode, unsigned int bbml, u64 from, u64 to)
+{
+	for (int warmth = COLD; warmth <= DIRTY; warmth++)
+		for (int start = 0; start <= 1; start++)
+			run_case(every_step(mode, bbml, from, to, warmth, start),
+				 "a write at each step of a %s, %s %s-%s bbml%u, %s",
+				 start ? "start" : "sync", mode_names[mode], size_name(from),
+				 size_name(to), bbml, warmth_names[warmth]);
+}
+
 void run_race_cases(void)
 {
-	static const struct {
-		u64 from, to;
-	} sizes[] = { { SZ_2M, SZ_4K }, { SZ_1G, SZ_2M } };
-
 	for (int mode = IOMMU_DIRTY_SPLIT_OFF; mode <= IOMMU_DIRTY_SPLIT_LAZY; mode++)
-		for (unsigned int bbml = 0; bbml <= 2; bbml++) {
-			if (bbml == 0 && mode == IOMMU_DIRTY_SPLIT_OFF)
-				continue;
-			for (int i = 0; i < 2; i++)
-				for (int warmth = COLD; warmth <= DIRTY; warmth++) {
-					run_case(every_step(mode, bbml, sizes[i].from, sizes[i].to, warmth, false),
-						 "a write at each step of a sync, %s %s-%s bbml%u, %s",
-						 mode_names[mode], size_name(sizes[i].from),
-						 size_name(sizes[i].to), bbml, warmth_names[warmth]);
-					run_case(every_step(mode, bbml, sizes[i].from, sizes[i].to, warmth, true),
-						 "a write at each step of a start, %s %s-%s bbml%u, %s",
-						 mode_names[mode], size_name(sizes[i].from),
-						 size_name(sizes[i].to), bbml, warmth_names[warmth]);
-				}
-			run_case(random_runs(mode, bbml), "random, %s bbml%u", mode_names[mode], bbml);
+		for (unsigned int bbml = mode == IOMMU_DIRTY_SPLIT_OFF; bbml <= 2; bbml++) {
+			race_cases(mode, bbml, SZ_2M, SZ_4K);
+			race_cases(mode, bbml, SZ_1G, SZ_2M);
+			run_case(random_runs(mode, bbml), "random, %s bbml%u", mode_names[mode],
+				 bbml);
 		}
 	run_case(map_race(), "two mappers install the same tables");
 
 	run_case(without(false, true, true), "the model notices: no invalidation after a sync");
-	run_case(without(true, false, true), "the model notices: no invalidation between nT and table");
+	run_case(without(true, false, true),
+		 "the model notices: no invalidation between nT and table");
 	run_case(without(true, true, false), "the model notices: no repair after an error");
 }

@@ -60,7 +60,8 @@ static void cache(struct smmu *smmu, struct smmu_entry *entries, struct smmu_ent
 	int victim = random_next(&smmu->random) % SMMU_TLB_ENTRIES;
 
 	for (int i = 0; i < SMMU_TLB_ENTRIES; i++)
-		if (!entries[i].valid || (entries[i].iova == new.iova && entries[i].size == new.size)) {
+		if (!entries[i].valid ||
+		    (entries[i].iova == new.iova && entries[i].size == new.size)) {
 			victim = i;
 			if (entries[i].valid)
 				break;
@@ -81,7 +82,8 @@ static u64 *walk_start(struct smmu *smmu, u64 iova, int *level)
 
 		if (!entry->valid || iova - entry->iova >= entry->size)
 			continue;
-		for (found = start_level(smmu); entry->size != 1ull << level_shift(smmu, found); found++)
+		for (found = start_level(smmu); entry->size != 1ull << level_shift(smmu, found);
+		     found++)
 			;
 		if (found + 1 > *level) {
 			*level = found + 1;
@@ -101,7 +103,9 @@ static enum smmu_result walk(struct smmu *smmu, u64 iova, bool write, u64 *pa)
 		u64 *p = descriptor_at(smmu, table, iova, level);
 		u64 desc = __atomic_load_n(p, __ATOMIC_ACQUIRE);
 		u64 size = 1ull << shift;
-		struct smmu_entry entry = { .iova = iova & ~(size - 1), .size = size, .descriptor = p };
+		struct smmu_entry entry = { .iova = iova & ~(size - 1),
+					    .size = size,
+					    .descriptor = p };
 
 		if (level < LAST_LEVEL && DESC_TYPE(desc) == DESC_TABLE) {
 			entry.table = table = (u64 *)output_address(smmu, desc, smmu->page_shift);
@@ -116,7 +120,7 @@ static enum smmu_result walk(struct smmu *smmu, u64 iova, bool write, u64 *pa)
 		if (write && !entry.writable)
 			return SMMU_PERMISSION;
 		if (write && (desc & DESC_RDONLY)) {
-			/* HTTU: one atomic; whoever changed the descriptor in between sends us back */
+			/* HTTU: one atomic; a descriptor that changed in between sends us back */
 			if (!__atomic_compare_exchange_n(p, &desc, desc & ~DESC_RDONLY, false,
 							 __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
 				continue;
@@ -237,7 +241,8 @@ struct smmu_leaf smmu_leaf(struct smmu *smmu, u64 iova)
 		}
 		if (DESC_TYPE(desc) != (level == LAST_LEVEL ? DESC_TABLE : DESC_BLOCK))
 			break;
-		return (struct smmu_leaf) { p, desc, 1ull << shift, output_address(smmu, desc, shift) };
+		return (struct smmu_leaf){ p, desc, 1ull << shift,
+					   output_address(smmu, desc, shift) };
 	}
 	return (struct smmu_leaf) {};
 }

@@ -8,7 +8,6 @@
 #include "test.h"
 #include <inttypes.h>
 
-#define RW		(IOMMU_READ | IOMMU_WRITE | IOMMU_CACHE)
 #define BASE		SZ_1G
 #define WINDOW		(16 * SZ_2M)
 /* Past the window of truth: mapped, written, unmapped again and again */
@@ -54,12 +53,13 @@ static void *device(void *argument)
 static void threaded(enum iommu_dirty_split_mode mode, unsigned int bbml)
 {
 	struct domain *domain = domain_new(&geometry_4k, bbml, BASE, WINDOW);
-	struct device_thread thread = { .domain = domain, .random = test_seed * 31 + bbml * 7 + mode };
+	struct device_thread thread = { .domain = domain,
+					.random = test_seed * 31 + bbml * 7 + mode };
 	u64 random = test_seed + 1, end = ktime_get_ns() + RUN_NS;
 	pthread_t id;
 
 	domain->threaded = true;
-	domain_map(domain, BASE, WINDOW, SZ_2M, RW);
+	domain_map(domain, BASE, WINDOW, SZ_2M, DMA_RW);
 	if (pthread_create(&id, NULL, device, &thread))
 		abort();
 
@@ -72,8 +72,9 @@ static void threaded(enum iommu_dirty_split_mode mode, unsigned int bbml)
 			domain->fail_record = random_next(&random) % 8 ? 0 : domain->records + 2;
 			domain_sync_all(domain);
 
-			domain_map(domain, GUEST, SZ_2M, SZ_2M, RW);
-			domain_unmap(domain, GUEST + SZ_4K * (random_next(&random) % 512), SZ_4K, SZ_4K);
+			domain_map(domain, GUEST, SZ_2M, SZ_2M, DMA_RW);
+			domain_unmap(domain, GUEST + SZ_4K * (random_next(&random) % 512), SZ_4K,
+				     SZ_4K);
 			domain_unmap(domain, GUEST, SZ_2M, SZ_2M);
 		}
 	}
@@ -92,5 +93,6 @@ void run_thread_cases(void)
 
 	for (int mode = IOMMU_DIRTY_SPLIT_OFF; mode <= IOMMU_DIRTY_SPLIT_LAZY; mode++)
 		for (unsigned int bbml = 1; bbml <= 2; bbml++)
-			run_case(threaded(mode, bbml), "a device in a thread, %s bbml%u", modes[mode], bbml);
+			run_case(threaded(mode, bbml), "a device in a thread, %s bbml%u",
+				 modes[mode], bbml);
 }
