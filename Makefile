@@ -12,7 +12,8 @@ export JOBS
 
 .PHONY: all help deps testbed shell demo test test-full check-kernel bench clean
 
-all: $(BUILD)/hwdbm ## build build/hwdbm for this machine (the default)
+all: ## build build/hwdbm for this machine (the default)
+	@$(MAKE) --no-print-directory $(BUILD)/hwdbm || { testbed/build packages missing; exit 1; }
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 24

@@ -124,14 +124,23 @@ private_apt() {
 	"$tool" -c "$cache/apt/apt.conf" "$@"
 }
 
+# "URI CODENAME" of each Debian archive that this machine's apt has a list of
+debian_targets() {
+	# shellcheck disable=SC2016 # apt's own variables
+	apt-get indextargets --format '$(REPO_URI) $(CODENAME) $(ORIGIN)' 'Created-By: Packages' |
+		sed -n 's/ Debian$//p' | sort -u
+}
+
 # Writes the private apt configuration. Where packages come from is taken from the machine's own Debian sources.
 private_apt_configure() {
 	# shellcheck disable=SC1091
 	release=$(. /etc/os-release && echo "${VERSION_CODENAME:-}")
 	[ -n "$release" ] || { echo "/etc/os-release names no Debian release"; return 1; }
-	# shellcheck disable=SC2016 # apt's own variables
-	targets=$(apt-get indextargets --format '$(REPO_URI) $(CODENAME) $(ORIGIN)' 'Created-By: Packages' |
-		sed -n 's/ Debian$//p' | sort -u)
+	targets=$(debian_targets)
+	if [ -z "$targets" ] && as_root true 2>/dev/null; then
+		as_root apt-get -q update || return 1
+		targets=$(debian_targets)
+	fi
 	main=$(echo "$targets" | awk -v r="$release" '$2 == r { print $1; exit }')
 	security=$(echo "$targets" | awk -v r="$release-security" '$2 == r { print $1; exit }')
 	[ -n "$main" ] || {
@@ -318,12 +327,15 @@ run_step() {
 	step_began=$(date +%s)
 	step_watch "$step_lines" "$step_log" "$step_began" $$ 9>&- &
 	step_watcher=$!
+	trap 'kill "$step_watcher" 2>/dev/null; say "$prog: interrupted; the next call goes on from here"; exit 130' INT TERM HUP
 	set +e
-	( set -e; "$@" ) > "$step_log" 2>&1 9>&-
+	# The step keeps the lock's descriptor: were this script killed, no second build could mix with what still runs.
+	( set -e; "$@" ) > "$step_log" 2>&1
 	step_status=$?
 	set -e
 	kill "$step_watcher" 2>/dev/null || true
 	wait "$step_watcher" 2>/dev/null || true
+	trap - INT TERM HUP
 	if [ "$step_status" -ne 0 ]; then
 		say "$prog: step '$step_name' failed (exit $step_status); the log is $step_log"
 		if [ "$(free_disk_mb "$cache")" -lt 20 ]; then
@@ -359,7 +371,12 @@ step_watch() {
 
 # Held while anything in the cache is built; two builds at once would mix.
 cache_lock() {
-	mkdir -p "$cache"
+	case $cache in
+	*[!A-Za-z0-9/._+-]*) die "the path $cache has a character that the kernel's build does not take; set HWDBM_CACHE" ;;
+	/*) ;;
+	*) die "HWDBM_CACHE=$cache is not an absolute path" ;;
+	esac
+	mkdir -p "$cache" 2>/dev/null || die "cannot create $cache; set HWDBM_CACHE to a folder that can be written"
 	exec 9> "$cache/lock"
 	flock -w 3 9 && return 0
 	say "$prog: another build holds $cache/lock; waiting for it"
