@@ -15,8 +15,8 @@ qemu_src=$cache/qemu/src
 qemu_out=$cache/qemu/out
 
 # What the whole test bed needs at its largest; stated and checked before work starts.
-# Disk: kernel source and objects 2.4 GB, QEMU 0.8 GB, ccache 0.6 GB, the rest 0.4 GB.
-need_disk_mb=5000
+# Disk: kernel source and objects 1.8 GB, QEMU 0.5 GB, ccache 0.6 GB, the rest 0.5 GB.
+need_disk_mb=4000
 need_build_memory_mb=2500
 ccache_limit=600M
 
