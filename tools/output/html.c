@@ -85,6 +85,18 @@ static size_t first_of_workload(struct run *const *runs, size_t index)
 	return index;
 }
 
+/* A run's name as its label; the workload that ends it is the picture's title already. */
+static void label_by_name(struct series *series)
+{
+	const struct run_result *r = &series->run->result;
+	size_t name = strlen(r->name), workload = strlen(r->workload_name);
+
+	if (workload && name > workload + 1 && r->name[name - workload - 1] == '-' &&
+	    !strcmp(r->name + name - workload, r->workload_name))
+		name -= workload + 1;
+	snprintf(series->label, sizeof(series->label), "%.*s", (int)name, r->name);
+}
+
 /* Runs that look alike in one picture get their own names there. */
 static void tell_apart(struct page *page)
 {
@@ -100,7 +112,7 @@ static void tell_apart(struct page *page)
 			       result_of(page, k)->granularity_bytes == r->granularity_bytes &&
 			       !strcmp(result_of(page, k)->split_mode, r->split_mode);
 		if (twin && r->name[0])
-			snprintf(series->label, sizeof(series->label), "%s", r->name);
+			label_by_name(series);
 	}
 }
 
