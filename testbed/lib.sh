@@ -251,7 +251,7 @@ kernel_patches() {
 	case $1 in
 	stock) set -- ;;
 	fixes) set -- fixes ;;
-	tracepoints) set -- tracepoints ;;
+	tracepoints) set -- tracepoints/stock ;;
 	patched|mutant:*) mutant=$1; set -- fixes tracepoints split ;;
 	esac
 	for folder in "$@"; do
