@@ -403,10 +403,11 @@ static int migrate(struct migration *mig)
 	if (err)
 		return err;
 	workload_start(mig->opt->workload, &mig->gen);
+	truth_start(&mig->truth);
 	err = set_tracking(mig, true);
 	if (err)
 		return err;
-	truth_start(&mig->truth);
+	truth_tracked(&mig->truth);
 	err = precopy(mig);
 	if (!err)
 		err = switch_over(mig);

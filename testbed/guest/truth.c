@@ -59,7 +59,7 @@ void truth_latch(struct truth *truth)
 	generator_set(truth->gen, DMAGEN_LATCH, 1);
 }
 
-void truth_collect(struct truth *truth)
+static void collect(struct truth *truth, uint64_t must)
 {
 	truth->bytes_written += generator_get(truth->gen, DMAGEN_LATCHED_BYTES);
 	if (!generator_get(truth->gen, DMAGEN_LATCHED_PAGES))
@@ -69,9 +69,20 @@ void truth_collect(struct truth *truth)
 
 		truth->pages_written += __builtin_popcountll(written & ~truth->ever[i]);
 		truth->ever[i] |= written;
-		truth->must[i] |= written;
+		truth->must[i] |= written & must;
 		truth->since[i] |= written;
 	}
+}
+
+void truth_collect(struct truth *truth)
+{
+	collect(truth, ~UINT64_C(0));
+}
+
+void truth_tracked(struct truth *truth)
+{
+	truth_latch(truth);
+	collect(truth, 0);
 }
 
 static void list_missed(struct truth *truth, uint64_t word, uint64_t missed)

@@ -47,8 +47,12 @@ struct verdict {
 int truth_create(struct truth *truth, struct generator *gen, uint64_t iova, uint64_t pages);
 void truth_destroy(struct truth *truth);
 
-/* Forgets everything up to now: the moment tracking has started. */
+/*
+ * Forgets everything up to now, right before tracking starts; truth_tracked() follows right after.
+ * What is written between the two may be in the first report, or not.
+ */
 void truth_start(struct truth *truth);
+void truth_tracked(struct truth *truth);
 
 /* Ends an epoch in the device. truth_collect() must follow before the next one. */
 void truth_latch(struct truth *truth);
