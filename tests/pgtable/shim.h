@@ -102,6 +102,7 @@ struct sg_table {
 #define min(a, b)			({ typeof(a) a_ = (a); typeof(b) b_ = (b); \
 					   (typeof(a_ + b_))a_ < (typeof(a_ + b_))b_ ? a_ : b_; })
 #define min_t(type, a, b)		((type)(a) < (type)(b) ? (type)(a) : (type)(b))
+#define clamp(x, lo, hi)		({ typeof(x) x_ = (x); x_ < (lo) ? (lo) : x_ > (hi) ? (hi) : x_; })
 #define ilog2(x)			(63 - __builtin_clzl(x))
 #define __fls(x)			((unsigned long)(63 - __builtin_clzl(x)))
 #define __ffs(x)			((unsigned long)__builtin_ctzl(x))
