@@ -343,7 +343,7 @@ run_step() {
 		else
 			# Neither the names of files that are compiled nor what make says when a recipe failed.
 			grep -nE "(error|Error|ERROR|fail|FAILED|annot|can't|[Nn]o such|[Nn]o rule|not found|^E:|denied|[Kk]illed)" "$step_log" |
-				grep -vE '^[0-9]+: +[A-Z]+ +|\*\*\* \[|\*\*\* Waiting' | tail -n 4 | sed 's/^/  why: line /' >&2
+				grep -vE '^[0-9]+: +[A-Z]+ +|\*\*\* \[|\*\*\* Waiting|gcc .* -c ' | tail -n 4 | sed 's/^/  why: line /' >&2
 			tail -n 2 "$step_log" | sed 's/^/  end: /' >&2
 		fi
 		exit 1
