@@ -1,0 +1,576 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The native benchmark: the page table drivers of two kernel trees and the
+ * floors, on the same tables and one processor, in turns. README.md says what
+ * the figures mean.
+ */
+#define _GNU_SOURCE
+#include "floor.h"
+#include "pool.h"
+#include "tree.h"
+#include <fnmatch.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdarg.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define KIB		(1ull << 10)
+#define MIB		(1ull << 20)
+#define GIB		(1ull << 30)
+#define TIB		(1ull << 40)
+#define SZ_4K		(4 * KIB)
+#define SZ_2M		(2 * MIB)
+#define BASE		TIB		/* first IOVA of every case */
+#define PA_OFFSET	(16 * TIB)	/* output address = IOVA + this */
+#define STEP		GIB		/* the patched iommufd drops its locks so often */
+
+#define LABEL		"x86-64 CPU cost, no TLBI, not an Arm figure"
+#define MAX_RUNS	64
+#define MAX_CONTENDERS	4
+#define MAX_ROWS	256
+
+volatile unsigned long bench_task_flags;
+
+void bench_cond_resched(void);
+void bench_cond_resched(void)
+{
+	if (bench_task_flags & 8)
+		sched_yield();
+}
+
+void bench_warn(const char *function, int line) __attribute__((cold, noreturn));
+void bench_warn(const char *function, int line)
+{
+	fprintf(stderr, "bench: WARN in %s(), line %d\n", function, line);
+	exit(1);
+}
+
+void bench_trace(const void *first, ...);
+void bench_trace(const void *first, ...)
+{
+	fprintf(stderr, "bench: a tracepoint that is off was called\n");
+	exit(1);
+}
+
+/* The user's pages are here anyway; a struct page is its address */
+struct page;
+int pin_user_pages_fast(unsigned long start, int count, unsigned int flags, struct page **pages);
+int pin_user_pages_fast(unsigned long start, int count, unsigned int flags, struct page **pages)
+{
+	for (int i = 0; i < count; i++)
+		pages[i] = (struct page *)((start & ~(SZ_4K - 1)) + i * SZ_4K);
+	return count;
+}
+
+static const char *only = "*";
+static bool quick;
+
+static void fail(const char *format, ...) __attribute__((noreturn, format(printf, 1, 2)));
+static void fail(const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	fprintf(stderr, "bench: ");
+	vfprintf(stderr, format, args);
+	fprintf(stderr, "\n");
+	va_end(args);
+	exit(1);
+}
+
+/* ---- statistics ------------------------------------------------------------ */
+
+static int compare(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+static double quantile(const double *values, unsigned int count, double q)
+{
+	double sorted[MAX_RUNS], at = q * (count - 1);
+	unsigned int low = at;
+
+	memcpy(sorted, values, count * sizeof(*values));
+	qsort(sorted, count, sizeof(*sorted), compare);
+	if (low + 1 >= count)
+		return sorted[count - 1];
+	return sorted[low] + (at - low) * (sorted[low + 1] - sorted[low]);
+}
+
+static double median(const double *values, unsigned int count)
+{
+	return quantile(values, count, 0.5);
+}
+
+/*
+ * Upper end of the one-sided 95 % interval of the median: the smallest order
+ * statistic that the median exceeds with a probability below 5 %, whatever the
+ * distribution is.
+ */
+static __attribute__((unused)) double median_upper95(const double *values, unsigned int count)
+{
+	double sorted[MAX_RUNS], below = 0;
+	unsigned int k;
+
+	memcpy(sorted, values, count * sizeof(*values));
+	qsort(sorted, count, sizeof(*sorted), compare);
+	for (k = 0; k < count; k++) {
+		/* P(at most k of count values lie below the median) */
+		below += exp(lgamma(count + 1.0) - lgamma(k + 1.0) - lgamma(count - k + 1.0) -
+			     count * log(2.0));
+		if (below >= 0.95)
+			break;
+	}
+	return sorted[k < count ? k : count - 1];
+}
+
+/* ---- rows -------------------------------------------------------------------- */
+
+struct row {
+	char name[64], unit[24], against[16], note[96];
+	double value, against_value, ratio, spread, ci95_upper;
+	unsigned int runs;
+};
+
+static struct row rows[MAX_ROWS];
+static unsigned int nr_rows;
+
+static struct row *add_row(const char *name, const char *unit)
+{
+	struct row *row = &rows[nr_rows++];
+
+	if (nr_rows > MAX_ROWS)
+		fail("too many rows");
+	snprintf(row->name, sizeof(row->name), "%s", name);
+	snprintf(row->unit, sizeof(row->unit), "%s", unit);
+	return row;
+}
+
+static void print_row(const struct row *row)
+{
+	printf("%-26s %12.4g %-12s", row->name, row->value, row->unit);
+	if (*row->against)
+		printf(" %-6s %12.4g  ratio %6.3f", row->against, row->against_value, row->ratio);
+	if (row->ci95_upper > 0)
+		printf("  95 %% below %.3f", row->ci95_upper);
+	printf("  spread %4.1f %%  runs %u%s%s\n", 100 * row->spread, row->runs, *row->note ? "  " : "",
+	       row->note);
+	fflush(stdout);
+}
+
+static void write_json(const char *path)
+{
+	FILE *out = fopen(path, "w");
+
+	if (!out)
+		fail("cannot write %s: %m", path);
+	fprintf(out, "[");
+	for (unsigned int i = 0; i < nr_rows; i++) {
+		const struct row *row = &rows[i];
+
+		fprintf(out, "%s\n{\"name\": \"%s\", \"unit\": \"%s\", \"value\": %.6g", i ? "," : "",
+			row->name, row->unit, row->value);
+		if (*row->against)
+			fprintf(out, ", \"against\": \"%s\", \"against_value\": %.6g, \"ratio\": %.4f",
+				row->against, row->against_value, row->ratio);
+		else
+			fprintf(out, ", \"against\": null, \"against_value\": null, \"ratio\": null");
+		fprintf(out, ", \"runs\": %u, \"spread\": %.4f", row->runs, row->spread);
+		if (row->ci95_upper > 0)
+			fprintf(out, ", \"ci95_upper\": %.4f", row->ci95_upper);
+		if (*row->note)
+			fprintf(out, ", \"note\": \"%s\"", row->note);
+		fprintf(out, ", \"label\": \"%s\"}", LABEL);
+	}
+	fprintf(out, "\n]\n");
+	if (fclose(out))
+		fail("cannot write %s: %m", path);
+}
+
+/* ---- the case at hand ---------------------------------------------------------- */
+
+/* Domains of both trees over the same tables */
+static struct {
+	struct tree_domain *stock, *ours;
+	uint64_t *root, length;
+	int level;		/* of its leaves */
+	void *bitmap;
+} now;
+
+static void *bitmap_region;
+static size_t bitmap_size;
+
+static size_t level_size(int level)
+{
+	return SZ_4K << 9 * (3 - level);
+}
+
+/* [BASE, BASE + length) in leaves of @level, all dirty as a map leaves them */
+static void begin(uint64_t length, int level)
+{
+	now.stock = tree_stock.domain(NULL);
+	now.root = tree_stock.root(now.stock);
+	now.ours = tree_ours.domain(now.root);
+	now.length = length;
+	now.level = level;
+	now.bitmap = bitmap_region;
+	if (length / SZ_4K / 8 > bitmap_size)
+		fail("the bitmap is too small");
+	if (level)
+		tree_stock.map(now.stock, BASE, BASE + PA_OFFSET, level_size(level),
+			       length / level_size(level));
+	pool_mark();
+}
+
+static void end(void)
+{
+	tree_stock.forget(now.stock);
+	tree_ours.forget(now.ours);
+	pool_reset();
+}
+
+static void clear_bitmap(void)
+{
+	memset(now.bitmap, 0, now.length / SZ_4K / 8);
+}
+
+static uint64_t bitmap_bytes(void)
+{
+	const uint64_t *words = now.bitmap;
+	uint64_t bits = 0;
+
+	for (uint64_t i = 0; i < now.length / SZ_4K / 64; i++)
+		bits += __builtin_popcountll(words[i]);
+	return bits * SZ_4K;
+}
+
+/* ---- samples --------------------------------------------------------------- */
+
+struct contender {
+	const char *name;
+	void (*run)(void);
+};
+
+/* CPU time of this thread: what others on the processor take is not in it */
+static double cpu_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
+	return ts.tv_sec * 1e9 + ts.tv_nsec;
+}
+
+struct measured {
+	unsigned int runs;
+	double ns[MAX_CONTENDERS][MAX_RUNS];
+};
+
+/*
+ * Contenders in turns, each run beginning with another one; a sample is the
+ * fastest of @k, each after a @reset. The first round is for the caches.
+ */
+static void measure(const struct contender *contenders, unsigned int count, void (*reset)(void),
+		    unsigned int runs, unsigned int k, struct measured *out)
+{
+	if (quick && runs > 5)
+		runs = 5;
+	out->runs = runs;
+	for (unsigned int run = 0; run <= runs; run++)
+		for (unsigned int i = 0; i < count; i++) {
+			unsigned int who = (run + i) % count;
+			double best = INFINITY;
+
+			for (unsigned int j = 0; j < (run ? k : 1); j++) {
+				double ns;
+
+				reset();
+				ns = -cpu_ns();
+				contenders[who].run();
+				ns += cpu_ns();
+				if (ns < best)
+					best = ns;
+			}
+			if (run)
+				out->ns[who][run - 1] = best;
+		}
+}
+
+/*
+ * A row for @who against @other, in units of @scale nanoseconds. The ratio is
+ * the median of the runs' ratios: a machine that is slower for a while is so
+ * for both of a run, and not for all runs.
+ */
+static struct row *compare_row(const char *name, const char *unit, const struct contender *contenders,
+			       const struct measured *m, unsigned int who, int other, double scale)
+{
+	struct row *row = add_row(name, unit);
+
+	row->runs = m->runs;
+	row->value = median(m->ns[who], m->runs) / scale;
+	row->spread = (quantile(m->ns[who], m->runs, 0.75) - quantile(m->ns[who], m->runs, 0.25)) /
+		      scale / row->value;
+	if (other >= 0) {
+		double ratios[MAX_RUNS];
+
+		for (unsigned int i = 0; i < m->runs; i++)
+			ratios[i] = m->ns[who][i] / m->ns[other][i];
+		snprintf(row->against, sizeof(row->against), "%s", contenders[other].name);
+		row->against_value = median(m->ns[other], m->runs) / scale;
+		row->ratio = median(ratios, m->runs);
+	}
+	return row;
+}
+
+/* Whether a row of this name is asked for */
+static bool wanted(const char *name)
+{
+	return !fnmatch(only, name, 0);
+}
+
+/* ---- scans --------------------------------------------------------------------- */
+
+static void run_stock(void)
+{
+	tree_stock.sync(now.stock, BASE, now.length, now.length, now.bitmap);
+}
+
+static void run_ours(void)
+{
+	tree_ours.sync(now.ours, BASE, now.length, STEP, now.bitmap);
+}
+
+static void run_load(void)
+{
+	floor_load(now.root, BASE, now.length, now.level);
+}
+
+static void run_or(void)
+{
+	floor_or(now.root, BASE, now.length, now.level);
+}
+
+static struct pattern pattern;
+
+static void reset_scan(void)
+{
+	leaves_set(now.root, BASE, now.length, pattern);
+	clear_bitmap();
+}
+
+/* Neither tree may be measured doing something else than it should */
+static void check_scan(const char *name, const char *who, void (*run)(void))
+{
+	uint64_t dirty, left;
+
+	clear_bitmap();
+	dirty = leaves_set(now.root, BASE, now.length, pattern);
+	run();
+	left = leaves_dirty(now.root, BASE, now.length);
+	if (bitmap_bytes() != dirty || left)
+		fail("%s: %s reports %" PRIu64 " dirty bytes of %" PRIu64 " and leaves %" PRIu64, name, who,
+		     bitmap_bytes(), dirty, left);
+}
+
+static const struct pattern all_clean = { .on = 0, .off = 1 }, all_dirty = { .on = 1, .off = 0 };
+
+/* Scans of the tables at hand. A floor of a mix would be neither loads nor atomics alone: it has none. */
+static void scan(const char *name, struct pattern how, unsigned int runs, unsigned int k)
+{
+	struct contender contenders[] = {
+		{ "ours", run_ours }, { "stock", run_stock },
+		{ "floor", how.on == 1 && !how.off ? run_or : run_load },
+	};
+	bool floor = !how.permille && (!how.on || !how.off) && now.level;
+	double leaves = leaves_count(now.root, BASE, now.length);
+	struct measured m;
+
+	if (!wanted(name))
+		return;
+	pattern = how;
+	check_scan(name, "stock", run_stock);
+	check_scan(name, "ours", run_ours);
+	measure(contenders, floor ? 3 : 2, reset_scan, runs, k, &m);
+	print_row(compare_row(name, "ns/leaf", contenders, &m, 0, 1, leaves));
+	if (floor)
+		print_row(compare_row(name, "ns/leaf", contenders, &m, 0, 2, leaves));
+}
+
+static const struct {
+	const char *name;
+	struct pattern pattern;
+} mixes[] = {
+	{ "rand01", { .permille = 10, .seed = 1 } },
+	{ "rand10", { .permille = 100, .seed = 2 } },
+	{ "rand50", { .permille = 500, .seed = 3 } },
+	{ "alternating", { .on = 1, .off = 1 } },
+	{ "run8", { .on = 8, .off = 8 } },
+	{ "run64", { .on = 64, .off = 64 } },
+	{ "run512", { .on = 512, .off = 512 } },
+	{ "one_per_table", { .on = 1, .off = 511 } },
+};
+
+static void scan_mixes(const char *size)
+{
+	char name[64];
+
+	for (size_t i = 0; i < sizeof(mixes) / sizeof(mixes[0]); i++) {
+		snprintf(name, sizeof(name), "scan.mixed.%s.%s", size, mixes[i].name);
+		scan(name, mixes[i].pattern, 11, 3);
+	}
+}
+
+static void scans(void)
+{
+	begin(4 * GIB, 3);
+	scan("scan.4k.clean", all_clean, 15, 3);
+	scan("scan.4k.dirty", all_dirty, 15, 3);
+	scan_mixes("4k");
+	end();
+
+	begin(256 * GIB, 2);
+	scan("scan.2m.clean", all_clean, 15, 5);
+	scan("scan.2m.dirty", all_dirty, 15, 5);
+	scan_mixes("2m");
+	end();
+
+	/* 2 MiB in pages and 2 MiB in a block, in turn */
+	begin(4 * GIB, 0);
+	for (uint64_t at = 0; at < now.length; at += 2 * SZ_2M) {
+		tree_stock.map(now.stock, BASE + at, BASE + at + PA_OFFSET, SZ_4K, 512);
+		tree_stock.map(now.stock, BASE + at + SZ_2M, BASE + at + SZ_2M + PA_OFFSET, SZ_2M, 1);
+	}
+	scan_mixes("sizes");
+	end();
+}
+
+/* ---- splits -------------------------------------------------------------------- */
+
+static struct {
+	int to;
+	unsigned int bbml;
+} splitting;
+
+static void reset_split(void)
+{
+	leaves_restore(now.root, BASE, now.length, now.level, BASE + PA_OFFSET, true);
+	pool_release();
+}
+
+static void run_split(void)
+{
+	tree_ours.split(now.ours, BASE, now.length, STEP, NULL, TREE_EAGER, level_size(splitting.to),
+			splitting.bbml);
+}
+
+static void run_floor_split(void)
+{
+	floor_split(now.root, BASE, now.length, now.level, splitting.to);
+}
+
+/* Leaves of size and all of them clean, as at the start of tracking */
+static void check_split(const char *name, void (*run)(void))
+{
+	uint64_t leaves, dirty;
+
+	reset_split();
+	run();
+	leaves = leaves_count(now.root, BASE, now.length);
+	dirty = leaves_dirty(now.root, BASE, now.length);
+	if (leaves != now.length / level_size(splitting.to) || dirty)
+		fail("%s: %" PRIu64 " leaves, %" PRIu64 " dirty bytes", name, leaves, dirty);
+	reset_split();
+}
+
+static void split(const char *name, uint64_t length, int from, int to, unsigned int bbml)
+{
+	static const struct contender contenders[] = {
+		{ "ours", run_split }, { "floor", run_floor_split },
+	};
+	struct measured m;
+
+	if (!wanted(name) || !tree_ours.splits)
+		return;
+	begin(length, from);
+	splitting.to = to;
+	splitting.bbml = bbml;
+	check_split(name, run_split);
+	check_split(name, run_floor_split);
+	measure(contenders, 2, reset_split, 15, 3, &m);
+	print_row(compare_row(name, "ms/GiB", contenders, &m, 0, 1, 1e6 * length / GIB));
+	end();
+}
+
+static void splits(void)
+{
+	split("split.2m_4k", 4 * GIB, 2, 3, 2);
+	split("split.1g_4k", 512 * GIB / 64, 1, 3, 2);
+	split("split.1g_2m", 512 * GIB, 1, 2, 2);
+	split("split.2m_4k.bbml1", 4 * GIB, 2, 3, 1);
+}
+
+/* ---- main ------------------------------------------------------------------ */
+
+static void pin(int cpu)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	if (sched_setaffinity(0, sizeof(set), &set))
+		fail("cannot run on processor %d: %m", cpu);
+}
+
+static int last_cpu(void)
+{
+	cpu_set_t set;
+	int cpu = CPU_SETSIZE - 1;
+
+	if (sched_getaffinity(0, sizeof(set), &set))
+		return 0;
+	while (cpu && !CPU_ISSET(cpu, &set))
+		cpu--;
+	return cpu;
+}
+
+int main(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "rows", required_argument, NULL, 'r' }, { "json", required_argument, NULL, 'j' },
+		{ "cpu", required_argument, NULL, 'c' }, { "quick", no_argument, NULL, 'q' },
+		{ "pool", required_argument, NULL, 'p' }, { 0 },
+	};
+	uint64_t pool = 256 * MIB;
+	const char *json = NULL;
+	int option, cpu = last_cpu();
+
+	while ((option = getopt_long(argc, argv, "", options, NULL)) >= 0) {
+		switch (option) {
+		case 'r': only = optarg; break;
+		case 'j': json = optarg; break;
+		case 'c': cpu = atoi(optarg); break;
+		case 'q': quick = true; break;
+		case 'p': pool = strtoull(optarg, NULL, 0); break;
+		default: return 2;
+		}
+	}
+	pin(cpu);
+	pool_init(pool / SZ_4K);
+	bitmap_size = 32 * MIB;
+	bitmap_region = pool_region(bitmap_size);
+	printf("%s; medians of interleaved runs on processor %d; %u %% of the tables' memory on huge pages\n",
+	       LABEL, cpu, pool_huge());
+
+	scans();
+	splits();
+	if (json)
+		write_json(json);
+	return 0;
+}
