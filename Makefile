@@ -10,7 +10,7 @@ export JOBS
 
 .DEFAULT_GOAL := all
 
-.PHONY: all help deps testbed shell demo test test-full check-kernel bench clean
+.PHONY: all help deps testbed shell demo test test-full check-kernel bench bench-emulated clean
 
 all: ## build build/hwdbm for this machine (the default)
 	@$(MAKE) --no-print-directory $(BUILD)/hwdbm || { testbed/build packages missing; exit 1; }
@@ -45,7 +45,12 @@ test-full: testbed ## the same, with every kernel mutant, the whole demo and the
 check-kernel: testbed ## each kernel patch applies, builds without a warning, and passes checkpatch --strict
 	@tests/check-kernel
 
-bench: testbed ## what the kernel changes cost when they are off
+bench: ## native cost of the kernel's files, stock beside patched, in out/bench/bench.json (9 minutes)
+	@testbed/build packages
+	@testbed/build sources
+	@tests/bench/native --json $(OUT)/bench/bench.json
+
+bench-emulated: testbed ## what the kernel changes cost when they are off, in the emulated guest
 	@$(MAKE) --no-print-directory all
 	@tests/bench/run
 

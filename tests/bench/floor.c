@@ -54,6 +54,7 @@ static void each_table(uint64_t *table, int now, uint64_t iova, uint64_t end, in
 
 static void load_entries(uint64_t *entries, unsigned int count, int level, int to)
 {
+#pragma GCC unroll 8
 	for (unsigned int i = 0; i < count; i++)
 		(void)*(volatile uint64_t *)&entries[i];
 }
@@ -65,6 +66,7 @@ void floor_load(uint64_t *root, uint64_t iova, uint64_t length, int level)
 
 static void or_entries(uint64_t *entries, unsigned int count, int level, int to)
 {
+#pragma GCC unroll 8
 	for (unsigned int i = 0; i < count; i++)
 		__atomic_fetch_or(&entries[i], LEAF_RDONLY, __ATOMIC_RELAXED);
 }
@@ -82,6 +84,7 @@ static uint64_t build(uint64_t block, int level, int to)
 	if (level == to) {
 		uint64_t leaf = block | LEAF_RDONLY | (level == 3 ? PAGE : BLOCK);
 
+#pragma GCC unroll 8
 		for (unsigned int i = 0; i < ENTRIES; i++)
 			*(volatile uint64_t *)&table[i] = leaf + i * size;
 	} else {
@@ -116,6 +119,17 @@ uint64_t *leaf_entry(uint64_t *root, uint64_t iova, int level)
 	return &root[index_of(iova, level)];
 }
 
+static void clear_entries(uint64_t *entries, unsigned int count, int level, int to)
+{
+	for (unsigned int i = 0; i < count; i++)
+		entries[i] = 0;
+}
+
+void leaves_clear(uint64_t *root, uint64_t iova, uint64_t length, int level)
+{
+	each_table(root, 0, iova, iova + length, level, clear_entries, 0);
+}
+
 void leaves_restore(uint64_t *root, uint64_t iova, uint64_t length, int level, uint64_t pa,
 		    bool dirty)
 {
@@ -131,14 +145,13 @@ void leaves_restore(uint64_t *root, uint64_t iova, uint64_t length, int level, u
 	}
 }
 
-/* A number below 1000 for the n-th leaf */
-static unsigned int random_of(uint64_t seed, uint64_t n)
+bool chosen(uint64_t seed, uint64_t n, unsigned int permille)
 {
 	uint64_t x = seed + n * 0x9e3779b97f4a7c15ull;
 
 	x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9ull;
 	x = (x ^ x >> 27) * 0x94d049bb133111ebull;
-	return (x >> 40) * 1000 >> 24;
+	return (x >> 40) * 1000 >> 24 < permille;
 }
 
 struct count {
@@ -166,7 +179,7 @@ static void each_leaf(uint64_t *table, int level, uint64_t iova, uint64_t end, s
 			const struct pattern *p = count->pattern;
 
 			if (p->permille)
-				dirty = random_of(p->seed, n) < p->permille;
+				dirty = chosen(p->seed, n, p->permille);
 			else
 				dirty = n % (p->on + p->off) < p->on;
 			if (dirty)

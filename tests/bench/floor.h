@@ -23,6 +23,8 @@ void floor_split(uint64_t *root, uint64_t iova, uint64_t length, int from, int t
 /* Puts leaves of @level back where they were, of 1G or 2M; dirty or clean */
 void leaves_restore(uint64_t *root, uint64_t iova, uint64_t length, int level, uint64_t pa,
 		    bool dirty);
+/* Makes them invalid */
+void leaves_clear(uint64_t *root, uint64_t iova, uint64_t length, int level);
 
 /*
  * Makes the n-th leaf of the range, whatever its size, dirty if @pattern says
@@ -33,6 +35,8 @@ struct pattern {
 	unsigned int on, off;	/* so many dirty, then so many clean */
 	uint64_t seed;
 };
+/* Whether the n-th is among a share of them that is chosen at random */
+bool chosen(uint64_t seed, uint64_t n, unsigned int permille);
 uint64_t leaves_set(uint64_t *root, uint64_t iova, uint64_t length, struct pattern pattern);
 /* Bytes in dirty leaves; and leaves in all */
 uint64_t leaves_dirty(uint64_t *root, uint64_t iova, uint64_t length);

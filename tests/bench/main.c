@@ -31,6 +31,7 @@
 #define STEP		GIB		/* the patched iommufd drops its locks so often */
 
 #define LABEL		"x86-64 CPU cost, no TLBI, not an Arm figure"
+#define PAIRS		30	/* for what must not differ from stock */
 #define MAX_RUNS	64
 #define MAX_CONTENDERS	4
 #define MAX_ROWS	256
@@ -69,7 +70,7 @@ int pin_user_pages_fast(unsigned long start, int count, unsigned int flags, stru
 }
 
 static const char *only = "*";
-static bool quick;
+static bool quick, strict;
 
 static void fail(const char *format, ...) __attribute__((noreturn, format(printf, 1, 2)));
 static void fail(const char *format, ...)
@@ -115,7 +116,7 @@ static double median(const double *values, unsigned int count)
  * statistic that the median exceeds with a probability below 5 %, whatever the
  * distribution is.
  */
-static __attribute__((unused)) double median_upper95(const double *values, unsigned int count)
+static double median_upper95(const double *values, unsigned int count)
 {
 	double sorted[MAX_RUNS], below = 0;
 	unsigned int k;
@@ -156,7 +157,10 @@ static struct row *add_row(const char *name, const char *unit)
 
 static void print_row(const struct row *row)
 {
-	printf("%-26s %12.4g %-12s", row->name, row->value, row->unit);
+	if (isnan(row->value))
+		printf("%-28s %12s %-12s", row->name, "none", row->unit);
+	else
+		printf("%-28s %12.4g %-12s", row->name, row->value, row->unit);
 	if (*row->against)
 		printf(" %-6s %12.4g  ratio %6.3f", row->against, row->against_value, row->ratio);
 	if (row->ci95_upper > 0)
@@ -176,8 +180,12 @@ static void write_json(const char *path)
 	for (unsigned int i = 0; i < nr_rows; i++) {
 		const struct row *row = &rows[i];
 
-		fprintf(out, "%s\n{\"name\": \"%s\", \"unit\": \"%s\", \"value\": %.6g", i ? "," : "",
-			row->name, row->unit, row->value);
+		fprintf(out, "%s\n{\"name\": \"%s\", \"unit\": \"%s\", \"value\": ", i ? "," : "",
+			row->name, row->unit);
+		if (isnan(row->value))
+			fprintf(out, "null");
+		else
+			fprintf(out, "%.6g", row->value);
 		if (*row->against)
 			fprintf(out, ", \"against\": \"%s\", \"against_value\": %.6g, \"ratio\": %.4f",
 				row->against, row->against_value, row->ratio);
@@ -257,6 +265,7 @@ static uint64_t bitmap_bytes(void)
 struct contender {
 	const char *name;
 	void (*run)(void);
+	void (*reset)(void);	/* instead of that of all */
 };
 
 /* CPU time of this thread: what others on the processor take is not in it */
@@ -266,6 +275,19 @@ static double cpu_ns(void)
 
 	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
 	return ts.tv_sec * 1e9 + ts.tv_nsec;
+}
+
+/* What a run does between its timed parts */
+static double untimed;
+
+static void pause_clock(void)
+{
+	untimed -= cpu_ns();
+}
+
+static void resume_clock(void)
+{
+	untimed += cpu_ns();
 }
 
 struct measured {
@@ -280,7 +302,7 @@ struct measured {
 static void measure(const struct contender *contenders, unsigned int count, void (*reset)(void),
 		    unsigned int runs, unsigned int k, struct measured *out)
 {
-	if (quick && runs > 5)
+	if (quick && runs > 5 && runs != PAIRS)
 		runs = 5;
 	out->runs = runs;
 	for (unsigned int run = 0; run <= runs; run++)
@@ -291,10 +313,14 @@ static void measure(const struct contender *contenders, unsigned int count, void
 			for (unsigned int j = 0; j < (run ? k : 1); j++) {
 				double ns;
 
-				reset();
+				if (contenders[who].reset)
+					contenders[who].reset();
+				else
+					reset();
+				untimed = 0;
 				ns = -cpu_ns();
 				contenders[who].run();
-				ns += cpu_ns();
+				ns += cpu_ns() - untimed;
 				if (ns < best)
 					best = ns;
 			}
@@ -516,6 +542,418 @@ static void splits(void)
 	split("split.2m_4k.bbml1", 4 * GIB, 2, 3, 1);
 }
 
+/* ---- merges -------------------------------------------------------------------- */
+
+/* All that was split, and a page of every block dirty */
+static void reset_merge(void)
+{
+	uint64_t size = level_size(now.level);
+
+	reset_split();
+	run_split();
+	for (uint64_t at = 0; at < now.length; at += size) {
+		uint64_t *entry = leaf_entry(now.root, BASE + at + size / 2, splitting.to);
+
+		*entry &= ~LEAF_RDONLY;
+	}
+}
+
+static void run_merge(void)
+{
+	tree_ours.merge(now.ours, BASE, now.length, STEP, splitting.bbml);
+}
+
+static void check_merge(const char *name)
+{
+	uint64_t leaves, dirty;
+
+	reset_merge();
+	run_merge();
+	leaves = leaves_count(now.root, BASE, now.length);
+	dirty = leaves_dirty(now.root, BASE, now.length);
+	if (leaves != now.length / level_size(now.level) || dirty != now.length)
+		fail("%s: %" PRIu64 " leaves, %" PRIu64 " dirty bytes", name, leaves, dirty);
+	for (uint64_t at = 0; at < now.length; at += level_size(now.level)) {
+		uint64_t entry = *leaf_entry(now.root, BASE + at, now.level);
+
+		if ((entry & 0xfffffffff000) != BASE + PA_OFFSET + at)
+			fail("%s: the leaf of 0x%" PRIx64 " is 0x%" PRIx64, name, (uint64_t)(BASE + at),
+			     entry);
+	}
+}
+
+static void merge(const char *name, uint64_t length, int from, int to, unsigned int bbml)
+{
+	static const struct contender contenders[] = {
+		{ "ours", run_merge, reset_merge }, { "floor", run_floor_split, reset_split },
+	};
+	struct measured m;
+
+	if (!wanted(name) || !tree_ours.merges)
+		return;
+	begin(length, to);
+	splitting.to = from;
+	splitting.bbml = bbml;
+	check_merge(name);
+	measure(contenders, 2, NULL, 15, 3, &m);
+	print_row(compare_row(name, "ms/GiB", contenders, &m, 0, 1, 1e6 * length / GIB));
+	end();
+}
+
+static void merges(void)
+{
+	merge("merge.4k_2m", 4 * GIB, 3, 2, 2);
+	merge("merge.4k_1g", 8 * GIB, 3, 1, 2);
+	merge("merge.2m_1g", 512 * GIB, 2, 1, 2);
+	merge("merge.4k_2m.bbml1", 4 * GIB, 3, 2, 1);
+}
+
+/* ---- a terabyte ------------------------------------------------------------ */
+
+/* The walk that enabling does: nothing is reported */
+static void run_stock_start(void)
+{
+	tree_stock.sync(now.stock, BASE, now.length, now.length, NULL);
+}
+
+static void run_ours_start(void)
+{
+	tree_ours.sync(now.ours, BASE, now.length, STEP, NULL);
+}
+
+static void reset_leaves(void)
+{
+	leaves_set(now.root, BASE, now.length, pattern);
+}
+
+static void reset_nothing(void)
+{
+}
+
+/* Milliseconds for all of the tables at hand; @other: NULL, or a floor */
+static void whole(const char *name, struct pattern how, bool start, void (*floor)(void))
+{
+	const struct contender contenders[] = {
+		{ "ours", start ? run_ours_start : run_ours },
+		{ "stock", start ? run_stock_start : run_stock }, { "floor", floor },
+	};
+	struct measured m;
+
+	if (!wanted(name))
+		return;
+	pattern = how;
+	reset_scan();
+	/* What is clean stays so: there is nothing to put back */
+	measure(contenders, floor ? 3 : 2, !how.permille && !how.on ? reset_nothing :
+		start ? reset_leaves : reset_scan, 5, now.level == 3 ? 1 : 3, &m);
+	print_row(compare_row(name, "ms/TiB", contenders, &m, 0, 1, 1e6 * now.length / TIB));
+	if (floor)
+		print_row(compare_row(name, "ms/TiB", contenders, &m, 0, 2, 1e6 * now.length / TIB));
+}
+
+static void run_lazy(void)
+{
+	tree_ours.split(now.ours, BASE, now.length, STEP, now.bitmap, TREE_LAZY, SZ_4K, 2);
+}
+
+static void run_lazy_start(void)
+{
+	tree_ours.split(now.ours, BASE, now.length, STEP, NULL, TREE_LAZY, SZ_4K, 2);
+}
+
+static void reset_lazy(void)
+{
+	reset_split();
+	reset_scan();
+}
+
+/* A walk of ours that splits: what stock does instead is beside it */
+static void whole_split(const char *name, struct pattern how, void (*run)(void), const char *other,
+			void (*against)(void), void (*reset)(void))
+{
+	const struct contender contenders[] = { { "ours", run }, { other, against } };
+	struct measured m;
+
+	if (!wanted(name) || !tree_ours.splits)
+		return;
+	pattern = how;
+	measure(contenders, 2, reset, 5, 2, &m);
+	print_row(compare_row(name, "ms/TiB", contenders, &m, 0, 1, 1e6 * now.length / TIB));
+}
+
+static void terabytes(void)
+{
+	const struct pattern one = { .permille = 10, .seed = 5 };
+
+	begin(TIB, 2);
+	whole("sync.1tib.2m.clean", all_clean, false, run_load);
+	whole("sync.1tib.2m.1pct", one, false, NULL);
+	whole("enable.1tib.2m", all_dirty, true, run_or);
+	whole_split("enable.1tib.2m.lazy", all_dirty, run_lazy_start, "stock", run_stock_start,
+		    reset_split);
+	whole_split("sync.1tib.2m.lazy.split1pct", one, run_lazy, "stock", run_stock, reset_lazy);
+	splitting.to = 3;
+	splitting.bbml = 2;
+	whole_split("enable.1tib.2m.eager", all_dirty, run_split, "floor", run_floor_split, reset_split);
+	end();
+
+	/* A tenth of the blocks split, as by syncs before */
+	if (tree_ours.splits && (wanted("sync.1tib.lazy.clean") || wanted("sync.1tib.lazy.1pct"))) {
+		begin(TIB, 2);
+		leaves_set(now.root, BASE, now.length, (struct pattern) { .permille = 100, .seed = 6 });
+		run_lazy();
+		now.level = 0;
+		whole("sync.1tib.lazy.clean", all_clean, false, NULL);
+		whole("sync.1tib.lazy.1pct", one, false, NULL);
+		end();
+	}
+
+	if (wanted("sync.1tib.4k.clean") || wanted("sync.1tib.4k.1pct") || wanted("enable.1tib.4k")) {
+		begin(TIB, 3);
+		whole("sync.1tib.4k.clean", all_clean, false, run_load);
+		whole("sync.1tib.4k.1pct", one, false, NULL);
+		whole("enable.1tib.4k", all_dirty, true, run_or);
+		end();
+	}
+}
+
+/* ---- lazy and eager ---------------------------------------------------------- */
+
+#define SYNCS	5
+
+static unsigned int written;	/* permille of the blocks */
+
+/* One page of every written block, another one each time */
+static void write_pages(unsigned int round)
+{
+	for (uint64_t n = 0; n < now.length / SZ_2M; n++) {
+		uint64_t iova = BASE + n * SZ_2M, *entry;
+
+		if (!chosen(7, n, written))
+			continue;
+		entry = leaf_entry(now.root, iova + (n * 31 + round * 97) % 512 * SZ_4K, 3);
+		if (!entry)
+			entry = leaf_entry(now.root, iova, 2);
+		*entry &= ~LEAF_RDONLY;
+	}
+}
+
+/* A start of tracking and SYNCS syncs, the same blocks being written before each */
+static void migrate(enum tree_mode mode)
+{
+	tree_ours.split(now.ours, BASE, now.length, STEP, NULL, mode, SZ_4K, 2);
+	for (unsigned int round = 0; round < SYNCS; round++) {
+		pause_clock();
+		write_pages(round);
+		clear_bitmap();
+		resume_clock();
+		tree_ours.split(now.ours, BASE, now.length, STEP, now.bitmap, mode, SZ_4K, 2);
+	}
+}
+
+static void migrate_lazy(void)
+{
+	migrate(TREE_LAZY);
+}
+
+static void migrate_eager(void)
+{
+	migrate(TREE_EAGER);
+}
+
+static void lazy_cost(void)
+{
+	static const struct contender contenders[] = {
+		{ "ours", migrate_lazy }, { "eager", migrate_eager },
+	};
+	static const struct { const char *name; unsigned int permille; } shares[] = {
+		{ "lazy.cost.0.1", 1 }, { "lazy.cost.1", 10 }, { "lazy.cost.5", 50 },
+		{ "lazy.cost.10", 100 }, { "lazy.cost.25", 250 }, { "lazy.cost.50", 500 },
+		{ "lazy.cost.100", 1000 },
+	};
+	double before = 0, crossover = NAN;
+	unsigned int done = 0, runs = 0;
+	struct row *row;
+
+	if (!tree_ours.splits)
+		return;
+	begin(16 * GIB, 2);
+	for (size_t i = 0; i < sizeof(shares) / sizeof(shares[0]); i++) {
+		struct measured m;
+
+		if (!wanted(shares[i].name))
+			continue;
+		written = shares[i].permille;
+		measure(contenders, 2, reset_split, 7, 2, &m);
+		row = compare_row(shares[i].name, "ms/GiB", contenders, &m, 0, 1,
+				  1e6 * now.length / GIB);
+		print_row(row);
+		/* Where the ratio passes 1, on a straight line between two shares */
+		if (isnan(crossover) && row->ratio >= 1)
+			crossover = !i ? shares[0].permille : shares[i - 1].permille +
+				    (1 - before) / (row->ratio - before) *
+				    (shares[i].permille - shares[i - 1].permille);
+		before = row->ratio;
+		runs = row->runs;
+		done++;
+	}
+	if (done == sizeof(shares) / sizeof(shares[0])) {
+		row = add_row("lazy.crossover", "% of blocks");
+		row->value = crossover / 10;
+		row->runs = runs;
+		snprintf(row->note, sizeof(row->note), isnan(crossover) ?
+			 "lazy costs less CPU than eager at every share" :
+			 "above this share of written blocks eager costs less CPU");
+		print_row(row);
+	}
+	end();
+}
+
+/* ---- everything off ------------------------------------------------------------ */
+
+/*
+ * Map, unmap and sync while nothing is tracked or split: the same work by both
+ * trees in pairs. The tables below stay, only leaves come and go.
+ */
+static size_t off_page, off_batch;
+
+static void off_map(const struct tree *tree, struct tree_domain *domain)
+{
+	for (uint64_t at = 0; at < now.length; at += off_page * off_batch)
+		tree->map(domain, BASE + at, BASE + at + PA_OFFSET, off_page, off_batch);
+}
+
+static void off_unmap(const struct tree *tree, struct tree_domain *domain)
+{
+	for (uint64_t at = 0; at < now.length; at += off_page * off_batch)
+		tree->unmap(domain, BASE + at, off_page, off_batch);
+}
+
+static void map_stock(void) { off_map(&tree_stock, now.stock); }
+static void map_ours(void) { off_map(&tree_ours, now.ours); }
+static void unmap_stock(void) { off_unmap(&tree_stock, now.stock); }
+static void unmap_ours(void) { off_unmap(&tree_ours, now.ours); }
+
+static void reset_mapped(void)
+{
+	leaves_restore(now.root, BASE, now.length, now.level, BASE + PA_OFFSET, true);
+}
+
+static void reset_unmapped(void)
+{
+	leaves_clear(now.root, BASE, now.length, now.level);
+}
+
+static void off_pair(const char *name, const char *unit, double count, void (*ours)(void),
+		     void (*stock)(void), void (*reset)(void))
+{
+	const struct contender contenders[] = { { "ours", ours }, { "stock", stock } };
+	double ratios[MAX_RUNS];
+	struct measured m;
+	struct row *row;
+
+	if (!wanted(name))
+		return;
+	measure(contenders, 2, reset, PAIRS, 7, &m);
+	row = compare_row(name, unit, contenders, &m, 0, 1, count);
+	for (unsigned int i = 0; i < m.runs; i++)
+		ratios[i] = m.ns[0][i] / m.ns[1][i];
+	row->ci95_upper = median_upper95(ratios, m.runs);
+	print_row(row);
+}
+
+static void off(void)
+{
+	begin(128 * MIB, 3);
+	off_page = SZ_4K;
+	off_batch = 1;
+	off_pair("off.map", "ns/page", now.length / SZ_4K, map_ours, map_stock, reset_unmapped);
+	off_pair("off.unmap", "ns/page", now.length / SZ_4K, unmap_ours, unmap_stock, reset_mapped);
+	off_batch = 512;
+	off_pair("off.map.batch512", "ns/page", now.length / SZ_4K, map_ours, map_stock,
+		 reset_unmapped);
+	off_pair("off.unmap.batch512", "ns/page", now.length / SZ_4K, unmap_ours, unmap_stock,
+		 reset_mapped);
+	pattern = (struct pattern) { .permille = 10, .seed = 8 };
+	reset_mapped();
+	off_pair("off.sync", "ns/leaf", now.length / SZ_4K, run_ours, run_stock, reset_scan);
+	end();
+
+	begin(64 * GIB, 2);
+	off_page = SZ_2M;
+	off_batch = 1;
+	off_pair("off.map.2m", "ns/block", now.length / SZ_2M, map_ours, map_stock, reset_unmapped);
+	off_pair("off.unmap.2m", "ns/block", now.length / SZ_2M, unmap_ours, unmap_stock, reset_mapped);
+	reset_mapped();
+	off_pair("off.sync.2m", "ns/leaf", now.length / SZ_2M, run_ours, run_stock, reset_scan);
+	end();
+}
+
+/* ---- targets ----------------------------------------------------------------- */
+
+/* Best of the limits against stock and floor, if the row has any */
+static const struct target {
+	const char *rows;
+	double stock, floor;	/* largest ratio, 0: no limit */
+} targets[] = {
+	{ "scan.*.clean", 1 / 3., 1.5 },
+	{ "scan.*.dirty", 1 / 2., 1.5 },
+	{ "scan.mixed.*", 1, 0 },
+	{ "split.*", 0, 1.5 },
+	{ "merge.*", 0, 1.5 },
+};
+
+static bool within(double ratio, double limit)
+{
+	return limit > 0 && ratio > 0 && ratio <= limit;
+}
+
+/* One line for each row name; returns how many miss */
+static unsigned int judge(void)
+{
+	unsigned int missed = 0;
+
+	printf("\ntargets\n");
+	for (unsigned int i = 0; i < nr_rows; i++) {
+		const struct row *row = &rows[i], *other = NULL;
+		double stock = 0, floor = 0;
+		bool met;
+
+		if (i && !strcmp(row->name, row[-1].name))
+			continue;
+		if (i + 1 < nr_rows && !strcmp(row->name, row[1].name))
+			other = row + 1;
+		for (const struct row *r = row; r; r = r == row ? other : NULL) {
+			if (!strcmp(r->against, "stock"))
+				stock = r->ratio;
+			if (!strcmp(r->against, "floor"))
+				floor = r->ratio;
+		}
+		if (row->ci95_upper > 0) {
+			met = row->ci95_upper < 1.03;
+			printf("  %-28s 95 %% below %.3f of stock, wanted 1.03: %s\n", row->name,
+			       row->ci95_upper, met ? "met" : "MISSED");
+			missed += !met;
+			continue;
+		}
+		for (size_t j = 0; j < sizeof(targets) / sizeof(targets[0]); j++) {
+			if (fnmatch(targets[j].rows, row->name, 0))
+				continue;
+			met = within(stock, targets[j].stock) || within(floor, targets[j].floor);
+			printf("  %-28s", row->name);
+			if (targets[j].stock > 0)
+				printf(" %.3f of stock, wanted %.3f%s", stock, targets[j].stock,
+				       targets[j].floor > 0 ? ", or" : "");
+			if (targets[j].floor > 0)
+				printf(" %.3f of the floor, wanted %.3f", floor, targets[j].floor);
+			printf(": %s\n", met ? "met" : "MISSED");
+			missed += !met;
+			break;
+		}
+	}
+	return missed;
+}
+
 /* ---- main ------------------------------------------------------------------ */
 
 static void pin(int cpu)
@@ -545,9 +983,10 @@ int main(int argc, char **argv)
 	static const struct option options[] = {
 		{ "rows", required_argument, NULL, 'r' }, { "json", required_argument, NULL, 'j' },
 		{ "cpu", required_argument, NULL, 'c' }, { "quick", no_argument, NULL, 'q' },
+		{ "strict", no_argument, NULL, 's' },
 		{ "pool", required_argument, NULL, 'p' }, { 0 },
 	};
-	uint64_t pool = 256 * MIB;
+	uint64_t pool = 2200 * MIB;	/* 1 TiB in 4K leaves has 2 GiB of tables */
 	const char *json = NULL;
 	int option, cpu = last_cpu();
 
@@ -557,6 +996,7 @@ int main(int argc, char **argv)
 		case 'j': json = optarg; break;
 		case 'c': cpu = atoi(optarg); break;
 		case 'q': quick = true; break;
+		case 's': strict = true; break;
 		case 'p': pool = strtoull(optarg, NULL, 0); break;
 		default: return 2;
 		}
@@ -568,9 +1008,15 @@ int main(int argc, char **argv)
 	printf("%s; medians of interleaved runs on processor %d; %u %% of the tables' memory on huge pages\n",
 	       LABEL, cpu, pool_huge());
 
+	off();
 	scans();
 	splits();
+	merges();
+	lazy_cost();
+	terabytes();
 	if (json)
 		write_json(json);
-	return 0;
+	if (!nr_rows)
+		fail("no row is called '%s'", only);
+	return judge() && strict ? 1 : 0;
 }

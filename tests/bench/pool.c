@@ -10,11 +10,12 @@
 
 #define PAGE	4096ul
 #define HUGE	(2ul << 20)
+#define MAP	64ul	/* bytes of a struct page */
 
 /* Free pages; the next one to hand out is the last. @low: how few there were since the last pool_mark(). */
 static void **stack, **copy;
 static size_t top, low, mark, total;
-static char *memory;
+static char *memory, *map;
 
 static struct { uintptr_t start, end; } regions[16];
 static unsigned int nr_regions;
@@ -72,6 +73,7 @@ unsigned int pool_huge(void)
 void pool_init(size_t pages)
 {
 	memory = pool_region(pages * PAGE);
+	map = pool_region(pages * MAP);
 	stack = must(malloc(pages * sizeof(*stack)), "the pool");
 	copy = must(malloc(pages * sizeof(*copy)), "the pool");
 	total = pages;
@@ -105,6 +107,16 @@ void *pool_alloc(void)
 void pool_free(void *page)
 {
 	stack[top++] = page;
+}
+
+void *pool_page(const void *page)
+{
+	return map + ((const char *)page - memory) / PAGE * MAP;
+}
+
+void *pool_page_address(const void *page)
+{
+	return memory + ((const char *)page - map) / MAP * PAGE;
 }
 
 void pool_mark(void)

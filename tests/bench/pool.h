@@ -15,6 +15,10 @@ void pool_init(size_t pages);
 void *pool_alloc(void);
 void pool_free(void *page);
 
+/* The struct page of a page, 64 bytes that are its own, and back */
+void *pool_page(const void *page);
+void *pool_page_address(const void *page);
+
 /* Everything allocated after pool_mark() can be given back at once; pool_reset() gives back all */
 void pool_mark(void);
 void pool_release(void);

@@ -97,6 +97,46 @@ static inline void iommu_free_pages(void *p, int order)
 	pool_free(p);
 }
 
+/* As vmemmap: a struct page of 64 bytes for each of the pool's pages */
+struct page {
+	unsigned long flags;
+	struct list_head lru;
+	unsigned long rest[5];
+};
+
+#define virt_to_page(p)			((struct page *)pool_page(p))
+#define page_address(page)		pool_page_address(page)
+
+/* ---- lists, alignment ------------------------------------------------------ */
+
+#ifndef list_for_each_entry_safe
+static inline void list_add(struct list_head *new, struct list_head *head)
+{
+	head->next->prev = new;
+	new->next = head->next;
+	new->prev = head;
+	WRITE_ONCE(head->next, new);
+}
+
+static inline void list_del(struct list_head *entry)
+{
+	entry->next->prev = entry->prev;
+	WRITE_ONCE(entry->prev->next, entry->next);
+}
+
+#define list_for_each_entry_safe(pos, n, head, member) \
+	for ((pos) = container_of((head)->next, typeof(*(pos)), member), \
+	     (n) = container_of((pos)->member.next, typeof(*(pos)), member); \
+	     &(pos)->member != (head); \
+	     (pos) = (n), (n) = container_of((n)->member.next, typeof(*(n)), member))
+#endif
+#ifndef IS_ALIGNED
+#define IS_ALIGNED(x, a)		(((x) & ((typeof(x))(a) - 1)) == 0)
+#endif
+#ifndef max
+#define max(a, b)			({ typeof(a) a_ = (a); typeof(b) b_ = (b); a_ > b_ ? a_ : b_; })
+#endif
+
 /* lib/bitmap.c and include/linux/bitmap.h */
 static __attribute__((noinline, unused)) void __bitmap_set(unsigned long *map, unsigned int start,
 							   int len)

@@ -170,11 +170,7 @@ static void tree_split(struct tree_domain *domain, u64 iova, u64 length, u64 ste
 	dirty.split.budget = UINT_MAX;
 	walk(domain, iova, length, step, &dirty);
 	if (dirty.split.pending) {
-#ifdef HAVE_MERGE
-		dirty.split.pass = IOMMU_DIRTY_PASS_COMMIT;
-#else
 		dirty.split.commit = true;
-#endif
 		walk(domain, iova, length, step, &dirty);
 	}
 	iommu_iotlb_sync(&domain->iommu, &gather);
@@ -185,11 +181,35 @@ static void tree_split(struct tree_domain *domain, u64 iova, u64 length, u64 ste
 #define tree_split	NULL
 #endif
 
+#ifdef HAVE_MERGE
+/* As when tracking has stopped: the tables go when no TLB can have them */
+static void tree_merge(struct tree_domain *domain, u64 iova, u64 length, u64 step, unsigned int bbml)
+{
+	io_pgtable_ops_to_data(domain->ops)->iop.cfg.bbml = bbml;
+	for (u64 end = iova + length; iova < end; iova += step) {
+		struct iommu_iotlb_gather gather;
+		struct iommu_dirty_bitmap dirty;
+		u64 now = min(step, end - iova);
+
+		iommu_dirty_bitmap_init(&dirty, NULL, &gather);
+		dirty.split.domain = &domain->iommu;
+		dirty.split.merge = true;
+		walk(domain, iova, now, now, &dirty);
+		iommu_iotlb_sync(&domain->iommu, &gather);
+		dirty.split.commit = true;
+		walk(domain, iova, now, now, &dirty);
+	}
+}
+#else
 #define tree_merge	NULL
+#endif
 
 const struct tree TREE = {
 #ifdef HAVE_SPLIT
 	.splits = true,
+#endif
+#ifdef HAVE_MERGE
+	.merges = true,
 #endif
 	.domain = tree_domain,
 	.forget = tree_forget,
