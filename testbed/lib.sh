@@ -245,14 +245,14 @@ hash_text() {
 	sha256sum | cut -c 1-16
 }
 
-# Patch files of a variant in the order they are applied: kernel_patches stock|patched|fixes|tracepoints|mutant:NAME
+# Patch files of a variant in the order they are applied; a folder may be empty: kernel_patches VARIANT
 kernel_patches() {
 	series=$top/kernel-patches/v6.12
 	case $1 in
 	stock) set -- ;;
 	fixes) set -- fixes ;;
 	tracepoints) set -- tracepoints/stock ;;
-	patched|mutant:*) mutant=$1; set -- fixes tracepoints split ;;
+	patched|debug|mutant:*) mutant=$1; set -- fixes tracepoints split host tests ;;
 	esac
 	for folder in "$@"; do
 		find "$series/$folder" -maxdepth 1 -name '*.patch' 2>/dev/null | LC_ALL=C sort
@@ -266,14 +266,20 @@ kernel_patches() {
 # Says whether a kernel variant exists; prints a sentence if not
 kernel_variant_check() {
 	case $1 in
-	stock|patched|fixes|tracepoints) ;;
+	stock|patched|fixes|tracepoints|debug) ;;
 	mutant:*/*|mutant:) usage_error "mutant '$1' is not a name" ;;
 	mutant:*)
 		[ -f "$top/tests/mutants/${1#mutant:}.patch" ] ||
 			usage_error "there is no mutant '${1#mutant:}': $(cd "$top/tests/mutants" 2>/dev/null && ls -- *.patch 2>/dev/null | sed 's/\.patch$//' | tr '\n' ' ')are known"
 		;;
-	*) usage_error "unknown kernel '$1': stock, patched, fixes, tracepoints or mutant:NAME" ;;
+	*) usage_error "unknown kernel '$1': stock, patched, fixes, tracepoints, debug or mutant:NAME" ;;
 	esac
+}
+
+# The configuration of a variant
+kernel_config_text() {
+	cat "$top/testbed/kernel/config"
+	[ "$1" != debug ] || cat "$top/testbed/kernel/config-debug"
 }
 
 kernel_key() {
@@ -281,7 +287,7 @@ kernel_key() {
 		pin linux-source-6.12
 		${cross}gcc -dumpfullversion
 		pahole --version
-		cat "$top/testbed/kernel/config"
+		kernel_config_text "$1"
 		kernel_patches "$1" | while read -r patch; do cat "$patch"; done
 	} | hash_text
 }

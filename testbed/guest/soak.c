@@ -58,7 +58,7 @@ struct soak {
 	struct ledger ledger;
 	const char *mode;
 	uint64_t granularity, seed, pages;
-	bool forgiving;		/* of ENOMEM: somebody makes allocations fail */
+	bool forgiving;		/* of ENOMEM: allocations are made to fail */
 	volatile bool done;
 	pthread_mutex_t lock;	/* of 'error' */
 	char error[200];
@@ -236,22 +236,20 @@ static void place_toggle(struct soak *soak, struct place *place, unsigned int in
 {
 	uint8_t *va = (blocks ? soak->other_blocks.va : soak->other_pages.va) + index * SZ_2M;
 
-	if (place->mapped) {
-		if (iommu_space_unmap(&soak->space, place_iova(soak, index), SZ_2M))
-			return fail(soak, "%s", problem_text());
-		place->mapped = false;
+	int err;
+
+	if (place->mapped)
+		err = iommu_space_unmap(&soak->space, place_iova(soak, index), SZ_2M);
+	else
+		err = iommu_space_map(&soak->space, va, place_iova(soak, index), SZ_2M);
+	problem_clear();
+	if (!tolerable(soak, err, place->mapped ? "unmap" : "map"))
+		return;
+	place->mapped = !place->mapped;
+	if (place->mapped)
+		soak->maps++;
+	else
 		soak->unmaps++;
-		return;
-	}
-	if (iommu_space_map(&soak->space, va, place_iova(soak, index), SZ_2M)) {
-		if (!soak->forgiving)
-			return fail(soak, "%s", problem_text());
-		problem_clear();
-		soak->denied++;
-		return;
-	}
-	place->mapped = true;
-	soak->maps++;
 }
 
 /* Only this thread writes and syncs a place: what was written before a sync is in its report. */
@@ -380,18 +378,14 @@ static uint64_t events_counted(const char *event)
 static bool start_tracking(struct soak *soak)
 {
 	while (!soak->done) {
-		if (!iommu_space_track(&soak->space, true)) {
+		int err = iommu_space_track(&soak->space, true);
+
+		problem_clear();
+		if (tolerable(soak, err, "start of tracking")) {
 			soak->starts++;
 			ledger_started(&soak->ledger);
 			return true;
 		}
-		if (!soak->forgiving) {
-			fail(soak, "%s", problem_text());
-			return false;
-		}
-		problem_clear();
-		soak->denied++;
-		usleep(1000);
 	}
 	return false;
 }
@@ -401,6 +395,7 @@ static void rounds(struct worker *w, uint64_t writes, uint64_t deadline)
 {
 	struct soak *soak = w->soak;
 	uint64_t said = clock_ns();
+	int err;
 
 	while (!soak->done && start_tracking(soak)) {
 		for (uint64_t left = 1 + below(&w->random, ROUND_SYNCS); left && !soak->done; left--) {
@@ -418,8 +413,10 @@ static void rounds(struct worker *w, uint64_t writes, uint64_t deadline)
 		}
 		ledger_stopping(&soak->ledger);
 		/* The merge that this begins may go on when tracking starts again. */
-		if (iommu_space_track(&soak->space, false))
-			return fail(soak, "%s", problem_text());
+		do {
+			err = iommu_space_track(&soak->space, false);
+			problem_clear();
+		} while (!tolerable(soak, err, "stop of tracking") && !soak->done);
 		pause_us(&w->random, LAZY_STOP_US);
 	}
 }
@@ -489,6 +486,9 @@ static int run(struct soak *soak, uint64_t writes, uint64_t deadline, uint32_t o
 		if (err || !workers[i].bitmap)
 			return err ? err : problem(ENOMEM, "no memory for a bitmap");
 	}
+	/* Threads inherit it. */
+	if (soak->forgiving)
+		write_text("/proc/thread-self/make-it-fail", "1");
 	dma_start(soak, ops, tick_us);
 	for (unsigned int i = 1; i < THREADS; i++)
 		pthread_create(&threads[i], NULL, work[i], &workers[i]);
@@ -496,6 +496,8 @@ static int run(struct soak *soak, uint64_t writes, uint64_t deadline, uint32_t o
 	soak->done = true;
 	for (unsigned int i = 1; i < THREADS; i++)
 		pthread_join(threads[i], NULL);
+	if (soak->forgiving)
+		write_text("/proc/thread-self/make-it-fail", "0");
 	/* All that is left, with the device at rest */
 	generator_stop(&soak->gen);
 	sync_once(&workers[0], 0, soak->pages, false, &soak->syncs);
@@ -549,7 +551,8 @@ static const char help[] =
 "  --seconds N            stop after this time in any case (no limit)\n"
 "  --seed N               (1)\n"
 "  --pace OPS,US          DMA writes per tick, its length (200,500)\n"
-"  --forgive-nomem        ENOMEM is no failure: something makes allocations fail\n";
+"  --forgive-nomem        ENOMEM is no failure; the kernel's fault injection is asked to fail\n"
+"                         allocations of this program's threads (/proc/thread-self/make-it-fail)\n";
 
 struct options {
 	const char *device;
