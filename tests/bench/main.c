@@ -295,9 +295,24 @@ struct measured {
 	double ns[MAX_CONTENDERS][MAX_RUNS];
 };
 
+static double sample(const struct contender *contender, void (*reset)(void))
+{
+	double ns;
+
+	if (contender->reset)
+		contender->reset();
+	else
+		reset();
+	untimed = 0;
+	ns = -cpu_ns();
+	contender->run();
+	return ns + cpu_ns() - untimed;
+}
+
 /*
- * Contenders in turns, each run beginning with another one; a sample is the
- * fastest of @k, each after a @reset. The first round is for the caches.
+ * Contenders in turns, each run beginning with another one. What counts of a
+ * run is the fastest of @k tries of each, which take turns as well. A first
+ * round is for the caches.
  */
 static void measure(const struct contender *contenders, unsigned int count, void (*reset)(void),
 		    unsigned int runs, unsigned int k, struct measured *out)
@@ -305,28 +320,17 @@ static void measure(const struct contender *contenders, unsigned int count, void
 	if (quick && runs > 5 && runs != PAIRS)
 		runs = 5;
 	out->runs = runs;
-	for (unsigned int run = 0; run <= runs; run++)
-		for (unsigned int i = 0; i < count; i++) {
+	for (unsigned int i = 0; i < count; i++)
+		sample(&contenders[i], reset);
+	for (unsigned int run = 0; run < runs; run++) {
+		for (unsigned int i = 0; i < count; i++)
+			out->ns[i][run] = INFINITY;
+		for (unsigned int i = 0; i < k * count; i++) {
 			unsigned int who = (run + i) % count;
-			double best = INFINITY;
 
-			for (unsigned int j = 0; j < (run ? k : 1); j++) {
-				double ns;
-
-				if (contenders[who].reset)
-					contenders[who].reset();
-				else
-					reset();
-				untimed = 0;
-				ns = -cpu_ns();
-				contenders[who].run();
-				ns += cpu_ns() - untimed;
-				if (ns < best)
-					best = ns;
-			}
-			if (run)
-				out->ns[who][run - 1] = best;
+			out->ns[who][run] = fmin(out->ns[who][run], sample(&contenders[who], reset));
 		}
+	}
 }
 
 /*
@@ -461,7 +465,7 @@ static void scans(void)
 	scan_mixes("4k");
 	end();
 
-	begin(256 * GIB, 2);
+	begin(64 * GIB, 2);
 	scan("scan.2m.clean", all_clean, 15, 5);
 	scan("scan.2m.dirty", all_dirty, 15, 5);
 	scan_mixes("2m");
@@ -681,6 +685,20 @@ static void whole_split(const char *name, struct pattern how, void (*run)(void),
 	print_row(compare_row(name, "ms/TiB", contenders, &m, 0, 1, 1e6 * now.length / TIB));
 }
 
+/* 1 TiB in 4K leaves has 2 GiB of tables */
+static bool needs_tables(void)
+{
+	static const char *const names[] = {
+		"sync.1tib.4k.clean", "sync.1tib.4k.1pct", "enable.1tib.4k", "enable.1tib.2m.eager",
+		"sync.1tib.lazy.clean", "sync.1tib.lazy.1pct",
+	};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (wanted(names[i]))
+			return true;
+	return false;
+}
+
 static void terabytes(void)
 {
 	const struct pattern one = { .permille = 10, .seed = 5 };
@@ -854,7 +872,7 @@ static void off_pair(const char *name, const char *unit, double count, void (*ou
 
 	if (!wanted(name))
 		return;
-	measure(contenders, 2, reset, PAIRS, 7, &m);
+	measure(contenders, 2, reset, PAIRS, 15, &m);
 	row = compare_row(name, unit, contenders, &m, 0, 1, count);
 	for (unsigned int i = 0; i < m.runs; i++)
 		ratios[i] = m.ns[0][i] / m.ns[1][i];
@@ -864,7 +882,7 @@ static void off_pair(const char *name, const char *unit, double count, void (*ou
 
 static void off(void)
 {
-	begin(128 * MIB, 3);
+	begin(32 * MIB, 3);
 	off_page = SZ_4K;
 	off_batch = 1;
 	off_pair("off.map", "ns/page", now.length / SZ_4K, map_ours, map_stock, reset_unmapped);
@@ -879,7 +897,7 @@ static void off(void)
 	off_pair("off.sync", "ns/leaf", now.length / SZ_4K, run_ours, run_stock, reset_scan);
 	end();
 
-	begin(64 * GIB, 2);
+	begin(16 * GIB, 2);
 	off_page = SZ_2M;
 	off_batch = 1;
 	off_pair("off.map.2m", "ns/block", now.length / SZ_2M, map_ours, map_stock, reset_unmapped);
@@ -984,9 +1002,8 @@ int main(int argc, char **argv)
 		{ "rows", required_argument, NULL, 'r' }, { "json", required_argument, NULL, 'j' },
 		{ "cpu", required_argument, NULL, 'c' }, { "quick", no_argument, NULL, 'q' },
 		{ "strict", no_argument, NULL, 's' },
-		{ "pool", required_argument, NULL, 'p' }, { 0 },
+		{ 0 },
 	};
-	uint64_t pool = 2200 * MIB;	/* 1 TiB in 4K leaves has 2 GiB of tables */
 	const char *json = NULL;
 	int option, cpu = last_cpu();
 
@@ -997,12 +1014,11 @@ int main(int argc, char **argv)
 		case 'c': cpu = atoi(optarg); break;
 		case 'q': quick = true; break;
 		case 's': strict = true; break;
-		case 'p': pool = strtoull(optarg, NULL, 0); break;
 		default: return 2;
 		}
 	}
 	pin(cpu);
-	pool_init(pool / SZ_4K);
+	pool_init((needs_tables() ? 2200 * MIB : 256 * MIB) / SZ_4K);
 	bitmap_size = 32 * MIB;
 	bitmap_region = pool_region(bitmap_size);
 	printf("%s; medians of interleaved runs on processor %d; %u %% of the tables' memory on huge pages\n",

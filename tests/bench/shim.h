@@ -12,8 +12,11 @@
 /* Functions of the shim that this file stands for */
 #define shim_access			shim_access_hook
 #define iommu_alloc_pages_node		shim_alloc_pages_node
+#define page				shim_page
 #include "../pgtable/shim.h"
 #undef iommu_alloc_pages_node
+#undef page
+#undef page_address
 #undef iommu_free_pages
 #undef CONFIG_IOMMU_IO_PGTABLE_LPAE_SELFTEST
 
@@ -22,6 +25,9 @@ extern inline __attribute__((gnu_inline, always_inline)) void
 shim_access_hook(void *p, enum shim_op op, u64 seen)
 {
 }
+
+#undef min
+#define min(a, b)		({ typeof(a) a_ = (a); typeof(b) b_ = (b); a_ < b_ ? a_ : b_; })
 
 #undef READ_ONCE
 #undef WRITE_ONCE
@@ -32,6 +38,13 @@ shim_access_hook(void *p, enum shim_op op, u64 seen)
 #undef unlikely
 #define likely(x)		__builtin_expect(!!(x), 1)
 #define unlikely(x)		__builtin_expect(!!(x), 0)
+
+#ifndef noinline
+#define noinline		__attribute__((__noinline__))
+#endif
+#ifndef __always_inline
+#define __always_inline		inline __attribute__((always_inline))
+#endif
 
 /* As on x86-64 */
 #undef dma_wmb
@@ -138,7 +151,7 @@ static inline void list_del(struct list_head *entry)
 #endif
 
 /* lib/bitmap.c and include/linux/bitmap.h */
-static __attribute__((noinline, unused)) void __bitmap_set(unsigned long *map, unsigned int start,
+static __attribute__((__noinline__, unused)) void __bitmap_set(unsigned long *map, unsigned int start,
 							   int len)
 {
 	unsigned long *p = map + start / BITS_PER_LONG;
