@@ -612,6 +612,64 @@ static void merges(void)
 	merge("merge.4k_2m.bbml1", 4 * GIB, 3, 2, 1);
 }
 
+/* ---- how long a lock is held ----------------------------------------------------- */
+
+static void step_sync(uint64_t at)
+{
+	tree_ours.sync(now.ours, BASE + at, STEP, STEP, (char *)now.bitmap + at / SZ_4K / 8);
+}
+
+static void step_split(uint64_t at)
+{
+	tree_ours.split(now.ours, BASE + at, STEP, STEP, NULL, TREE_EAGER, SZ_4K, 2);
+}
+
+static void step_merge(uint64_t at)
+{
+	tree_ours.merge(now.ours, BASE + at, STEP, STEP, 2);
+}
+
+/* The longest of 64 steps of 1 GiB, between which iommufd drops its locks */
+static void steps(const char *name, int level, void (*step)(uint64_t at), void (*reset)(void))
+{
+	double longest[MAX_RUNS] = { 0 };
+	unsigned int runs = quick ? 5 : 15;
+	struct row *row;
+
+	if (!wanted(name))
+		return;
+	begin(64 * GIB, level);
+	pattern = all_dirty;
+	splitting.to = 3;
+	splitting.bbml = 2;
+	for (unsigned int run = 0; run < runs; run++) {
+		reset();
+		for (uint64_t at = 0; at < now.length; at += STEP) {
+			double ns = -cpu_ns();
+
+			step(at);
+			longest[run] = fmax(longest[run], ns + cpu_ns());
+		}
+	}
+	row = add_row(name, "ms");
+	row->runs = runs;
+	row->value = median(longest, runs) / 1e6;
+	row->spread = (quantile(longest, runs, 0.75) - quantile(longest, runs, 0.25)) / 1e6 / row->value;
+	snprintf(row->note, sizeof(row->note), "longest of 64 steps of 1 GiB");
+	print_row(row);
+	end();
+}
+
+static void all_steps(void)
+{
+	steps("step.4k.dirty", 3, step_sync, reset_scan);
+	steps("step.2m.dirty", 2, step_sync, reset_scan);
+	if (tree_ours.splits)
+		steps("step.2m_4k.eager", 2, step_split, reset_split);
+	if (tree_ours.merges)
+		steps("step.4k_2m.merge", 2, step_merge, reset_merge);
+}
+
 /* ---- a terabyte ------------------------------------------------------------ */
 
 /* The walk that enabling does: nothing is reported */
@@ -954,6 +1012,20 @@ static unsigned int judge(void)
 			missed += !met;
 			continue;
 		}
+		if (!fnmatch("step.*", row->name, 0)) {
+			met = row->value < 1;
+			printf("  %-28s %.3f ms, wanted 1: %s\n", row->name, row->value,
+			       met ? "met" : "MISSED");
+			missed += !met;
+			continue;
+		}
+		if (!fnmatch("enable.1tib.*", row->name, 0) && !strstr(row->name, "eager")) {
+			met = row->value < 5;
+			printf("  %-28s %.3f ms, wanted 5: %s\n", row->name, row->value,
+			       met ? "met" : "MISSED");
+			missed += !met;
+			continue;
+		}
 		for (size_t j = 0; j < sizeof(targets) / sizeof(targets[0]); j++) {
 			if (fnmatch(targets[j].rows, row->name, 0))
 				continue;
@@ -1028,6 +1100,7 @@ int main(int argc, char **argv)
 	scans();
 	splits();
 	merges();
+	all_steps();
 	lazy_cost();
 	terabytes();
 	if (json)
