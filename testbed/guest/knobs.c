@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Reads and writes /sys/module/iommufd/parameters. See knobs.h.
+ * Reads and writes /sys/module/iommu/parameters. See knobs.h.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -10,8 +10,8 @@
 #include "knobs.h"
 #include "runtime.h"
 
-#define KNOB_SPLIT		"/sys/module/iommufd/parameters/dirty_split"
-#define KNOB_GRANULARITY	"/sys/module/iommufd/parameters/dirty_granularity"
+#define KNOB_SPLIT		"/sys/module/iommu/parameters/dirty_split"
+#define KNOB_GRANULARITY	"/sys/module/iommu/parameters/dirty_granularity"
 
 static char old_split[32], old_granularity[32];
 static bool changed;

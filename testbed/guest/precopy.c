@@ -130,7 +130,7 @@ static int check_options(const struct options *opt)
 	if (opt->sync_chunk % SZ_2M)
 		return problem(EINVAL, "--sync-chunk: give a multiple of 2M, or 0 for all memory");
 	if (strcmp(opt->split, "off") && !knobs_exist())
-		return problem(ENOTSUP, "--split %s: this kernel cannot split blocks (no dirty_split in /sys/module/iommufd/parameters); boot the patched kernel or use --split off",
+		return problem(ENOTSUP, "--split %s: this kernel cannot split blocks (no dirty_split in /sys/module/iommu/parameters); boot the patched kernel or use --split off",
 			       opt->split);
 	return 0;
 }

@@ -39,7 +39,7 @@ const char *host__time_basis(void)
 
 bool host__has_knobs(void)
 {
-	return !access("/sys/module/iommufd/parameters/dirty_granularity", F_OK);
+	return !access("/sys/module/iommu/parameters/dirty_granularity", F_OK);
 }
 
 bool host__may_trace(void)
