@@ -788,6 +788,175 @@ static enum outcome eager_granularity(void)
 	return outcome;
 }
 
+/* Page tables of all IOMMU domains, in pages; -1 when this kernel does not count them. */
+static long table_pages(void)
+{
+	static const char name[] = "\nnr_iommu_pages ";
+	char text[16384], *at;
+
+	/* Counts of each CPU are folded in only now and then; this does it now. */
+	write_text("/proc/sys/vm/stat_refresh", "1");
+	if (read_text("/proc/vmstat", text, sizeof(text)))
+		return -1;
+	at = strstr(text, name);
+	return at ? strtol(at + strlen(name), NULL, 10) : -1;
+}
+
+/* ---- merging ---- */
+
+#define MERGE_LIMIT_NS	(10 * NSEC_PER_SEC)
+
+/* Waits until there are no more page tables than that: the merge that a stop began has ended. */
+static bool tables_down_to(long pages)
+{
+	uint64_t start = clock_ns();
+
+	while (table_pages() > pages) {
+		if (clock_ns() - start > MERGE_LIMIT_NS)
+			return false;
+		usleep(20000);
+	}
+	return true;
+}
+
+/* Writes one page; how many the sync of the whole reports, 0 if not the one that was written. */
+static uint64_t pages_for_one_write(struct bench *b, uint64_t bytes, uint64_t *bitmap)
+{
+	dma_write(b, 77);
+	if (sync_pages(b, 0, bytes / SZ_4K, bitmap) || !has(bitmap, 77))
+		return 0;
+	return count(bitmap, 0, bytes / SZ_4K);
+}
+
+/* Stops tracking, waits for the merge, starts it as it was mapped. False with a reason in 'why'. */
+static bool merge_and_restart(struct bench *b, long tables)
+{
+	if (iommu_space_track(&b->space, false)) {
+		because(FAIL, "%s", problem_text());
+		return false;
+	}
+	if (tables_down_to(tables)) {
+		if (!knobs_set("off", 0) && !iommu_space_track(&b->space, true))
+			return true;
+		because(FAIL, "%s", problem_text());
+		return false;
+	}
+	because(FAIL, "%ld pages are page tables a while after tracking was stopped, %ld were before it was started",
+		table_pages(), tables);
+	return false;
+}
+
+static enum outcome merged_after(const char *mode, uint64_t block, uint64_t bytes)
+{
+	__cleanup_bench struct bench b = BENCH_EMPTY;
+	__cleanup_free uint64_t *bitmap = calloc(1, bytes / SZ_4K / 8);
+	const char *size = block == SZ_1G ? "1G" : "2M";
+	uint64_t pages;
+	long tables;
+
+	if (!ask_split(mode, SZ_4K))
+		return SKIP;
+	if (!bitmap || !bench_prepare(&b, bytes, block))
+		return FAIL;
+	if (iommu_space_map(&b.space, b.mem.va, IOVA, bytes))
+		return because(FAIL, "%s", problem_text());
+	tables = table_pages();
+	if (iommu_space_track(&b.space, true))
+		return because(FAIL, "%s", problem_text());
+	/* DMA all the while: translations of pages, and of their tables, are cached. */
+	dma_run(&b, bytes, 5);
+	for (int i = 0; i < 4; i++) {
+		usleep(5000);
+		if (sync_pages(&b, 0, bytes / SZ_4K, bitmap))
+			return because(FAIL, "sync failed");
+	}
+	if (!unsplit && table_pages() <= tables)
+		return because(FAIL, "%s %s: nothing was split", size, mode);
+	if (!merge_and_restart(&b, tables))
+		return FAIL;
+	usleep(5000);
+	generator_stop(&b.gen);
+	if (generator_get(&b.gen, DMAGEN_FAILED) ||
+	    generator_get(&b.gen, DMAGEN_SMMU_TLB_CONFLICTS))
+		return because(FAIL, "%s %s: %" PRIu64 " DMA writes failed, %" PRIu64 " TLB conflicts",
+			       size, mode, generator_get(&b.gen, DMAGEN_FAILED),
+			       generator_get(&b.gen, DMAGEN_SMMU_TLB_CONFLICTS));
+	if (sync_pages(&b, 0, bytes / SZ_4K, bitmap))
+		return because(FAIL, "sync failed");
+	pages = pages_for_one_write(&b, bytes, bitmap);
+	if (pages != block / SZ_4K)
+		return because(FAIL, "%s %s: after the merge %" PRIu64 " pages are reported for one write, %" PRIu64 " expected",
+			       size, mode, pages, block / SZ_4K);
+	return PASS;
+}
+
+/* When tracking stops, blocks are what they were before, under DMA and with all tables freed. */
+static enum outcome merge_after_stop(void)
+{
+	static const char * const modes[] = { "eager", "lazy" };
+	enum outcome outcome = PASS;
+
+	for (size_t i = 0; outcome == PASS && i < ARRAY_SIZE(modes); i++) {
+		outcome = merged_after(modes[i], SZ_2M, 16 * SZ_2M);
+		if (outcome == PASS)
+			outcome = merged_after(modes[i], SZ_1G, SZ_1G);
+	}
+	return outcome;
+}
+
+/* A merge makes no leaf larger than the one that was mapped. */
+static enum outcome merge_not_beyond(void)
+{
+	__cleanup_bench struct bench b = BENCH_EMPTY;
+	uint64_t pages, bitmap[BITMAP_WORDS(PAGES_2M)];
+
+	if (!ask_split("eager", SZ_4K))
+		return SKIP;
+	/* Contiguous memory, in 4K leaves */
+	if (iommu_open(&b.iommu, device) || generator_open(&b.gen, &b.iommu) ||
+	    memory_create(&b.mem, SZ_2M, SZ_2M) || iommu_space_create(&b.space, &b.iommu, true) ||
+	    iommu_space_map(&b.space, b.mem.va, IOVA, SZ_2M) || iommu_space_track(&b.space, true) ||
+	    iommu_space_track(&b.space, false))
+		return because(FAIL, "%s", problem_text());
+	usleep(300000);
+	if (knobs_set("off", 0) || iommu_space_track(&b.space, true))
+		return because(FAIL, "%s", problem_text());
+	pages = pages_for_one_write(&b, SZ_2M, bitmap);
+	if (pages != 1)
+		return because(FAIL, "%" PRIu64 " pages are reported for one write, though each was mapped by itself",
+			       pages);
+	return PASS;
+}
+
+/* A start of tracking ends the merge that the last stop began: nothing merges while it is on. */
+static enum outcome restart_during_merge(void)
+{
+	__cleanup_bench struct bench b = BENCH_EMPTY;
+	__cleanup_free uint64_t *bitmap = calloc(1, PAGES_1G / 8);
+
+	if (unsplit)
+		return because(SKIP, "this IOMMU cannot split");
+	if (!ask_split("eager", SZ_4K))
+		return SKIP;
+	if (!bitmap || !bench_open(&b, SZ_1G, SZ_1G))
+		return FAIL;
+	for (int i = 0; i < 10; i++) {
+		uint64_t pages;
+
+		if (iommu_space_track(&b.space, false))
+			return because(FAIL, "%s", problem_text());
+		usleep(i * 100);
+		if (iommu_space_track(&b.space, true))
+			return because(FAIL, "%s", problem_text());
+		usleep(50000);
+		pages = pages_for_one_write(&b, SZ_1G, bitmap);
+		if (pages != 1)
+			return because(FAIL, "start %d: %" PRIu64 " pages are reported for one write, 1 expected",
+				       i + 1, pages);
+	}
+	return PASS;
+}
+
 /* The kernel has complained about nothing since boot. */
 static enum outcome kernel_log_clean(void)
 {
@@ -825,24 +994,13 @@ static const struct check {
 	{ "kill-during-sync", kill_during_sync },
 	{ "split-levels", split_levels },
 	{ "eager-granularity", eager_granularity },
+	{ "merge-after-stop", merge_after_stop },
+	{ "merge-not-beyond", merge_not_beyond },
+	{ "restart-during-merge", restart_during_merge },
 	{ "kernel-log-clean", kernel_log_clean },
 };
 
 static int counts[3];
-
-/* Page tables of all IOMMU domains, in pages; -1 when this kernel does not count them. */
-static long table_pages(void)
-{
-	static const char name[] = "\nnr_iommu_pages ";
-	char text[16384], *at;
-
-	/* Counts of each CPU are folded in only now and then; this does it now. */
-	write_text("/proc/sys/vm/stat_refresh", "1");
-	if (read_text("/proc/vmstat", text, sizeof(text)))
-		return -1;
-	at = strstr(text, name);
-	return at ? strtol(at + strlen(name), NULL, 10) : -1;
-}
 
 static void run_check(const struct check *check)
 {
