@@ -25,6 +25,16 @@ u64 page_size(const struct domain *domain)
 	return 1ull << domain->smmu.page_shift;
 }
 
+static void watch(struct domain *domain, struct event event)
+{
+	if (domain->watch && !domain->acting) {
+		event.cpu = fiber_self();
+		domain->watch(domain, &event);
+	}
+}
+
+static void yield_point(struct domain *domain, u64 *p);
+
 /* ---- hooks of the shim --------------------------------------------------- */
 
 void shim_warn(const char *function, int line)
@@ -49,7 +59,15 @@ int shim_record(unsigned long iova, size_t length)
 {
 	struct domain *domain = current_domain;
 
-	return ++domain->records == domain->fail_record ? -EFAULT : 0;
+	if (++domain->records == domain->fail_record)
+		return -EFAULT;
+	watch(domain, (struct event){ .kind = EVENT_RECORD, .iova = iova, .length = length });
+	return 0;
+}
+
+void shim_recorded(void)
+{
+	yield_point(current_domain, NULL);
 }
 
 int pin_user_pages_fast(unsigned long start, int count, unsigned int flags, struct page **pages)
@@ -64,7 +82,7 @@ int pin_user_pages_fast(unsigned long start, int count, unsigned int flags, stru
 }
 
 void trace_iommu_split(struct iommu_domain *iommu, unsigned long iova, size_t from, size_t to,
-		       unsigned int tables, bool clean, u64 ns, int ret)
+		       u64 ns, int ret)
 {
 	struct domain *domain = current_domain;
 
@@ -75,6 +93,17 @@ void trace_iommu_split(struct iommu_domain *iommu, unsigned long iova, size_t fr
 		domain->split_failures++;
 	else
 		domain->splits++;
+}
+
+void trace_iommu_merge(struct iommu_domain *iommu, unsigned long iova, size_t from, size_t to,
+		       u64 ns, int ret)
+{
+	struct domain *domain = current_domain;
+
+	check(iommu == &domain->iommu, "iommu_merge names another domain");
+	check(iova % to == 0 && from < to && !ret, "iommu_merge of 0x%lx from %zu to %zu: %d", iova,
+	      from, to, ret);
+	domain->merges++;
 }
 
 /* The lock-free reader of the tables, at any moment and in any state of a split */
@@ -94,63 +123,116 @@ static void probe_addresses(struct domain *domain)
 /* Rules for a change of a live descriptor, whatever comes of it later */
 static void check_change(struct domain *domain, u64 *p, u64 old, u64 new)
 {
-	if (DESC_TYPE(old) != DESC_BLOCK || DESC_TYPE(new) != DESC_TABLE)
+	unsigned int bbml = domain->smmu.bbml;
+	u64 iova, size;
+
+	if (!smmu_find(&domain->smmu, p, &iova, &size) || iova < domain->smmu.base ||
+	    iova >= window_end(domain))
 		return;
-	switch (domain->smmu.bbml) {
-	case 0:
-		fail("a live block became a table at BBML 0");
-		break;
-	case 1:
-		check(old & DESC_NT, "a table replaced a block without nT at BBML 1");
-		check(!smmu_caches_descriptor(&domain->smmu, p),
+	if (DESC_TYPE(old) && !DESC_TYPE(new) && !domain->cpus[fiber_self()].unmapping)
+		fail("an entry that the hardware uses became invalid");
+	if (size == page_size(domain))
+		return;
+
+	if (DESC_TYPE(old) == DESC_BLOCK && DESC_TYPE(new) == DESC_TABLE) {
+		check(bbml, "a live block became a table at BBML 0");
+		check(bbml != 1 || (old & DESC_NT), "a table replaced a block without nT at BBML 1");
+		check(bbml != 1 || !smmu_caches_descriptor(&domain->smmu, p),
 		      "a table replaced a block that the TLB still holds at BBML 1");
-		break;
 	}
+	if (DESC_TYPE(old) == DESC_TABLE && DESC_TYPE(new) == DESC_BLOCK) {
+		check(bbml, "a live table became a block at BBML 0");
+		check(bbml != 1 || (new & DESC_NT), "a block replaced a table without nT at BBML 1");
+		check(!(new & DESC_DBM) || desc_dirty(new), "a merged block was installed clean");
+		check(size <= domain_mapped_size(domain, iova),
+		      "a leaf of %" PRIu64 " bytes where one of %" PRIu64 " was mapped", size,
+		      domain_mapped_size(domain, iova));
+	}
+	if (DESC_TYPE(old) == DESC_BLOCK && DESC_TYPE(new) == DESC_BLOCK && (old & DESC_NT) &&
+	    !(new & DESC_NT))
+		check(bbml != 1 || !smmu_caches_smaller(&domain->smmu, iova, size),
+		      "nT was removed at BBML 1 while the TLB holds smaller leaves");
+}
+
+/*
+ * Between two steps of the driver: the hardware acts, addresses are looked up,
+ * another CPU may go on. @p is the descriptor the driver is at, or NULL.
+ */
+static void yield_point(struct domain *domain, u64 *p)
+{
+	if (!domain || domain->threaded || domain->acting)
+		return;
+
+	domain->acting = true;
+	domain->step++;
+	domain->at = p;
+	if (domain->act)
+		domain->act(domain, domain->step);
+	if (domain->probe)
+		probe_addresses(domain);
+	domain->acting = false;
+	fiber_yield();
 }
 
 void shim_access(void *p, enum shim_op op, u64 seen)
 {
 	struct domain *domain = current_domain;
+	struct cpu *cpu;
 
 	if (!domain || domain->threaded || domain->acting)
 		return;
 
-	domain->acting = true;
-	if (op == SHIM_DONE && domain->changed_at == p)
-		check_change(domain, p, domain->changed, *(u64 *)p);
-	if (op == SHIM_READ) {
-		domain->seen_at = p;
-		domain->seen = seen;
+	cpu = &domain->cpus[fiber_self()];
+	if (op == SHIM_DONE && cpu->changed_at == p && cpu->changed != *(u64 *)p) {
+		domain->acting = true;
+		check_change(domain, p, cpu->changed, *(u64 *)p);
+		domain->acting = false;
+		watch(domain, (struct event){ .kind = EVENT_CHANGE, .p = p, .old = cpu->changed,
+					      .new = *(u64 *)p });
 	}
-	domain->step++;
-	if (domain->act)
-		domain->act(domain, domain->step);
-	if (domain->probe)
-		probe_addresses(domain);
-	if (op == SHIM_STORE && domain->seen_at == p)
-		check(*(u64 *)p == domain->seen,
+	if (op == SHIM_READ) {
+		cpu->seen_at = p;
+		cpu->seen = seen;
+		watch(domain, (struct event){ .kind = EVENT_READ, .p = p, .old = seen });
+	}
+	yield_point(domain, p);
+	if (op == SHIM_STORE && cpu->seen_at == p)
+		check(*(u64 *)p == cpu->seen,
 		      "a store over a descriptor that changed since it was read");
 	if (op == SHIM_STORE || op == SHIM_ATOMIC) {
-		domain->changed_at = p;
-		domain->changed = *(u64 *)p;
+		cpu->changed_at = p;
+		cpu->changed = *(u64 *)p;
 	}
-	domain->acting = false;
 }
 
 /* ---- tables and invalidations -------------------------------------------- */
 
+/* The struct page of a table lies right before it, where nobody but the lists looks */
+struct page *virt_to_page(const void *table)
+{
+	return (struct page *)table - 1;
+}
+
+static size_t table_align(size_t size)
+{
+	return size > PAGE_SIZE ? size : PAGE_SIZE;
+}
+
 static void *alloc_table(void *cookie, size_t size, gfp_t gfp)
 {
 	struct domain *domain = cookie;
-	size_t align = size > PAGE_SIZE ? size : PAGE_SIZE;
+	size_t align = table_align(size);
 	void *table;
 
+	yield_point(domain, NULL);
 	domain->allocations++;
 	if (domain->fail_alloc && domain->allocations >= domain->fail_alloc)
 		return NULL;
-	table = aligned_alloc(align, align);
+	table = aligned_alloc(align, 2 * align);
 	if (!table)
 		abort();
+	table = (char *)table + align;
+	virt_to_page(table)->address = table;
 	domain->tables++;
 	return memset(table, 0, align);
 }
@@ -162,7 +244,18 @@ static void free_table(void *cookie, void *table, size_t size)
 	check(!smmu_caches_table(&domain->smmu, table, size),
 	      "a table was freed that a walk may still go through");
 	domain->tables--;
-	free(table);
+	/* What still points here walks through poison, or is caught by the sanitizer */
+	memset(table, 0xa5, size);
+	free((char *)table - table_align(size));
+}
+
+/* TLBI and CMD_SYNC of the driver: others act before and after it */
+static void kernel_invalidate(struct domain *domain, u64 iova, u64 size)
+{
+	yield_point(domain, NULL);
+	smmu_invalidate(&domain->smmu, iova, size, false, 0);
+	watch(domain, (struct event){ .kind = EVENT_INVALIDATE, .iova = iova, .length = size });
+	yield_point(domain, NULL);
 }
 
 /* arm_smmu_tlb_inv_context() */
@@ -170,7 +263,7 @@ static void kernel_flush_all(void *cookie)
 {
 	struct domain *domain = cookie;
 
-	smmu_invalidate(&domain->smmu, 0, 1ull << 52, false, 0);
+	kernel_invalidate(domain, 0, 1ull << 52);
 }
 
 /* arm_smmu_tlb_inv_walk() */
@@ -178,7 +271,7 @@ static void kernel_flush_walk(unsigned long iova, size_t size, size_t granule, v
 {
 	struct domain *domain = cookie;
 
-	smmu_invalidate(&domain->smmu, iova, size, false, 0);
+	kernel_invalidate(domain, iova, size);
 }
 
 /* arm_smmu_tlb_inv_page_nosync() */
@@ -187,6 +280,8 @@ static void kernel_add_page(struct iommu_iotlb_gather *gather, unsigned long iov
 {
 	struct domain *domain = cookie;
 
+	watch(domain, (struct event){ .kind = EVENT_UNMAP, .iova = iova, .length = granule });
+	yield_point(domain, NULL);
 	iommu_iotlb_gather_add_page(&domain->iommu, gather, iova, granule);
 }
 
@@ -203,12 +298,15 @@ static void kernel_iotlb_sync_locked(struct domain *domain, struct iommu_iotlb_g
 		return;
 	smmu_invalidate_locked(&domain->smmu, gather->start, gather->end - gather->start + 1,
 			       gather->pgsize != 0, gather->pgsize);
+	watch(domain, (struct event){ .kind = EVENT_INVALIDATE, .iova = gather->start,
+				      .length = gather->end - gather->start + 1 });
 }
 
 static void kernel_iotlb_sync(struct iommu_domain *iommu, struct iommu_iotlb_gather *gather)
 {
 	struct domain *domain = container_of(iommu, struct domain, iommu);
 
+	yield_point(domain, NULL);
 	pthread_mutex_lock(&domain->smmu.lock);
 	kernel_iotlb_sync_locked(domain, gather);
 	pthread_mutex_unlock(&domain->smmu.lock);
@@ -233,6 +331,7 @@ struct domain *domain_new(const struct geometry *geometry, unsigned int bbml, u6
 	smmu_init(&domain->smmu, geometry->page_shift, 48, bbml, base,
 		  size >> geometry->page_shift);
 	domain->report = calloc(DIV_ROUND_UP(domain->smmu.pages, BITS_PER_LONG), sizeof(long));
+	domain->mapped = calloc(domain->smmu.pages, 1);
 	current_domain = domain;
 
 	domain->ops = alloc_io_pgtable_ops(ARM_64_LPAE_S1, &domain->cfg, domain);
@@ -258,13 +357,32 @@ void domain_free(struct domain *domain)
 	check(!domain->tables, "%lu tables were never freed", domain->tables);
 	smmu_exit(&domain->smmu);
 	free(domain->report);
+	free(domain->mapped);
 	free(domain);
 	current_domain = NULL;
+}
+
+/* Remembers leaves of 1 << @shift bytes as what the caller has asked for, 0 for none */
+static void note_mapping(struct domain *domain, u64 iova, u64 size, unsigned int shift)
+{
+	u64 first = (iova - domain->smmu.base) >> domain->smmu.page_shift;
+
+	if (iova >= domain->smmu.base && iova < window_end(domain))
+		memset(domain->mapped + first, shift, size >> domain->smmu.page_shift);
+}
+
+u64 domain_mapped_size(const struct domain *domain, u64 iova)
+{
+	unsigned int shift =
+		domain->mapped[(iova - domain->smmu.base) >> domain->smmu.page_shift];
+
+	return shift ? 1ull << shift : 0;
 }
 
 void domain_map(struct domain *domain, u64 iova, u64 size, u64 page, int prot)
 {
 	size_t mapped = 0;
+
 
 	while (mapped < size) {
 		size_t now = 0;
@@ -278,6 +396,28 @@ void domain_map(struct domain *domain, u64 iova, u64 size, u64 page, int prot)
 		}
 		mapped += now;
 	}
+	note_mapping(domain, iova, size, ilog2(page));
+}
+
+/* Nobody asks for what was written to a range that is gone */
+static void forget(struct domain *domain, u64 iova, u64 size)
+{
+	struct smmu *smmu = &domain->smmu;
+	u64 page = (iova - smmu->base) >> smmu->page_shift;
+	u64 end = page + (size >> smmu->page_shift);
+
+	if (iova < smmu->base)
+		return;
+	pthread_mutex_lock(&smmu->lock);
+	for (; page < end && page < smmu->pages; page++) {
+		if (page % BITS_PER_LONG == 0 && end - page >= BITS_PER_LONG) {
+			smmu->owed[page / BITS_PER_LONG] = 0;
+			page += BITS_PER_LONG - 1;
+		} else {
+			smmu->owed[page / BITS_PER_LONG] &= ~BIT(page % BITS_PER_LONG);
+		}
+	}
+	pthread_mutex_unlock(&smmu->lock);
 }
 
 /* iommu_unmap_fast() and iommu_iotlb_sync() */
@@ -286,6 +426,7 @@ void domain_unmap(struct domain *domain, u64 iova, u64 size, u64 page)
 	struct iommu_iotlb_gather gather;
 	size_t unmapped = 0;
 
+	note_mapping(domain, iova, size, 0);
 	iommu_iotlb_gather_init(&gather);
 	while (unmapped < size) {
 		size_t now = domain->ops->unmap_pages(domain->ops, iova + unmapped, page,
@@ -298,6 +439,7 @@ void domain_unmap(struct domain *domain, u64 iova, u64 size, u64 page)
 		unmapped += now;
 	}
 	kernel_iotlb_sync(&domain->iommu, &gather);
+	forget(domain, iova, size);
 }
 
 /* ---- tracking ------------------------------------------------------------ */
@@ -310,11 +452,11 @@ static int kernel_read_and_clear_dirty(struct domain *domain, u64 iova, u64 size
 	int ret, err;
 
 	ret = ops->read_and_clear_dirty(ops, iova, size, flags, dirty);
-	if (!dirty->split.pending)
+	if (!dirty || !dirty->split.pending)
 		return ret;
 
 	if (!domain->without_first_invalidation)
-		smmu_invalidate(&domain->smmu, iova, size, false, 0);
+		kernel_invalidate(domain, iova, size);
 
 	dirty->split.commit = true;
 	err = ops->read_and_clear_dirty(ops, iova, size, flags, dirty);
@@ -323,33 +465,90 @@ static int kernel_read_and_clear_dirty(struct domain *domain, u64 iova, u64 size
 	return ret ? ret : err;
 }
 
+/* Where the mapping that @iova is in ends, for the window; the areas of iommufd have no holes */
+static u64 mapped_last(const struct domain *domain, u64 iova)
+{
+	u64 page = (iova - domain->smmu.base) >> domain->smmu.page_shift;
+	const u8 *hole = page < domain->smmu.pages ?
+			 memchr(domain->mapped + page, 0, domain->smmu.pages - page) : NULL;
+
+	if (!hole || hole == domain->mapped + page)
+		return UINT64_MAX;
+	return domain->smmu.base + ((u64)(hole - domain->mapped) << domain->smmu.page_shift) - 1;
+}
+
+/*
+ * iopt_walk_dirty(): all that is mapped, or without @dirty all made dirty. The
+ * locks are dropped after each @step bytes, where others may come in.
+ */
+static int kernel_walk(struct domain *domain, u64 iova, u64 last, unsigned long flags,
+		       struct iommu_dirty_bitmap *dirty)
+{
+	u64 mask = (domain->walk_step ? domain->walk_step : SZ_1G) - 1, end;
+	bool merge = dirty && dirty->split.merge;
+	int ret = 0;
+
+	do {
+		if (merge)
+			fiber_down_write(&domain->iova_rwsem);
+		else
+			fiber_down_read(&domain->iova_rwsem);
+		while (iova < last && iova < window_end(domain) &&
+		       !domain_mapped_size(domain, iova) && !(dirty && dirty->bitmap))
+			iova += page_size(domain);
+		end = min(min(last, iova | mask), mapped_last(domain, iova));
+		if (iova < end) {
+			struct fiber_rwsem *lock = merge ? &domain->pages_mutex :
+						   &domain->dirty_lock;
+
+			if (merge || !domain->without_dirty_lock)
+				fiber_down_write(lock);
+			if (dirty) {
+				dirty->split.mode = domain->split.mode;
+				dirty->split.granularity = domain->split.granularity;
+			}
+			ret = kernel_read_and_clear_dirty(domain, iova, end - iova + 1, flags,
+							  dirty);
+			if (merge || !domain->without_dirty_lock)
+				fiber_up_write(lock);
+		}
+		if (merge)
+			fiber_up_write(&domain->iova_rwsem);
+		else
+			fiber_up_read(&domain->iova_rwsem);
+		iova = end + 1;
+	} while (end < last && !ret);
+	return ret;
+}
+
 /* iopt_clear_dirty_data() */
 int domain_start(struct domain *domain, enum iommu_dirty_split_mode mode, size_t granularity)
 {
+	size_t words = DIV_ROUND_UP(domain->smmu.pages, BITS_PER_LONG);
 	struct iommu_iotlb_gather gather;
 	struct iommu_dirty_bitmap dirty;
 	int ret;
 
 	current_domain = domain;
-	domain->split = (struct iommu_dirty_split) {
-		.domain = &domain->iommu, .granularity = granularity, .mode = mode,
-	};
+	domain->split = (struct iommu_dirty_split) { .granularity = granularity, .mode = mode };
 	memset(&domain->stats, 0, sizeof(domain->stats));
 	iommu_dirty_bitmap_init(&dirty, NULL, &gather);
-	dirty.split = domain->split;
+	dirty.split.domain = &domain->iommu;
 	dirty.split.budget = UINT_MAX;
 	dirty.stats = &domain->stats;
 
-	ret = kernel_read_and_clear_dirty(domain, domain->smmu.base,
-					  window_end(domain) - domain->smmu.base, 0, &dirty);
+	domain->starts++;
+	domain->starting++;
+	ret = kernel_walk(domain, domain->smmu.base, window_end(domain) - 1, 0, &dirty);
+	domain->done = dirty.split;
 
 	/* Tracking begins here: what was written before is nobody's */
 	pthread_mutex_lock(&domain->smmu.lock);
 	kernel_iotlb_sync_locked(domain, &gather);
-	memset(domain->smmu.owed, 0,
-	       DIV_ROUND_UP(domain->smmu.pages, BITS_PER_LONG) * sizeof(long));
+	memset(domain->smmu.owed, 0, words * sizeof(long));
+	domain->starting--;
 	pthread_mutex_unlock(&domain->smmu.lock);
-	if (!domain->threaded)
+	if (!domain->threaded && !fibers_others())
 		check(ret || !smmu_caches_stale_block(&domain->smmu),
 		      "the TLB still holds a block that was split");
 	return ret;
@@ -361,8 +560,8 @@ static bool test_page(const unsigned long *map, u64 page)
 }
 
 /* Takes over what the user's bitmap says; nothing may be set past its end */
-static void take_report(struct domain *domain, const unsigned long *bitmap, size_t bits,
-			u64 first, u64 count)
+static void take_report(const unsigned long *bitmap, size_t bits, unsigned long *report, u64 first,
+			u64 count)
 {
 	for (u64 i = 0; i < bits; i++) {
 		if (i % BITS_PER_LONG == 0 && !bitmap[i / BITS_PER_LONG]) {
@@ -375,11 +574,48 @@ static void take_report(struct domain *domain, const unsigned long *bitmap, size
 			fail("bit %" PRIu64 " of a bitmap of %" PRIu64 " was set", i, count);
 			return;
 		}
-		domain->report[(first + i) / BITS_PER_LONG] |= BIT((first + i) % BITS_PER_LONG);
+		report[(first + i) / BITS_PER_LONG] |= BIT((first + i) % BITS_PER_LONG);
 	}
 }
 
-/* iommu_read_and_clear_dirty() of iommufd */
+/*
+ * Two syncs at once share what there is to report: who came too late for a page
+ * relies on the other, which has begun before this one ended and so reports it.
+ */
+static void sync_done(struct domain *domain, struct sync *sync, const unsigned long *report)
+{
+	struct smmu *smmu = &domain->smmu;
+
+	for (struct sync **link = &domain->syncs; *link; link = &(*link)->next)
+		if (*link == sync) {
+			*link = sync->next;
+			break;
+		}
+	for (u64 page = sync->first; page < sync->first + sync->count && !failed(); page++) {
+		struct sync *other = domain->syncs;
+		u64 bit = BIT(page % BITS_PER_LONG), word = page / BITS_PER_LONG;
+
+		if (!(sync->must[word] | report[word])) {
+			page |= BITS_PER_LONG - 1;
+			continue;
+		}
+		if (report[word] & bit) {
+			for (; other; other = other->next)
+				other->must[word] &= ~bit;
+		} else if (sync->must[word] & bit) {
+			while (other && page - other->first >= other->count)
+				other = other->next;
+			if (other)
+				other->must[word] |= bit;
+			else
+				fail("page 0x%" PRIx64
+				     " was written before the sync and is not reported",
+				     smmu->base + (page << smmu->page_shift));
+		}
+	}
+}
+
+/* iopt_read_and_clear_dirty_data() */
 int domain_sync(struct domain *domain, u64 iova, u64 length, unsigned long flags)
 {
 	struct smmu *smmu = &domain->smmu;
@@ -389,8 +625,11 @@ int domain_sync(struct domain *domain, u64 iova, u64 length, unsigned long flags
 	/* A page of its own after the bits, so that one too many shows */
 	size_t size = (count / BITS_PER_BYTE & PAGE_MASK) + 2 * PAGE_SIZE;
 	unsigned long *bitmap = aligned_alloc(PAGE_SIZE, size);
-	unsigned long *must = malloc(words * sizeof(long));
+	unsigned long *report = calloc(words, sizeof(long));
+	struct sync sync = { malloc(words * sizeof(long)), first, count, domain->syncs };
+	unsigned int starts = domain->starts - domain->starting;
 	bool clear = !(flags & IOMMU_DIRTY_NO_CLEAR);
+	struct iommu_dirty_stats stats = {};
 	struct iommu_iotlb_gather gather;
 	struct iommu_dirty_bitmap dirty;
 	struct iova_bitmap *iter;
@@ -398,50 +637,70 @@ int domain_sync(struct domain *domain, u64 iova, u64 length, unsigned long flags
 
 	current_domain = domain;
 	memset(bitmap, 0, size);
-	memset(domain->report, 0, words * sizeof(long));
-	memset(&domain->stats, 0, sizeof(domain->stats));
 	pthread_mutex_lock(&smmu->lock);
-	memcpy(must, smmu->owed, words * sizeof(long));
+	memcpy(sync.must, smmu->owed, words * sizeof(long));
 	pthread_mutex_unlock(&smmu->lock);
+	domain->syncs = &sync;
 
 	iter = iova_bitmap_alloc(iova, length, page_size(domain), (void *)bitmap);
 	iommu_dirty_bitmap_init(&dirty, iter, &gather);
-	dirty.split = domain->split;
+	dirty.split.domain = &domain->iommu;
 	dirty.split.budget = domain->budget;
-	dirty.stats = &domain->stats;
+	dirty.stats = &stats;
 
-	ret = kernel_read_and_clear_dirty(domain, iova, length, flags, &dirty);
-	take_report(domain, bitmap, size * BITS_PER_BYTE, first, count);
+	ret = kernel_walk(domain, iova, iova + length - 1, flags, &dirty);
+	take_report(bitmap, size * BITS_PER_BYTE, report, first, count);
 
-	/* iopt_mark_dirty() */
-	if (clear && ret && !domain->without_mark_dirty && gather.start <= gather.end)
-		domain->ops->mark_dirty(domain->ops, gather.start, gather.end - gather.start + 1);
+	if (clear && ret && !domain->without_mark_dirty && gather.start < gather.end)
+		kernel_walk(domain, gather.start, gather.end, flags, NULL);
 
+	yield_point(domain, NULL);
 	pthread_mutex_lock(&smmu->lock);
 	if (clear)
 		kernel_iotlb_sync_locked(domain, &gather);
 	/* The caller copies what was reported after this: nothing is owed for it */
 	for (size_t i = 0; !ret && clear && i < words; i++)
-		smmu->owed[i] &= ~domain->report[i];
+		smmu->owed[i] &= ~report[i];
 	pthread_mutex_unlock(&smmu->lock);
 	iova_bitmap_free(iter);
 
-	for (u64 page = first; !ret && page < first + count; page++) {
-		if (must[page / BITS_PER_LONG] && test_page(must, page) &&
-		    !test_page(domain->report, page)) {
-			fail("page 0x%" PRIx64 " was written before the sync and is not reported",
-			     smmu->base + (page << smmu->page_shift));
-			break;
-		}
-	}
+	if (ret)
+		sync.count = 0;
+	/* Who starts tracking throws away what was written until then */
+	if (domain->starts != starts)
+		memset(sync.must, 0, words * sizeof(long));
+	sync_done(domain, &sync, report);
+	memcpy(domain->report, report, words * sizeof(long));
+	domain->stats = stats;
+	domain->done = dirty.split;
 	if (!ret)
-		check(domain->stats.dirty_bytes == domain_reported(domain),
+		check(stats.dirty_bytes == domain_reported(domain),
 		      "dirty_bytes is %" PRIu64 ", the bitmap has %" PRIu64 " bytes",
-		      domain->stats.dirty_bytes, domain_reported(domain));
-	if (clear && !domain->threaded)
+		      stats.dirty_bytes, domain_reported(domain));
+	if (clear && !domain->threaded && !fibers_others())
 		check(!smmu_caches_stale_block(smmu), "the TLB still holds a block that was split");
 	free(bitmap);
-	free(must);
+	free(report);
+	free(sync.must);
+	return ret;
+}
+
+/* iopt_merge_work() */
+int domain_stop(struct domain *domain)
+{
+	struct iommu_iotlb_gather gather;
+	struct iommu_dirty_bitmap dirty;
+	int ret;
+
+	current_domain = domain;
+	domain->split = (struct iommu_dirty_split) {};
+	iommu_dirty_bitmap_init(&dirty, NULL, &gather);
+	dirty.split.domain = &domain->iommu;
+	dirty.split.merge = true;
+	ret = kernel_walk(domain, domain->smmu.base, window_end(domain) - 1, 0, &dirty);
+	domain->done = dirty.split;
+	check(list_empty(&gather.freelist), "a table waits to be freed");
+	kernel_iotlb_sync(&domain->iommu, &gather);
 	return ret;
 }
 

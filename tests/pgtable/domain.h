@@ -10,6 +10,7 @@
 
 #include "shim.h"
 #include <linux/io-pgtable.h>
+#include "fiber.h"
 #include "smmu.h"
 
 struct geometry {
@@ -23,6 +24,33 @@ struct geometry {
 
 extern const struct geometry geometry_4k, geometry_16k, geometry_64k;
 
+/* One step of the driver, for those who count in which order things happen */
+struct event {
+	enum {
+		EVENT_READ,		/* the descriptor at @p was read: @old */
+		EVENT_CHANGE,		/* the driver has changed it from @old to @new */
+		EVENT_RECORD,		/* a range is being put on record */
+		EVENT_INVALIDATE,	/* TLBI and CMD_SYNC are complete for the range */
+		EVENT_UNMAP,		/* the leaf of @length bytes at @iova is gone from memory */
+	} kind;
+	unsigned int cpu;
+	u64 *p, old, new, iova, length;
+};
+
+/* What a CPU in the driver is at */
+struct cpu {
+	u64 *seen_at, seen;		/* last descriptor it read */
+	u64 *changed_at, changed;	/* descriptor it is about to change */
+	bool unmapping;
+};
+
+/* A sync that has not returned yet */
+struct sync {
+	unsigned long *must;		/* pages it has to report */
+	u64 first, count;		/* what it was asked for, in pages */
+	struct sync *next;
+};
+
 struct domain {
 	struct iommu_domain iommu;
 	const struct geometry *geometry;
@@ -30,12 +58,14 @@ struct domain {
 	struct io_pgtable_ops *ops;
 	struct smmu smmu;
 	struct iommu_dirty_split split;		/* what tracking was started with */
-	unsigned int budget;			/* tables per sync */
+	unsigned int budget;			/* splits per sync */
+	u64 walk_step;				/* bytes between two looks at the locks, 0: 1 GiB */
 
-	/* The last start or sync */
+	/* The last start, sync or stop */
 	struct iommu_dirty_stats stats;
+	struct iommu_dirty_split done;	/* what it has split and kept */
 	unsigned long *report;		/* a bit for each page of the window */
-	unsigned int splits, split_failures;	/* iommu_split events */
+	unsigned int splits, split_failures, merges;	/* iommu_split and iommu_merge events */
 
 	/* Tables alive; asked for; the first allocation that fails, as all after it (0: none) */
 	unsigned long tables, allocations, fail_alloc;
@@ -43,9 +73,20 @@ struct domain {
 	unsigned long fail_record, fail_pin, fail_signal;
 	unsigned long records, pins, looks, rescheds;
 
-	/* Called around accesses to descriptors; @step counts them from 1 */
+	/* The callers' locks: iopt->iova_rwsem, hwpt->dirty_lock and area->pages->mutex */
+	struct fiber_rwsem iova_rwsem, dirty_lock, pages_mutex;
+	struct sync *syncs;
+	unsigned int starting, starts;	/* starts that run, and that ever ran */
+	u8 *mapped;			/* log2 of the leaf size asked for, for each page */
+
+	/*
+	 * Called around accesses to descriptors, allocations, records and
+	 * invalidations; @step counts them from 1
+	 */
 	void (*act)(struct domain *domain, unsigned long step);
+	void (*watch)(struct domain *domain, const struct event *event);
 	unsigned long step, act_at;
+	u64 *at;			/* the descriptor that this step is about, or NULL */
 	u64 act_iova;
 	bool acting;
 	bool probe;		/* look up addresses at every step */
@@ -53,9 +94,10 @@ struct domain {
 
 	/* Faults of the harness itself, to show that the model sees them */
 	bool without_invalidation, without_first_invalidation, without_mark_dirty;
+	/* Lets syncs of a domain that is never split run side by side, as they may */
+	bool without_dirty_lock;
 
-	u64 *seen_at, seen;	/* last descriptor the driver read */
-	u64 *changed_at, changed;	/* descriptor the driver is about to change */
+	struct cpu cpus[FIBERS_MAX];
 };
 
 /* The domain whose driver code runs now; the shim's hooks have no argument for it */
@@ -71,8 +113,13 @@ void domain_free(struct domain *domain);
 void domain_map(struct domain *domain, u64 iova, u64 size, u64 page_size, int prot);
 void domain_unmap(struct domain *domain, u64 iova, u64 size, u64 page_size);
 
+/* The leaf size that @iova was mapped with, 0 if it is not */
+u64 domain_mapped_size(const struct domain *domain, u64 iova);
+
 /* Starts tracking. Returns what the walk returned. */
 int domain_start(struct domain *domain, enum iommu_dirty_split_mode mode, size_t granularity);
+/* Merges what was split. Returns what the walk returned. */
+int domain_stop(struct domain *domain);
 /* GET_DIRTY_BITMAP. The report is in domain->report, good only if this returns 0. */
 int domain_sync(struct domain *domain, u64 iova, u64 length, unsigned long flags);
 int domain_sync_all(struct domain *domain);

@@ -17,12 +17,17 @@
 
 /* Returns an error to inject, or 0 to let the record take place */
 int shim_record(unsigned long iova, size_t length);
+/* It has taken place */
+void shim_recorded(void);
 
 int iova_bitmap_set(struct iova_bitmap *bitmap, unsigned long iova, size_t length)
 {
 	int ret = shim_record(iova, length);
 
-	return ret ? ret : kernel_iova_bitmap_set(bitmap, iova, length);
+	if (!ret)
+		ret = kernel_iova_bitmap_set(bitmap, iova, length);
+	shim_recorded();
+	return ret;
 }
 
 struct io_pgtable_ops *alloc_io_pgtable_ops(enum io_pgtable_fmt fmt, struct io_pgtable_cfg *cfg,

@@ -103,9 +103,11 @@ int main(int argc, char **argv)
 	}
 
 	run_split_cases();
+	run_merge_cases();
 	run_sync_cases();
 	run_unmap_cases();
 	run_race_cases();
+	run_forced_cases();
 	run_thread_cases();
 
 	printf("# %u passed, %u failed, seed %llu\n", passed_cases, failed_cases,

@@ -24,18 +24,23 @@ static void write_at(struct domain *domain, unsigned long step)
 		domain_write(domain, domain->act_iova);
 }
 
-/* One write at step @at of a start or a sync. Returns the number of steps that it took. */
+enum what { SYNC, START, STOP };
+static const char *const what_names[] = { "sync", "start", "stop" };
+
+/* One write at step @at of what the driver does. Returns the number of steps that it took. */
 static unsigned long race(enum iommu_dirty_split_mode mode, unsigned int bbml, u64 from, u64 to,
-			  enum warmth warmth, bool at_start, unsigned long at)
+			  enum warmth warmth, enum what what, unsigned long at)
 {
 	struct domain *domain = domain_new(&geometry_4k, bbml, BASE, BLOCKS * from);
 	u64 target = BASE + from + from / 2 + 42;
 	unsigned long steps;
 
 	domain_map(domain, BASE, BLOCKS * from, from, DMA_RW);
-	if (!at_start) {
+	if (what != START) {
 		check(!domain_start(domain, mode, to), "the start failed");
 		domain_write(domain, BASE);
+		if (what == STOP)
+			check(!domain_sync_all(domain), "a sync failed");
 		if (warmth == DIRTY)
 			domain_write(domain, BASE + from);
 		else
@@ -54,8 +59,10 @@ static unsigned long race(enum iommu_dirty_split_mode mode, unsigned int bbml, u
 	domain->act_at = at;
 	domain->step = 0;
 	domain->probe = true;
-	if (at_start)
+	if (what == START)
 		check(!domain_start(domain, mode, to), "the start failed");
+	else if (what == STOP)
+		check(!domain_stop(domain), "the stop failed");
 	else
 		check(!domain_sync_all(domain), "the sync failed");
 	steps = domain->step;
@@ -76,13 +83,13 @@ static unsigned long race(enum iommu_dirty_split_mode mode, unsigned int bbml, u
 }
 
 static void every_step(enum iommu_dirty_split_mode mode, unsigned int bbml, u64 from, u64 to,
-		       enum warmth warmth, bool at_start)
+		       enum warmth warmth, enum what what)
 {
-	unsigned long steps = race(mode, bbml, from, to, warmth, at_start, 0);
+	unsigned long steps = race(mode, bbml, from, to, warmth, what, 0);
 
 	/* All of them where a walk is short, an even choice where it visits a thousand leaves */
 	for (unsigned long at = 1; at <= steps && !failed(); at += 1 + steps / 100)
-		race(mode, bbml, from, to, warmth, at_start, at);
+		race(mode, bbml, from, to, warmth, what, at);
 	check(steps >= 3, "only %lu steps", steps);
 }
 
@@ -121,7 +128,7 @@ static void random_run(enum iommu_dirty_split_mode mode, unsigned int bbml, u64 
 	domain_map(domain, BASE + 6 * SZ_2M, 2 * SZ_2M, SZ_4K, DMA_RW);
 	domain->act = act_at_random;
 	check(!domain_start(domain, mode, SZ_4K), "the start failed");
-	while (syncs < 12 && !failed()) {
+	while (syncs < 16 && !failed()) {
 		u64 first = random_next(&dice) % 16, count = 1 + random_next(&dice) % (16 - first);
 		bool fails = random_next(&dice) % 6 == 0, starved = random_next(&dice) % 6 == 0;
 		int ret;
@@ -133,7 +140,11 @@ static void random_run(enum iommu_dirty_split_mode mode, unsigned int bbml, u64 
 				  random_next(&dice) % 8 ? 0 : IOMMU_DIRTY_NO_CLEAR);
 		check(!ret || (fails && ret == -EFAULT), "the sync returned %d", ret);
 		act_at_random(domain, 0);
-		syncs++;
+		if (++syncs % 8 == 0) {
+			check(!domain_stop(domain), "the stop failed");
+			domain_expect_leaves(domain, BASE, 6 * SZ_2M, SZ_2M);
+			check(!domain_start(domain, mode, SZ_4K), "a later start failed");
+		}
 	}
 	domain->act = NULL;
 	domain->fail_record = domain->fail_alloc = 0;
@@ -221,10 +232,10 @@ static void without(bool invalidation, bool first_invalidation, bool repair)
 static void race_cases(enum iommu_dirty_split_mode mode, unsigned int bbml, u64 from, u64 to)
 {
 	for (int warmth = COLD; warmth <= DIRTY; warmth++)
-		for (int start = 0; start <= 1; start++)
-			run_case(every_step(mode, bbml, from, to, warmth, start),
+		for (int what = SYNC; what <= STOP; what++)
+			run_case(every_step(mode, bbml, from, to, warmth, what),
 				 "a write at each step of a %s, %s %s-%s bbml%u, %s",
-				 start ? "start" : "sync", mode_names[mode], size_name(from),
+				 what_names[what], mode_names[mode], size_name(from),
 				 size_name(to), bbml, warmth_names[warmth]);
 }
 

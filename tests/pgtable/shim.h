@@ -49,6 +49,27 @@ static inline void INIT_LIST_HEAD(struct list_head *list)
 	list->next = list->prev = list;
 }
 
+static inline void list_add(struct list_head *entry, struct list_head *list)
+{
+	entry->next = list->next;
+	entry->prev = list;
+	list->next->prev = entry;
+	list->next = entry;
+}
+
+static inline void list_del(struct list_head *entry)
+{
+	entry->prev->next = entry->next;
+	entry->next->prev = entry->prev;
+}
+
+#define list_empty(list)		((list)->next == (list))
+#define list_for_each_entry_safe(pos, following, list, member) \
+	for (pos = container_of((list)->next, typeof(*pos), member), \
+	     following = container_of(pos->member.next, typeof(*pos), member); \
+	     &pos->member != (list); \
+	     pos = following, following = container_of(pos->member.next, typeof(*pos), member))
+
 struct mutex { int unused; };
 struct work_struct { int unused; };
 struct attribute_group;
@@ -58,7 +79,13 @@ struct mm_struct;
 struct module;
 struct of_phandle_args;
 struct scatterlist;
-struct page;
+struct rw_semaphore;
+
+/* Of a page table: the lists it can be on. Of user memory: its address, see below. */
+struct page {
+	struct list_head lru;
+	void *address;
+};
 
 struct dev_iommu;
 struct rcu_head { int unused; };
@@ -99,6 +126,9 @@ struct sg_table {
 #define ARRAY_SIZE(array)		(sizeof(array) / sizeof((array)[0]))
 #define DIV_ROUND_UP(a, b)		(((a) + (b) - 1) / (b))
 #define ALIGN_DOWN(x, a)		((x) & ~((typeof(x))(a) - 1))
+#define IS_ALIGNED(x, a)		(((x) & ((typeof(x))(a) - 1)) == 0)
+#define max(a, b)			({ typeof(a) a_ = (a); typeof(b) b_ = (b); \
+					   (typeof(a_ + b_))a_ > (typeof(a_ + b_))b_ ? a_ : b_; })
 #define min(a, b)			({ typeof(a) a_ = (a); typeof(b) b_ = (b); \
 					   (typeof(a_ + b_))a_ < (typeof(a_ + b_))b_ ? a_ : b_; })
 #define min_t(type, a, b)		((type)(a) < (type)(b) ? (type)(a) : (type)(b))
@@ -147,6 +177,7 @@ enum shim_op {
 	SHIM_STORE,	/* software is about to store over it without a compare */
 	SHIM_ATOMIC,	/* software is about to change it with one atomic */
 	SHIM_DONE,	/* the change was made */
+	SHIM_BARRIER,	/* software orders what it has stored; @p is NULL */
 };
 
 /*
@@ -199,8 +230,10 @@ static inline void clear_bit(int bit, unsigned long *p)
 	shim_access(p, SHIM_DONE, 0);
 }
 
-#define dma_wmb()			__atomic_thread_fence(__ATOMIC_RELEASE)
-#define wmb()				__atomic_thread_fence(__ATOMIC_SEQ_CST)
+#define dma_wmb() \
+	do { __atomic_thread_fence(__ATOMIC_RELEASE); shim_access(NULL, SHIM_BARRIER, 0); } while (0)
+#define wmb() \
+	do { __atomic_thread_fence(__ATOMIC_SEQ_CST); shim_access(NULL, SHIM_BARRIER, 0); } while (0)
 
 /* ---- memory -------------------------------------------------------------- */
 
@@ -213,6 +246,8 @@ static inline void clear_bit(int bit, unsigned long *p)
 #define __va(x)				((void *)(uintptr_t)(x))
 #define __pa(x)				((u64)(uintptr_t)(x))
 #define virt_to_phys(x)			__pa(x)
+struct page *virt_to_page(const void *table);
+#define page_address(page)		((page)->address)
 #define kmalloc(size, gfp)		malloc(size)
 #define kzalloc(size, gfp)		calloc(1, size)
 #define kfree(p)			free(p)
@@ -293,8 +328,11 @@ static inline u64 ktime_get_ns(void)
 #define DECLARE_TRACEPOINT(name)
 #define tracepoint_enabled(name)	true
 #define trace_iommu_split_enabled()	true
+#define trace_iommu_merge_enabled()	true
 struct iommu_domain;
 void trace_iommu_split(struct iommu_domain *domain, unsigned long iova, size_t from, size_t to,
-		       unsigned int tables, bool clean, u64 ns, int ret);
+		       u64 ns, int ret);
+void trace_iommu_merge(struct iommu_domain *domain, unsigned long iova, size_t from, size_t to,
+		       u64 ns, int ret);
 
 #endif

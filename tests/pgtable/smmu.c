@@ -217,6 +217,15 @@ bool smmu_caches_table(struct smmu *smmu, const void *table, size_t size)
 	return found;
 }
 
+bool smmu_caches_smaller(struct smmu *smmu, u64 iova, u64 size)
+{
+	for (int i = 0; i < SMMU_TLB_ENTRIES; i++)
+		if (smmu->tlb[i].valid && smmu->tlb[i].iova - iova < size &&
+		    smmu->tlb[i].size < size)
+			return true;
+	return false;
+}
+
 bool smmu_caches_stale_block(struct smmu *smmu)
 {
 	for (int i = 0; i < SMMU_TLB_ENTRIES; i++)
@@ -245,4 +254,34 @@ struct smmu_leaf smmu_leaf(struct smmu *smmu, u64 iova)
 					   output_address(smmu, desc, shift) };
 	}
 	return (struct smmu_leaf) {};
+}
+
+static bool find(const struct smmu *smmu, u64 *table, int level, u64 start, const u64 *p, u64 *iova,
+		 u64 *size)
+{
+	unsigned int shift = level_shift(smmu, level);
+	u64 entries = level == start_level(smmu) ? 1ull << (smmu->ias - shift) :
+						   1ull << (smmu->page_shift - 3);
+	u64 last = smmu->base + (smmu->pages << smmu->page_shift) - 1;
+	u64 i = smmu->base > start ? (smmu->base - start) >> shift : 0;
+
+	if (p >= table && p < table + entries) {
+		*iova = start + ((u64)(p - table) << shift);
+		*size = 1ull << shift;
+		return true;
+	}
+	for (; level < LAST_LEVEL && i < entries && start + (i << shift) <= last; i++) {
+		u64 desc = __atomic_load_n(&table[i], __ATOMIC_ACQUIRE);
+
+		if (DESC_TYPE(desc) == DESC_TABLE &&
+		    find(smmu, (u64 *)output_address(smmu, desc, smmu->page_shift), level + 1,
+			 start + (i << shift), p, iova, size))
+			return true;
+	}
+	return false;
+}
+
+bool smmu_find(const struct smmu *smmu, const u64 *descriptor, u64 *iova, u64 *size)
+{
+	return find(smmu, smmu->root, start_level(smmu), 0, descriptor, iova, size);
 }

@@ -67,11 +67,19 @@ void smmu_invalidate_locked(struct smmu *smmu, u64 iova, u64 size, bool leaf, u6
 bool smmu_caches_descriptor(struct smmu *smmu, const u64 *descriptor);
 /* True if a walk may still go through the table at @table */
 bool smmu_caches_table(struct smmu *smmu, const void *table, size_t size);
+/* True if the TLB holds a leaf below @size bytes in the range of that size at @iova */
+bool smmu_caches_smaller(struct smmu *smmu, u64 iova, u64 size);
 /* True if an entry of the TLB is larger than the leaf in memory it stands for */
 bool smmu_caches_stale_block(struct smmu *smmu);
 
 /* The leaf that memory holds for @iova, whatever is cached */
 struct smmu_leaf smmu_leaf(struct smmu *smmu, u64 iova);
+
+/*
+ * What a descriptor in memory stands for: false unless it lies in a table that
+ * the root leads to, for the window of truth.
+ */
+bool smmu_find(const struct smmu *smmu, const u64 *descriptor, u64 *iova, u64 *size);
 
 /* Stage 1 descriptors (DDI 0487, D8.3) */
 #define DESC_TYPE(d)		((d) & 3)

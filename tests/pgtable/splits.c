@@ -45,11 +45,9 @@ static void eager(const struct geometry *geometry, unsigned int bbml, u64 from, 
 	domain_expect_addresses(domain);
 	tables = domain->tables - tables;
 	check(tables == 2 * tables_needed(geometry, from, to), "%" PRIu64 " tables built", tables);
-	check(domain->stats.splits == 2 && domain->splits == 2, "%u splits counted, %u traced",
-	      domain->stats.splits, domain->splits);
-	check(domain->stats.tables == tables, "%u tables counted of %" PRIu64, domain->stats.tables,
-	      tables);
-	check(!domain->stats.kept, "%u blocks counted as kept", domain->stats.kept);
+	check(domain->done.splits == tables && domain->splits == tables,
+	      "%u splits counted, %u traced", domain->done.splits, domain->splits);
+	check(!domain->done.kept, "%u blocks counted as kept", domain->done.kept);
 
 	check(!domain_sync_all(domain) && !domain_reported(domain), "dirty right after the start");
 	for (int round = 0; round < 3; round++) {
@@ -70,7 +68,7 @@ static void lazy(const struct geometry *geometry, unsigned int bbml, u64 from, u
 
 	domain->probe = true;
 	check(domain_start(domain, IOMMU_DIRTY_SPLIT_LAZY, to) == 0, "the start failed");
-	check(!domain->stats.splits && !domain->stats.kept, "a lazy start splits or keeps");
+	check(!domain->done.splits && !domain->done.kept, "a lazy start splits or keeps");
 	domain_expect_leaves(domain, from, 2 * from, from);
 
 	for (u64 size = from; ; size >>= bits) {
@@ -81,11 +79,9 @@ static void lazy(const struct geometry *geometry, unsigned int bbml, u64 from, u
 		check(domain_reported(domain) == size,
 		      "%" PRIu64 " bytes reported under a leaf of %" PRIu64,
 		      domain_reported(domain), size);
-		check(domain->stats.splits == !last,
-		      "%u splits in a sync of one dirty leaf of %" PRIu64, domain->stats.splits,
+		check(domain->done.splits == !last,
+		      "%u splits in a sync of one dirty leaf of %" PRIu64, domain->done.splits,
 		      size);
-		check(domain->stats.tables == !last, "%u tables in that sync",
-		      domain->stats.tables);
 		domain_expect_leaves(domain, from, last ? size : size >> bits,
 				     last ? size : size >> bits);
 		domain_expect_leaves(domain, 2 * from, from, from);
@@ -97,14 +93,13 @@ static void lazy(const struct geometry *geometry, unsigned int bbml, u64 from, u
 	domain_free(domain);
 }
 
-/* At BBML 0 tracking works as before, and says what was kept and why */
+/* At BBML 0 tracking works as if nobody had asked */
 static void bbml0(enum iommu_dirty_split_mode mode)
 {
 	struct domain *domain = domain_two_blocks(&geometry_4k, 0, SZ_2M);
 
 	check(domain_start(domain, mode, SZ_4K) == 0, "the start failed");
-	check(domain->stats.kept == 2 && domain->stats.kept_reason == IOMMU_DIRTY_KEPT_BBML0,
-	      "%u blocks kept, reason %u", domain->stats.kept, domain->stats.kept_reason);
+	check(!domain->done.splits && !domain->splits, "something was split");
 	for (int round = 0; round < 3; round++) {
 		domain_write(domain, SZ_2M);
 		check(!domain_sync_all(domain), "the sync failed");
@@ -124,7 +119,7 @@ static void off(enum iommu_dirty_split_mode mode, u64 granularity)
 	domain_write(domain, SZ_2M);
 	check(!domain_sync_all(domain) && domain_reported(domain) == SZ_2M,
 	      "%" PRIu64 " bytes reported", domain_reported(domain));
-	check(!domain->splits && !domain->stats.kept, "something was split or kept");
+	check(!domain->splits && !domain->done.kept, "something was split or kept");
 	domain_expect_leaves(domain, SZ_2M, 2 * SZ_2M, SZ_2M);
 	domain_free(domain);
 }
@@ -155,7 +150,7 @@ static void read_only(enum iommu_dirty_split_mode mode, unsigned int bbml)
 	domain_free(domain);
 }
 
-/* Tables per sync are limited; what is left over waits, stays exact and is counted */
+/* Splits per sync are limited; what is left over waits, stays exact and is counted */
 static void budget(unsigned int bbml, unsigned int limit)
 {
 	struct domain *domain = domain_new(&geometry_4k, bbml, SZ_2M, 8 * SZ_2M);
@@ -173,13 +168,13 @@ static void budget(unsigned int bbml, unsigned int limit)
 		check(domain_reported(domain) == whole * SZ_2M + (8 - whole) * SZ_4K,
 		      "%" PRIu64 " bytes reported with %u blocks left", domain_reported(domain),
 		      whole);
-		check(domain->stats.splits == now, "%u splits with a budget of %u",
-		      domain->stats.splits, limit);
+		check(domain->done.splits == now, "%u splits with a budget of %u",
+		      domain->done.splits, limit);
 		whole -= now;
-		check(domain->stats.kept == whole, "%u blocks counted as kept of %u",
-		      domain->stats.kept, whole);
-		check(!whole || domain->stats.kept_reason == IOMMU_DIRTY_KEPT_BUDGET,
-		      "kept for reason %u", domain->stats.kept_reason);
+		check(domain->done.kept == whole, "%u blocks counted as kept of %u",
+		      domain->done.kept, whole);
+		check(!whole || domain->done.error == -EBUSY, "kept for reason %d",
+		      domain->done.error);
 	} while (++round < 8 && !failed());
 	check(!whole == !!limit, "%u blocks never split", whole);
 	domain_free(domain);
@@ -194,12 +189,14 @@ static void out_of_memory(enum iommu_dirty_split_mode mode, unsigned int bbml, u
 	for (unsigned long n = 1; !enough && !failed(); n += step) {
 		struct domain *domain = domain_two_blocks(&geometry_4k, bbml, from);
 		unsigned int kept;
+		int error;
 
 		domain->probe = from == SZ_2M;
 		if (mode == IOMMU_DIRTY_SPLIT_EAGER)
 			domain->fail_alloc = domain->allocations + n;
 		check(domain_start(domain, mode, to) == 0, "the start failed for want of memory");
-		kept = domain->stats.kept;
+		kept = domain->done.kept;
+		error = domain->done.error;
 		domain_write(domain, from);
 		domain_write(domain, 2 * from + 42);
 		if (mode == IOMMU_DIRTY_SPLIT_LAZY) {
@@ -207,17 +204,19 @@ static void out_of_memory(enum iommu_dirty_split_mode mode, unsigned int bbml, u
 			check(!domain_sync_all(domain), "the sync failed for want of memory");
 			check(domain_reported(domain) == 2 * from, "%" PRIu64 " bytes reported",
 			      domain_reported(domain));
-			kept = domain->stats.kept;
+			kept = domain->done.kept;
+			error = domain->done.error;
 		}
 		enough = domain->allocations < domain->fail_alloc;
 		check(enough ? !kept : kept, "%u blocks counted as kept", kept);
-		check(enough || domain->stats.kept_reason == IOMMU_DIRTY_KEPT_NOMEM,
-		      "kept for reason %u", domain->stats.kept_reason);
+		check(enough || error == -ENOMEM, "kept for reason %d", error);
 		check(domain->split_failures == kept, "%u failures traced of %u",
 		      domain->split_failures, kept);
-		check(!domain->stats.splits || domain->stats.splits == 2 - kept,
-		      "%u splits and %u kept", domain->stats.splits, kept);
-		if (kept == 2)
+		check(domain->splits == (enough ? tables_needed(domain->geometry, from, to) *
+					 (mode == IOMMU_DIRTY_SPLIT_LAZY ? 0 : 2) : n - 1) ||
+		      mode == IOMMU_DIRTY_SPLIT_LAZY,
+		      "%u splits with memory for %lu", domain->splits, n - 1);
+		if (n == 1)
 			domain_expect_leaves(domain, from, 2 * from, from);
 		domain_expect_addresses(domain);
 

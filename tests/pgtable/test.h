@@ -42,9 +42,11 @@ extern uint64_t test_seed;
 const char *size_name(uint64_t bytes);
 
 void run_split_cases(void);
+void run_merge_cases(void);
 void run_sync_cases(void);
 void run_unmap_cases(void);
 void run_race_cases(void);
 void run_thread_cases(void);
+void run_forced_cases(void);
 
 #endif

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * A device in a thread of its own, with atomic updates of the descriptors,
- * against starts, syncs and unmaps of the driver: whatever order two CPUs give.
+ * against starts, syncs, stops and unmaps of the driver: whatever order two CPUs give.
  * The steps that races.c forces come up here by chance only.
  */
 #include "domain.h"
@@ -76,6 +76,11 @@ static void threaded(enum iommu_dirty_split_mode mode, unsigned int bbml)
 			domain_unmap(domain, GUEST + SZ_4K * (random_next(&random) % 512), SZ_4K,
 				     SZ_4K);
 			domain_unmap(domain, GUEST, SZ_2M, SZ_2M);
+		}
+		if (random_next(&random) % 4) {
+			domain->fail_record = 0;
+			check(!domain_stop(domain), "the stop failed");
+			domain_expect_leaves(domain, BASE, WINDOW, SZ_2M);
 		}
 	}
 	__atomic_store_n(&thread.stop, true, __ATOMIC_RELEASE);
