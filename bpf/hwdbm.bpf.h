@@ -34,20 +34,30 @@ struct task_struct {
 	int tgid;
 };
 
+/* CO-RE tells an enum from an integer, but not which values it has. */
+enum iommu_dirty_split_mode { IOMMU_DIRTY_SPLIT_OFF };
+
+struct iommu_dirty_split {
+	__u64 granularity;
+	enum iommu_dirty_split_mode mode;
+	__u32 splits;
+	__u32 kept;
+	int error;
+};
+
 struct iommu_dirty_stats {
-	__u64 entries;
-	__u64 dirty_bytes;
+	__u64 iova;
+	__u64 length;
+	__u64 page_size;
+	__u64 flags;
 	__u64 total_ns;
 	__u64 walk_ns;
 	__u64 flush_ns;
+	__u64 dirty_bytes;
 	__u32 leaves[HWDBM_LEAF_SIZES];
 	__u32 dirty[HWDBM_LEAF_SIZES];
-	__u64 granularity;
-	__u32 splits;
-	__u32 tables;
-	__u32 kept;
-	__u8 mode;
-	__u8 kept_reason;
+	bool enable;
+	struct iommu_dirty_split split;	/* only with the split series */
 };
 
 /* include/uapi/linux/iommufd.h */
@@ -119,9 +129,9 @@ __weak struct {
 	__type(value, struct task_state);
 } tasks SEC(".maps");
 
-/* Domains whose dirty tracking is on. */
+/* Domains of followed processes whose dirty tracking is on (1), or was (0) and may be merging. */
 __weak struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 1024);
 	__type(key, __u64);
 	__type(value, __u8);
@@ -171,6 +181,14 @@ static __always_inline bool is_followed(void)
 	if (bpf_map_update_elem(&followed, &tgid, &yes, BPF_ANY))
 		lose(HWDBM_LOSS_FOLLOW);
 	return true;
+}
+
+/* The kernel merges in a thread of its own: what it does then is known by its domain. */
+static __always_inline bool is_followed_domain(struct iommu_domain *domain)
+{
+	__u64 id = (__u64)domain;
+
+	return is_followed() || bpf_map_lookup_elem(&tracked, &id);
 }
 
 static __always_inline void fill_record(struct hwdbm_record *record, __u32 type, __u64 domain,

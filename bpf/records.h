@@ -44,12 +44,11 @@ struct hwdbm_stats {
 	__u32 leaves[HWDBM_LEAF_SIZES];
 	__u32 dirty[HWDBM_LEAF_SIZES];
 	__u32 splits;
-	__u32 tables;
 	__u32 kept;
-	__u8 mode;
-	__u8 kept_reason;
-	__u8 leaves_known;
-	__u8 reserved;
+	__s32 kept_error;		/* -errno, why the last one was kept */
+	__u32 mode;
+	__u32 leaves_known;
+	__u32 reserved;
 };
 
 struct hwdbm_tracking {
@@ -79,8 +78,6 @@ struct hwdbm_split {
 	__u64 from;
 	__u64 to;
 	__u64 ns;
-	__u32 tables;
-	__u32 clean;
 };
 
 /*
@@ -143,10 +140,10 @@ static inline __attribute__((always_inline)) __u64 hwdbm_bucket_bound(__u32 buck
 	return ((HWDBM_BUCKET_SUBS + bucket % HWDBM_BUCKET_SUBS + 1ULL) << scale) - 1;
 }
 
-/* Totals of one kind of operation: key of a split is from/to, of a TLBI its cause. */
+/* Totals of one kind of operation: key of a split or merge is from/to, of a TLBI its cause. */
 struct hwdbm_totals {
 	__u64 operations;
-	__u64 work;			/* tables built, or commands queued */
+	__u64 work;			/* tables built or freed, or commands queued */
 	__u64 failed;
 	__u64 total_ns;
 	__u64 max_ns;
@@ -160,7 +157,7 @@ struct hwdbm_split_key {
 
 #define HWDBM_SPLIT_KEYS 64
 
-/* enum iommu_tlb_cause of the kernel, in its order. */
+/* What the kernel says that a TLBI was for. */
 enum hwdbm_cause {
 	HWDBM_CAUSE_UNMAP,
 	HWDBM_CAUSE_SYNC,
@@ -175,7 +172,7 @@ enum hwdbm_loss {
 	HWDBM_LOSS_STATS,		/* an event came without its numbers */
 	HWDBM_LOSS_TASK,		/* no memory for a task's state */
 	HWDBM_LOSS_DOMAIN,		/* too many domains */
-	HWDBM_LOSS_SPLIT,		/* too many kinds of split */
+	HWDBM_LOSS_SPLIT,		/* too many kinds of split or merge */
 	HWDBM_LOSS_TLB,			/* a cause this tool does not know */
 	HWDBM_LOSS_FOLLOW,		/* too many processes to follow */
 	HWDBM_LOSSES

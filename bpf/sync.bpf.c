@@ -17,11 +17,9 @@ static __always_inline void reset_tlb(struct task_state *state)
 
 static __always_inline void mark_tracked(__u64 domain, bool enable)
 {
-	__u8 yes = 1;
+	__u8 on = enable;
 
-	if (!enable)
-		bpf_map_delete_elem(&tracked, &domain);
-	else if (bpf_map_update_elem(&tracked, &domain, &yes, BPF_ANY))
+	if (bpf_map_update_elem(&tracked, &domain, &on, BPF_ANY))
 		lose(HWDBM_LOSS_DOMAIN);
 }
 
@@ -31,27 +29,28 @@ static __always_inline int copy_stats(struct hwdbm_stats *to, const struct iommu
 
 	if (!from)
 		return -1;
-	to->entries = from->entries;
 	to->dirty_bytes = from->dirty_bytes;
 	to->total_ns = from->total_ns;
 	to->walk_ns = from->walk_ns;
 	to->flush_ns = from->flush_ns;
 	to->leaves_known = 1;
 	/* Only the split series adds these; its absence means that nothing can be split. */
-	if (bpf_core_field_exists(from->granularity)) {
-		to->granularity = from->granularity;
-		to->splits = from->splits;
-		to->tables = from->tables;
-		to->kept = from->kept;
-		to->mode = from->mode;
-		to->kept_reason = from->kept_reason;
+	if (bpf_core_field_exists(from->split)) {
+		to->granularity = from->split.granularity;
+		to->splits = from->split.splits;
+		to->kept = from->split.kept;
+		to->mode = from->split.mode;
+		to->kept_error = from->split.error;
 	}
-	err = bpf_core_read(to->leaves, sizeof(to->leaves), &from->leaves);
-	return err ? err : bpf_core_read(to->dirty, sizeof(to->dirty), &from->dirty);
+	err = bpf_core_read(to->dirty, sizeof(to->dirty), &from->dirty);
+	err = err ? err : bpf_core_read(to->leaves, sizeof(to->leaves), &from->leaves);
+	for (int i = 0; i < HWDBM_LEAF_SIZES; i++)
+		to->entries += to->leaves[i];
+	return err;
 }
 
 SEC("tp_btf/iommu_dirty_tracking")
-int BPF_PROG(on_dirty_tracking, struct iommu_domain *domain, bool enable,
+int BPF_PROG(on_dirty_tracking, struct iommu_domain *domain,
 	     const struct iommu_dirty_stats *stats, int ret)
 {
 	struct hwdbm_tracking *record;
@@ -60,7 +59,7 @@ int BPF_PROG(on_dirty_tracking, struct iommu_domain *domain, bool enable,
 	if (!is_followed())
 		return 0;
 	if (!ret)
-		mark_tracked((__u64)domain, enable);
+		mark_tracked((__u64)domain, stats->enable);
 	state = task_state();
 	if (state)
 		reset_tlb(state);
@@ -72,7 +71,7 @@ int BPF_PROG(on_dirty_tracking, struct iommu_domain *domain, bool enable,
 	}
 	__builtin_memset(record, 0, sizeof(*record));
 	fill_record(&record->record, HWDBM_TRACKING, (__u64)domain, ret);
-	record->enable = enable;
+	record->enable = stats->enable;
 	if (copy_stats(&record->stats, stats))
 		lose(HWDBM_LOSS_STATS);
 	bpf_ringbuf_submit(record, 0);
@@ -80,8 +79,8 @@ int BPF_PROG(on_dirty_tracking, struct iommu_domain *domain, bool enable,
 }
 
 SEC("tp_btf/iommu_dirty_sync")
-int BPF_PROG(on_dirty_sync, struct iommu_domain *domain, unsigned long iova, size_t length,
-	     size_t page_size, unsigned long flags, const struct iommu_dirty_stats *stats, int ret)
+int BPF_PROG(on_dirty_sync, struct iommu_domain *domain, const struct iommu_dirty_stats *stats,
+	     int ret)
 {
 	struct task_state *state;
 	struct hwdbm_sync *record;
@@ -101,10 +100,10 @@ int BPF_PROG(on_dirty_sync, struct iommu_domain *domain, unsigned long iova, siz
 	}
 	__builtin_memset(record, 0, sizeof(*record));
 	fill_record(&record->record, HWDBM_SYNC, (__u64)domain, ret);
-	record->iova = iova;
-	record->length = length;
-	record->page_size = page_size;
-	record->flags = flags;
+	record->iova = stats->iova;
+	record->length = stats->length;
+	record->page_size = stats->page_size;
+	record->flags = stats->flags;
 	if (copy_stats(&record->stats, stats))
 		lose(HWDBM_LOSS_STATS);
 	if (state) {

@@ -23,14 +23,35 @@ static __always_inline void account_cause(__u32 cause, __u64 commands, __u64 ns)
 		lose(HWDBM_LOSS_TLB);
 }
 
+/* The kernel's word for it; one that this tool does not know has no totals, and is a loss. */
+static __always_inline __u32 cause_of(const char *word)
+{
+	static const char words[HWDBM_CAUSES][8] = {
+		[HWDBM_CAUSE_UNMAP] = "unmap", [HWDBM_CAUSE_SYNC] = "sync",
+		[HWDBM_CAUSE_SPLIT] = "split", [HWDBM_CAUSE_MERGE] = "merge",
+		[HWDBM_CAUSE_OTHER] = "other",
+	};
+	char text[sizeof(words[0])] = {};
+	__u32 cause;
+
+	if (bpf_probe_read_kernel_str(text, sizeof(text), word) < 0)
+		return HWDBM_CAUSES;
+	for (cause = 0; cause < HWDBM_CAUSES; cause++)
+		if (*(__u64 *)text == *(const __u64 *)words[cause])
+			break;
+	return cause;
+}
+
 SEC("tp_btf/iommu_tlb_inv")
 int BPF_PROG(on_tlb_inv, struct iommu_domain *domain, unsigned long iova, size_t size,
-	     unsigned int commands, __u64 ns, int cause)
+	     unsigned int commands, __u64 ns, const char *word)
 {
 	struct task_state *state;
+	__u32 cause;
 
-	if (!is_followed())
+	if (!is_followed_domain(domain))
 		return 0;
+	cause = cause_of(word);
 	account_cause(cause, commands, ns);
 	if (cause != HWDBM_CAUSE_SYNC && cause != HWDBM_CAUSE_SPLIT)
 		return 0;

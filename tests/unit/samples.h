@@ -153,23 +153,23 @@ static inline void give_vmm_end(struct run *run, uint64_t iterations, uint64_t s
 	give(run, SAMPLE_VMM_END, &s);
 }
 
-static inline void give_split_summary(struct run *run, uint64_t from, uint64_t to,
-				      uint64_t operations)
+static inline void give_size_summary(struct run *run, enum sample_kind kind, uint64_t from,
+				     uint64_t to, uint64_t operations)
 {
 	union sample s;
 	struct pair *at = calloc(1, sizeof(*at));
 
-	field__clear(sample__table(SAMPLE_SPLIT_SUMMARY), &s);
+	field__clear(sample__table(kind), &s);
 	at[0] = (struct pair){ 127, operations };
-	s.split_summary.from_bytes = from;
-	s.split_summary.to_bytes = to;
-	s.split_summary.operations = operations;
-	s.split_summary.tables = operations;
-	s.split_summary.failed = 0;
-	s.split_summary.total_ns = 100 * operations;
-	s.split_summary.max_ns = 120;
-	s.split_summary.histogram_ns = (struct pairs){ 1, at };
-	give(run, SAMPLE_SPLIT_SUMMARY, &s);
+	s.size_summary.from_bytes = from;
+	s.size_summary.to_bytes = to;
+	s.size_summary.operations = operations;
+	s.size_summary.tables = operations;
+	s.size_summary.failed = 0;
+	s.size_summary.total_ns = 100 * operations;
+	s.size_summary.max_ns = 120;
+	s.size_summary.histogram_ns = (struct pairs){ 1, at };
+	give(run, kind, &s);
 }
 
 static inline void give_tlb_summary(struct run *run, const char *cause, uint64_t invalidations,
@@ -217,8 +217,10 @@ static inline struct run *lazy_run(void)
 	give_split(run, 812 * M2, M2, K4, 0);
 	give_sync(run, 2, M2, 2, 2);
 	give_sync(run, 3, K4, 2, 0);
-	give_split_summary(run, G1, M2, 2);
-	give_split_summary(run, M2, K4, 2);
+	give_size_summary(run, SAMPLE_SPLIT_SUMMARY, G1, M2, 2);
+	give_size_summary(run, SAMPLE_SPLIT_SUMMARY, M2, K4, 2);
+	give_size_summary(run, SAMPLE_MERGE_SUMMARY, K4, M2, 2);
+	give_size_summary(run, SAMPLE_MERGE_SUMMARY, M2, G1, 1);
 	give_tlb_summary(run, "sync", 3, 1000);
 	give_tlb_summary(run, "unmap", 100, 9);
 	give_end(run, 0);

@@ -165,6 +165,9 @@ static void totals_and_percentiles(void)
 	/* The bucket ends at 127, the longest split took 120. */
 	CHECK_NUMBER(run->result.split_p99_ns, 120);
 	CHECK_NUMBER(run->result.split_total_ns, 400);
+	CHECK_NUMBER(run->result.merge_operations, 3);
+	CHECK_NUMBER(run->result.merge_total_ns, 300);
+	CHECK_NUMBER(run->result.merge_max_ns, 120);
 	/* Unmapping is no price of dirty tracking. */
 	CHECK_NUMBER(run->result.tlb_invalidations, 3);
 	CHECK_NUMBER(run->result.tlb_commands, 6);

@@ -17,6 +17,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
+#include <limits.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
@@ -83,16 +84,23 @@ static void copy_leaves(uint64_t *to, const __u32 *from, bool known)
 
 static const char *mode_name(unsigned int mode)
 {
-	static const char * const names[] = { "off", "eager", "lazy" };
+	static const char * const names[] = { "off", "eager", "lazy", "sample" };
 
 	return mode < sizeof(names) / sizeof(names[0]) ? names[mode] : "unknown";
 }
 
-static const char *kept_name(unsigned int reason)
+static const char *kept_name(int error)
 {
-	static const char * const names[] = { "", "bbml0", "nomem", "budget", "other" };
+	static const struct {
+		int error;
+		char name[12];
+	} names[] = { { 0, "" }, { -EOPNOTSUPP, "bbml0" }, { -ENOMEM, "nomem" },
+		      { -EBUSY, "budget" }, { INT_MIN, "other" } };
+	size_t i = 0;
 
-	return reason < sizeof(names) / sizeof(names[0]) ? names[reason] : "other";
+	while (names[i].error != error && names[i].error != INT_MIN)
+		i++;
+	return names[i].name;
 }
 
 static void make_tracking(struct collector *c, const struct hwdbm_tracking *in,
@@ -111,10 +119,11 @@ static void make_tracking(struct collector *c, const struct hwdbm_tracking *in,
 	out->walk_ns = stats->walk_ns;
 	out->flush_ns = stats->flush_ns;
 	copy_leaves(out->leaves, stats->leaves, stats->leaves_known);
+	/* Each split builds one table. */
 	out->splits = stats->splits;
-	out->tables = stats->tables;
+	out->tables = stats->splits;
 	out->kept = stats->kept;
-	STRING_COPY(out->kept_reason, kept_name(stats->kept_reason));
+	STRING_COPY(out->kept_reason, kept_name(stats->kept_error));
 	if (!in->record.ret)
 		note_tracking(c, out->domain, in->enable);
 }
@@ -138,7 +147,7 @@ static int make_sync(struct collector *c, const struct hwdbm_sync *in, struct sy
 	copy_leaves(out->dirty_entries, stats->dirty, true);
 	out->dirty_bytes = stats->dirty_bytes;
 	out->splits = stats->splits;
-	out->tables = stats->tables;
+	out->tables = stats->splits;
 	out->kept = stats->kept;
 	out->tlb_invalidations = in->tlb_invalidations;
 	out->tlb_commands = in->tlb_commands;
@@ -156,7 +165,7 @@ static void make_split(struct collector *c, const struct hwdbm_split *in, struct
 	out->iova = in->iova;
 	out->from_bytes = in->from;
 	out->to_bytes = in->to;
-	out->tables = in->tables;
+	out->tables = !in->record.ret;
 	out->ret = in->record.ret;
 	out->ns = in->ns;
 }
@@ -329,7 +338,7 @@ void collect__describe(const struct collector *c, struct header_sample *header)
 	STRING_COPY(header->host_name, name.nodename);
 	STRING_COPY(header->host_machine, name.machine);
 	STRING_COPY(header->kernel_release, name.release);
-	header->kernel_patched = splits && host__has_knobs() ? TRI_TRUE : TRI_FALSE;
+	header->kernel_patched = splits ? TRI_TRUE : TRI_FALSE;
 	STRING_COPY(header->clock, "CLOCK_MONOTONIC");
 	STRING_COPY(header->time_basis, host__time_basis());
 	header->pid = c->pid ? (uint64_t)c->pid : UNKNOWN;
@@ -338,8 +347,11 @@ void collect__describe(const struct collector *c, struct header_sample *header)
 
 int collect__summaries(struct collector *c)
 {
-	int err = summary__splits(bpf_map__fd(c->skeleton->maps.splits), c->handler, c->context);
+	int err = summary__sizes(bpf_map__fd(c->skeleton->maps.splits), SAMPLE_SPLIT_SUMMARY,
+				 c->handler, c->context);
 
+	err = err ?: summary__sizes(bpf_map__fd(c->skeleton->maps.merges), SAMPLE_MERGE_SUMMARY,
+				    c->handler, c->context);
 	return err ?: summary__causes(bpf_map__fd(c->skeleton->maps.causes), c->handler,
 				      c->context);
 }

@@ -37,11 +37,6 @@ const char *host__time_basis(void)
 	return "hardware";
 }
 
-bool host__has_knobs(void)
-{
-	return !access("/sys/module/iommu/parameters/dirty_granularity", F_OK);
-}
-
 bool host__may_trace(void)
 {
 	_cleanup_fclose_ FILE *file = fopen("/proc/self/status", "re");

@@ -15,9 +15,6 @@
  */
 const char *host__time_basis(void);
 
-/** host__has_knobs() - whether iommufd offers the split mode and granularity knobs */
-bool host__has_knobs(void);
-
 /** host__may_trace() - whether this process has CAP_BPF and CAP_PERFMON, or CAP_SYS_ADMIN */
 bool host__may_trace(void);
 

@@ -37,6 +37,8 @@ static const struct probe probes[] = {
 	/* A kernel without the event has no splitting to measure. */
 	{ .measures = "split", .need = PROBE_OPTIONAL, .event = "iommu_split",
 	  .programs = { "on_split" } },
+	{ .measures = "merge", .need = PROBE_OPTIONAL, .event = "iommu_merge",
+	  .programs = { "on_merge" } },
 
 	{ .measures = "tlb", .need = PROBE_OPTIONAL, .event = "iommu_tlb_inv",
 	  .programs = { "on_tlb_inv" } },

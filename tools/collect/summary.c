@@ -66,7 +66,7 @@ static int hand_on(enum sample_kind kind, union sample *sample, collect_handler 
 	return err;
 }
 
-int summary__splits(int map_fd, collect_handler handler, void *context)
+int summary__sizes(int map_fd, enum sample_kind kind, collect_handler handler, void *context)
 {
 	struct hwdbm_split_key key, *previous = NULL;
 	struct hwdbm_totals totals;
@@ -74,21 +74,21 @@ int summary__splits(int map_fd, collect_handler handler, void *context)
 
 	for (; !err && !bpf_map_get_next_key(map_fd, previous, &key); previous = &key) {
 		union sample sample;
-		struct split_summary_sample *split = &sample.split_summary;
+		struct size_summary_sample *size = &sample.size_summary;
 
-		field__clear(sample__table(SAMPLE_SPLIT_SUMMARY), &sample);
+		field__clear(sample__table(kind), &sample);
 		err = read_totals(map_fd, &key, &totals);
-		err = err ?: make_histogram(&totals, &split->histogram_ns);
+		err = err ?: make_histogram(&totals, &size->histogram_ns);
 		if (err)
 			break;
-		split->from_bytes = UINT64_C(1) << key.from_shift;
-		split->to_bytes = UINT64_C(1) << key.to_shift;
-		split->operations = totals.operations;
-		split->tables = totals.work;
-		split->failed = totals.failed;
-		split->total_ns = totals.total_ns;
-		split->max_ns = totals.max_ns;
-		err = hand_on(SAMPLE_SPLIT_SUMMARY, &sample, handler, context);
+		size->from_bytes = UINT64_C(1) << key.from_shift;
+		size->to_bytes = UINT64_C(1) << key.to_shift;
+		size->operations = totals.operations;
+		size->tables = totals.work;
+		size->failed = totals.failed;
+		size->total_ns = totals.total_ns;
+		size->max_ns = totals.max_ns;
+		err = hand_on(kind, &sample, handler, context);
 	}
 	return err;
 }

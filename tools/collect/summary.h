@@ -8,10 +8,10 @@
 #include "collect.h"
 
 /**
- * summary__splits() - one split_summary sample for each from/to pair of a map
+ * summary__sizes() - one split_summary or merge_summary for each from/to pair of a map
  * Return: 0, -errno of the map, or the handler's error.
  */
-int summary__splits(int map_fd, collect_handler handler, void *context);
+int summary__sizes(int map_fd, enum sample_kind kind, collect_handler handler, void *context);
 
 /**
  * summary__causes() - one tlb_summary sample for each cause, empty ones too

@@ -39,6 +39,8 @@ void run__free(struct run *run)
 	s = &run->samples;
 	for (size_t i = 0; i < s->split_summary_count; i++)
 		free(s->split_summaries[i].histogram_ns.at);
+	for (size_t i = 0; i < s->merge_summary_count; i++)
+		free(s->merge_summaries[i].histogram_ns.at);
 	for (size_t i = 0; i < s->tlb_summary_count; i++)
 		free(s->tlb_summaries[i].histogram_ns.at);
 	for (size_t i = 0; i < s->vmm_sync_count; i++)
@@ -48,6 +50,7 @@ void run__free(struct run *run)
 	free(s->splits);
 	free(s->split_owner);
 	free(s->split_summaries);
+	free(s->merge_summaries);
 	free(s->tlb_summaries);
 	free(s->vmm_syncs);
 	free(s->vmm_iterations);
@@ -118,10 +121,11 @@ static int add_tracking(struct run_samples *s, const struct tracking_sample *tra
 }
 
 /* A later summary of the same thing replaces the earlier one: summaries are running totals. */
-static int add_split_summary(struct run_samples *s, struct split_summary_sample *summary)
+static int add_size_summary(struct size_summary_sample **all, size_t *count,
+			    struct size_summary_sample *summary)
 {
-	for (size_t i = 0; i < s->split_summary_count; i++) {
-		struct split_summary_sample *old = &s->split_summaries[i];
+	for (size_t i = 0; i < *count; i++) {
+		struct size_summary_sample *old = &(*all)[i];
 
 		if (old->from_bytes != summary->from_bytes || old->to_bytes != summary->to_bytes)
 			continue;
@@ -129,7 +133,7 @@ static int add_split_summary(struct run_samples *s, struct split_summary_sample 
 		*old = *summary;
 		return 0;
 	}
-	return APPEND(s->split_summaries, s->split_summary_count, *summary);
+	return APPEND(*all, *count, *summary);
 }
 
 static int add_tlb_summary(struct run_samples *s, struct tlb_summary_sample *summary)
@@ -160,7 +164,11 @@ static int add_one(struct run_samples *s, enum sample_kind kind, union sample *s
 	case SAMPLE_SPLIT:
 		return add_split(s, &sample->split);
 	case SAMPLE_SPLIT_SUMMARY:
-		return add_split_summary(s, &sample->split_summary);
+		return add_size_summary(&s->split_summaries, &s->split_summary_count,
+					&sample->size_summary);
+	case SAMPLE_MERGE_SUMMARY:
+		return add_size_summary(&s->merge_summaries, &s->merge_summary_count,
+					&sample->size_summary);
 	case SAMPLE_TLB_SUMMARY:
 		return add_tlb_summary(s, &sample->tlb_summary);
 	case SAMPLE_END:
@@ -590,7 +598,7 @@ static int sum_splits(struct run *run)
 	r->split_total_ns = 0;
 	r->split_max_ns = UNKNOWN;
 	for (size_t i = 0; !err && i < s->split_summary_count; i++) {
-		const struct split_summary_sample *one = &s->split_summaries[i];
+		const struct size_summary_sample *one = &s->split_summaries[i];
 
 		r->split_operations = plus(r->split_operations, one->operations);
 		r->split_tables = plus(r->split_tables, one->tables);
@@ -605,6 +613,25 @@ static int sum_splits(struct run *run)
 	r->split_p99_ns = histogram__percentile(&all, 99, r->split_max_ns);
 	free(all.at);
 	return err;
+}
+
+static void sum_merges(struct run *run)
+{
+	struct run_result *r = &run->result;
+	const struct run_samples *s = &run->samples;
+
+	r->merge_operations = 0;
+	r->merge_failed = 0;
+	r->merge_total_ns = 0;
+	for (size_t i = 0; i < s->merge_summary_count; i++) {
+		const struct size_summary_sample *one = &s->merge_summaries[i];
+
+		r->merge_operations = plus(r->merge_operations, one->operations);
+		r->merge_failed = plus(r->merge_failed, one->failed);
+		r->merge_total_ns = plus(r->merge_total_ns, one->total_ns);
+		if (r->merge_max_ns == UNKNOWN || r->merge_max_ns < one->max_ns)
+			r->merge_max_ns = one->max_ns;
+	}
 }
 
 static bool is_tracking_cause(const char *cause)
@@ -758,6 +785,7 @@ int run__update(struct run *run)
 	err = err ?: sum_tlb(run);
 	if (err)
 		return err;
+	sum_merges(run);
 	take_iotlb(run);
 	take_truth(run);
 	converge(run, &d);

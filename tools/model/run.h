@@ -79,6 +79,11 @@ struct run_result {
 	uint64_t split_p99_ns;
 	uint64_t split_max_ns;
 
+	uint64_t merge_operations;
+	uint64_t merge_failed;
+	uint64_t merge_total_ns;
+	uint64_t merge_max_ns;
+
 	/* Causes sync, split and merge: the work that dirty tracking makes. */
 	uint64_t tlb_invalidations;
 	uint64_t tlb_commands;
@@ -120,8 +125,10 @@ struct run_samples {
 	size_t *split_owner;		/* index of the sync that made it, or SPLIT_OF_START */
 	size_t split_count;
 	size_t split_unowned;		/* first split no sync has claimed yet */
-	struct split_summary_sample *split_summaries;
+	struct size_summary_sample *split_summaries;
 	size_t split_summary_count;
+	struct size_summary_sample *merge_summaries;
+	size_t merge_summary_count;
 	struct tlb_summary_sample *tlb_summaries;
 	size_t tlb_summary_count;
 	struct vmm_sync_sample *vmm_syncs;
@@ -189,7 +196,7 @@ int run__update(struct run *run);
 /** run__is_sound() - no disagreement, no error and, if it has ended, nothing lost */
 bool run__is_sound(const struct run *run);
 
-/** run__splits() - whether this run replaces blocks (patched kernel, mode eager or lazy) */
+/** run__splits() - whether this run replaces blocks (patched kernel, in a mode but off) */
 bool run__splits(const struct run *run);
 
 #endif

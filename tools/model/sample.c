@@ -31,7 +31,7 @@ static const struct field header_fields[] = {
 	F(header_sample, kernel_release, "kernel.release", NULL, FIELD_TEXT, NONE, METRIC_LABEL,
 	  "kernel release"),
 	F(header_sample, kernel_patched, "kernel.patched", NULL, FIELD_BOOL, NONE, METRIC_NONE,
-	  "whether the kernel has the split events and knobs"),
+	  "whether the kernel has the split events"),
 	F(header_sample, clock, "clock", NULL, FIELD_TEXT, NONE, METRIC_NONE,
 	  "clock of every t_ns"),
 	F(header_sample, time_basis, "time_basis", NULL, FIELD_TEXT, NONE, METRIC_LABEL,
@@ -53,7 +53,7 @@ static const struct field tracking_fields[] = {
 	F(tracking_sample, granularity_bytes, "granularity_bytes", "granularity", FIELD_U64, BYTES,
 	  METRIC_GAUGE, "leaf size in force; 0: as mapped"),
 	F(tracking_sample, split_mode, "split_mode", "mode", FIELD_TEXT, NONE, METRIC_NONE,
-	  "off, eager or lazy"),
+	  "off, eager, lazy or sample"),
 	F(tracking_sample, total_ns, "total_ns", "time", FIELD_U64, NS, METRIC_GAUGE,
 	  "duration of the call"),
 	F(tracking_sample, walk_ns, "walk_ns", "walk", FIELD_U64, NS, METRIC_GAUGE,
@@ -127,23 +127,33 @@ static const struct field split_fields[] = {
 	F(split_sample, ns, "ns", "time", FIELD_U64, NS, METRIC_NONE, "duration"),
 };
 
+/* A merge differs in words only. */
+#define SIZE_SUMMARY(operations_text, tables_text, failed_text)				\
+	F(size_summary_sample, from_bytes, "from_bytes", "from", FIELD_U64, BYTES, METRIC_LABEL,	\
+	  "leaf size before"),								\
+	F(size_summary_sample, to_bytes, "to_bytes", "to", FIELD_U64, BYTES, METRIC_LABEL,	\
+	  "leaf size after"),								\
+	F(size_summary_sample, operations, "operations", "operations", FIELD_U64, COUNT,	\
+	  METRIC_COUNTER, operations_text),						\
+	F(size_summary_sample, tables, "tables", "tables", FIELD_U64, COUNT, METRIC_COUNTER,	\
+	  tables_text),									\
+	F(size_summary_sample, failed, "failed", "failed", FIELD_U64, COUNT, METRIC_COUNTER,	\
+	  failed_text),									\
+	F(size_summary_sample, total_ns, "total_ns", "time", FIELD_U64, NS, METRIC_COUNTER,	\
+	  "time spent"),								\
+	F(size_summary_sample, max_ns, "max_ns", "max", FIELD_U64, NS, METRIC_GAUGE,		\
+	  "longest one"),								\
+	F(size_summary_sample, histogram_ns, "histogram_ns", NULL, FIELD_PAIRS, NS,		\
+	  METRIC_HISTOGRAM, "latencies: [upper bound, count]")
+
 static const struct field split_summary_fields[] = {
-	F(split_summary_sample, from_bytes, "from_bytes", "from", FIELD_U64, BYTES, METRIC_LABEL,
-	  "leaf size before"),
-	F(split_summary_sample, to_bytes, "to_bytes", "to", FIELD_U64, BYTES, METRIC_LABEL,
-	  "leaf size after"),
-	F(split_summary_sample, operations, "operations", "operations", FIELD_U64, COUNT,
-	  METRIC_COUNTER, "blocks split, at tracking start and in syncs"),
-	F(split_summary_sample, tables, "tables", "tables", FIELD_U64, COUNT, METRIC_COUNTER,
-	  "page tables built"),
-	F(split_summary_sample, failed, "failed", "failed", FIELD_U64, COUNT, METRIC_COUNTER,
-	  "blocks kept because their split failed"),
-	F(split_summary_sample, total_ns, "total_ns", "time", FIELD_U64, NS, METRIC_COUNTER,
-	  "time spent"),
-	F(split_summary_sample, max_ns, "max_ns", "max", FIELD_U64, NS, METRIC_GAUGE,
-	  "longest one"),
-	F(split_summary_sample, histogram_ns, "histogram_ns", NULL, FIELD_PAIRS, NS, METRIC_HISTOGRAM,
-	  "latencies: [upper bound, count]"),
+	SIZE_SUMMARY("blocks split, at tracking start and in syncs", "page tables built",
+		     "blocks kept because their split failed"),
+};
+
+static const struct field merge_summary_fields[] = {
+	SIZE_SUMMARY("blocks put back after tracking stopped", "page tables freed",
+		     "tables kept because their merge failed"),
 };
 
 static const struct field tlb_summary_fields[] = {
@@ -299,8 +309,10 @@ static const struct field_table tables[SAMPLE_KINDS] = {
 	[SAMPLE_TRACKING] = TABLE("tracking", tracking_sample, tracking_fields),
 	[SAMPLE_SYNC] = TABLE("sync", sync_sample, sync_fields),
 	[SAMPLE_SPLIT] = TABLE("split", split_sample, split_fields),
-	[SAMPLE_SPLIT_SUMMARY] = TABLE("split_summary", split_summary_sample,
+	[SAMPLE_SPLIT_SUMMARY] = TABLE("split_summary", size_summary_sample,
 				       split_summary_fields),
+	[SAMPLE_MERGE_SUMMARY] = TABLE("merge_summary", size_summary_sample,
+				       merge_summary_fields),
 	[SAMPLE_TLB_SUMMARY] = TABLE("tlb_summary", tlb_summary_sample, tlb_summary_fields),
 	[SAMPLE_END] = TABLE("end", end_sample, end_fields),
 	[SAMPLE_PLAN] = TABLE("plan", plan_sample, plan_fields),

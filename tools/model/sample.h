@@ -20,6 +20,7 @@ enum sample_kind {
 	SAMPLE_SYNC,
 	SAMPLE_SPLIT,
 	SAMPLE_SPLIT_SUMMARY,
+	SAMPLE_MERGE_SUMMARY,
 	SAMPLE_TLB_SUMMARY,
 	SAMPLE_END,
 	/* What the test bed meant to run; a plain recording has none. */
@@ -100,7 +101,8 @@ struct split_sample {
 	uint64_t ns;
 };
 
-struct split_summary_sample {
+/* Of splits or of merges. */
+struct size_summary_sample {
 	uint64_t from_bytes;
 	uint64_t to_bytes;
 	uint64_t operations;
@@ -211,7 +213,7 @@ union sample {
 	struct tracking_sample tracking;
 	struct sync_sample sync;
 	struct split_sample split;
-	struct split_summary_sample split_summary;
+	struct size_summary_sample size_summary;
 	struct tlb_summary_sample tlb_summary;
 	struct end_sample end;
 	struct plan_sample plan;

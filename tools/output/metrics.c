@@ -47,6 +47,12 @@ static const void *split_summary_at(const struct run *run, size_t index)
 	       &run->samples.split_summaries[index] : NULL;
 }
 
+static const void *merge_summary_at(const struct run *run, size_t index)
+{
+	return index < run->samples.merge_summary_count ?
+	       &run->samples.merge_summaries[index] : NULL;
+}
+
 static const void *tlb_summary_at(const struct run *run, size_t index)
 {
 	return index < run->samples.tlb_summary_count ? &run->samples.tlb_summaries[index] : NULL;
@@ -236,6 +242,7 @@ int metrics__write(FILE *stream, struct run *const *runs, size_t count)
 
 	err = err ?: put_table(&f, &run_sync_table, last_sync_at);
 	err = err ?: put_table(&f, sample__table(SAMPLE_SPLIT_SUMMARY), split_summary_at);
+	err = err ?: put_table(&f, sample__table(SAMPLE_MERGE_SUMMARY), merge_summary_at);
 	err = err ?: put_table(&f, sample__table(SAMPLE_TLB_SUMMARY), tlb_summary_at);
 	put_header(stream, "hwdbm_recording_complete",
 		   "1 once the recording has its end; totals and losses are known then", "gauge");

@@ -24,7 +24,7 @@ static json_t *runs_syncs(const struct run *run)
 	return array;
 }
 
-/* Summaries, as recorded: splits by size, TLBIs by cause. */
+/* Summaries, as recorded: splits and merges by size, TLBIs by cause. */
 static json_t *summaries(const struct field_table *table, const void *records, size_t count)
 {
 	json_t *array = json_array();
@@ -52,6 +52,9 @@ static json_t *run_object(const struct run *run)
 	    json_object_set_new(json_object_get(object, "split"), "by_size",
 				summaries(sample__table(SAMPLE_SPLIT_SUMMARY), s->split_summaries,
 					  s->split_summary_count)) ||
+	    json_object_set_new(json_object_get(object, "merge"), "by_size",
+				summaries(sample__table(SAMPLE_MERGE_SUMMARY), s->merge_summaries,
+					  s->merge_summary_count)) ||
 	    json_object_set_new(json_object_get(object, "tlb"), "by_cause",
 				summaries(sample__table(SAMPLE_TLB_SUMMARY), s->tlb_summaries,
 					  s->tlb_summary_count))) {
