@@ -291,7 +291,7 @@ static enum outcome nothing_made_up(struct bench *b, const uint64_t *report, uin
 
 /* ---- the tracepoint ---- */
 
-#define FALLBACK	TRACING "events/vfio/vfio_dirty_fallback/enable"
+#define FALLBACK	TRACING "events/iommu/vfio_dirty_fallback/enable"
 
 static bool fallback_listen(void)
 {
@@ -346,6 +346,23 @@ static enum outcome off_is_stock(void)
 	if (type1_unmap(b.container, IOVA, BYTES, bitmap) || count(bitmap, PAGES) != PAGES)
 		return because(FAIL, "an unmap reports %" PRIu64 " of %d pages",
 			       count(bitmap, PAGES), PAGES);
+	return PASS;
+}
+
+/* Where the hardware cannot track, the knob changes nothing, and that is told. */
+static enum outcome no_hardware(void)
+{
+	__cleanup_bench struct bench b = BENCH_EMPTY;
+	uint64_t bitmap[BITMAP_WORDS(PAGES)];
+
+	if (!fallback_listen() || !bench_open(&b, BYTES, SZ_2M, true))
+		return FAIL;
+	if (!fallback_heard("unsupported"))
+		return because(FAIL, "vfio_dirty_fallback does not tell that tracking is not to be had");
+	for (int i = 1; i <= 2; i++)
+		if (get_log(&b, TYPE1_GET, PAGES, bitmap) || count(bitmap, PAGES) != PAGES)
+			return because(FAIL, "%" PRIu64 " of %d pages are dirty in get %d",
+				       count(bitmap, PAGES), PAGES, i);
 	return PASS;
 }
 
@@ -550,12 +567,20 @@ static enum outcome efault_then_retry(void)
 	const uint64_t pages = 64 * PAGES_2M;	/* a bitmap of 4 KiB */
 	uint64_t *bitmap = mmap(NULL, 3 * SZ_4K, PROT_READ | PROT_WRITE,
 				MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	uint8_t *middle = (uint8_t *)bitmap + SZ_4K / 2;
+	uint8_t *middle = (uint8_t *)bitmap + SZ_4K / 2 + 512;	/* ends inside the second mapping */
 	enum outcome outcome = PASS;
 
 	if (bitmap == MAP_FAILED)
 		return because(FAIL, "no memory");
-	if (!bench_open(&b, pages * SZ_4K, SZ_2M, true))
+	/* Four mappings: the first are handed out before one fails. */
+	if (!knob_set("disable_hugepages", "N") ||
+	    !bench_prepare(&b, pages * SZ_4K, SZ_2M, true))
+		return FAIL;
+	for (int i = 0; i < 4; i++)
+		if (!map_at(&b, i * pages / 4 * SZ_4K, IOVA + i * pages / 4 * SZ_4K,
+			    pages / 4 * SZ_4K))
+			return FAIL;
+	if (!log_start(&b))
 		return FAIL;
 	for (int round = 0; round < 3 && outcome == PASS; round++) {
 		static const char * const names[] = { "get", "get without clear", "clear" };
@@ -666,6 +691,31 @@ static enum outcome unmap_reports(void)
 			return because(FAIL, "vfio_dirty_fallback tells of a fallback");
 	}
 	return outcome;
+}
+
+/* Leaves of several sizes in one mapping, of which an unmap makes more than one step. */
+static enum outcome unmap_mixed(void)
+{
+	static const uint64_t written[] = { 509, 511, 512 + 33, 1024 + 7, 1536, 1538 };
+	__cleanup_bench struct bench b = BENCH_EMPTY;
+	uint64_t bitmap[BITMAP_WORDS(PAGES)] = { 0 };
+	const uint64_t first = 509, pages = 3 + 2 * PAGES_2M + 3;
+
+	if (!knob_set("disable_hugepages", "N") || !bench_prepare(&b, BYTES, SZ_2M, true) ||
+	    !map_at(&b, first * SZ_4K, IOVA + first * SZ_4K, pages * SZ_4K) || !log_start(&b))
+		return FAIL;
+	for (size_t i = 0; i < ARRAY_SIZE(written); i++)
+		dma_write(&b, written[i]);
+	if (type1_unmap(b.container, IOVA + first * SZ_4K, pages * SZ_4K, bitmap))
+		return because(FAIL, "the unmap failed");
+	for (size_t i = 0; i < ARRAY_SIZE(written); i++)
+		if (!has(bitmap, written[i] - first))
+			return because(FAIL, "page %" PRIu64 " of the mapping was written and is not reported",
+				       written[i] - first);
+	if (count(bitmap, PAGES) != 4 + 2 * PAGES_2M)
+		return because(FAIL, "%" PRIu64 " pages are reported, not two blocks and 4 pages",
+			       count(bitmap, PAGES));
+	return PASS;
 }
 
 /* One unmap while DMA goes on: what reached memory since the last get has to be in its bitmap. */
@@ -936,6 +986,18 @@ static enum outcome manual_clear(void)
 				       i + 1);
 		clear_page(&b, PAGES, 5);
 	}
+	/* What the hardware knows and nobody has asked for is cleared too, but for the rest of the block. */
+	dma_write(&b, 5 * PAGES_2M + 1);
+	clear_page(&b, PAGES, 5 * PAGES_2M + 1);
+	if (get_log(&b, TYPE1_GET_NOCLEAR, PAGES, bitmap) || has(bitmap, 5 * PAGES_2M + 1) ||
+	    !has(bitmap, 5 * PAGES_2M + 2))
+		return because(FAIL, "a page that was cleared before a get is %s, another of its block %s",
+			       has(bitmap, 5 * PAGES_2M + 1) ? "dirty" : "clean",
+			       has(bitmap, 5 * PAGES_2M + 2) ? "dirty" : "clean");
+	memset(bitmap, 0, sizeof(bitmap));
+	for (int page = 5 * PAGES_2M; page < 6 * PAGES_2M; page++)
+		bitmap[page / 64] |= UINT64_C(1) << page % 64;
+	type1_log(b.container, TYPE1_CLEAR, IOVA, BYTES, bitmap);
 	/* All of one block by name, the other stays. */
 	memset(bitmap, 0, sizeof(bitmap));
 	for (int w = 0; w < PAGES_2M / 64; w++)
@@ -1233,6 +1295,7 @@ static const struct check {
 	{ "stop-and-start", stop_and_start },
 	{ "map-during-log", map_during_log },
 	{ "unmap-reports", unmap_reports },
+	{ "unmap-mixed", unmap_mixed },
 	{ "unmap-under-dma", unmap_under_dma },
 	{ "unmap-efault", unmap_efault },
 	{ "group-joins", group_joins },
@@ -1248,6 +1311,9 @@ static const struct check {
 	{ "map-during-get", map_during_get },
 	{ "kernel-log-clean", kernel_log_clean },
 };
+
+/* For an IOMMU without hardware dirty state, on which most others fail: only when it is named */
+static const struct check no_hardware_check = { "no-hardware", no_hardware };
 
 static int counts[3];
 
@@ -1302,6 +1368,8 @@ static int parse_options(int argc, char **argv)
 			fputs(help, stdout);
 			for (size_t i = 0; i < ARRAY_SIZE(checks); i++)
 				printf("  %s\n", checks[i].name);
+			printf("  %s (on an IOMMU without hardware dirty state only)\n",
+			       no_hardware_check.name);
 			exit(0);
 		default:
 			return problem(EINVAL, "unknown option; see type1probe --help");
@@ -1312,6 +1380,10 @@ static int parse_options(int argc, char **argv)
 
 static bool run_by_name(const char *name)
 {
+	if (!strcmp(name, no_hardware_check.name)) {
+		run_check(&no_hardware_check);
+		return true;
+	}
 	for (size_t i = 0; i < ARRAY_SIZE(checks); i++) {
 		if (strcmp(name, checks[i].name))
 			continue;
