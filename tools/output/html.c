@@ -932,7 +932,7 @@ static int put_durations_of(struct page *page, struct span workload, const char 
 		fputs("<h3>Split latency</h3>\n<p class=\"note\">Height: share of the run's samples. "
 		      "Solid line: p50; dashed line: p99.</p>\n", out);
 		err = put_pictures(page, workload, PICTURE_SPLIT_LATENCY, basis);
-		fputs("<h3>TLBI latency</h3>\n<p class=\"note\">Invalidations caused by sync and split, "
+		fputs("<h3>TLBI latency</h3>\n<p class=\"note\">Invalidations caused by sync, split and merge, "
 		      "waits included.</p>\n", out);
 		err = err ?: put_pictures(page, workload, PICTURE_TLB_LATENCY, basis);
 		err = err ?: put_bucket_table(page, workload, basis);
