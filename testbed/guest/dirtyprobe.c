@@ -20,6 +20,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <linux/iommufd.h>
+
 #include "generator.h"
 #include "iommu.h"
 #include "knobs.h"
@@ -37,6 +39,7 @@ enum outcome { PASS, FAIL, SKIP };
 static char why[256];
 static const char *device = "/dev/vfio/devices/vfio0";
 static bool unsplit;	/* this IOMMU cannot split (BBML 0): blocks have to be kept */
+static int bbml = -1;	/* the level it was given, -1 = not told */
 
 static enum outcome because(enum outcome outcome, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
@@ -957,6 +960,733 @@ static enum outcome restart_during_merge(void)
 	return PASS;
 }
 
+/*
+ * Child: starts tracking of many blocks in its parent's domain, says "r" before and "s" after.
+ */
+static void start_once(struct bench *b, int fd)
+{
+	if (write(fd, "r", 1) != 1 || iommu_space_track(&b->space, true))
+		_exit(1);
+	_exit(write(fd, "s", 1) != 1);
+}
+
+#define ALIASES	48	/* the same memory, mapped that often */
+
+/* Kills a process in the middle of its start of tracking. True if it was early enough. */
+static bool kill_a_start(struct bench *b, long tables, bool *started)
+{
+	char text[2] = { 0 };
+	int fds[2], status;
+	uint64_t begin;
+	pid_t child;
+
+	if (pipe(fds))
+		return because(FAIL, "no pipe");
+	child = fork();
+	if (!child) {
+		close(fds[0]);
+		start_once(b, fds[1]);
+	}
+	close(fds[1]);
+	begin = clock_ns();
+	if (read(fds[0], text, 1) == 1)
+		while (table_pages() < tables + 16 && clock_ns() - begin < MERGE_LIMIT_NS)
+			;
+	kill(child, SIGKILL);
+	waitpid(child, &status, 0);
+	*started = read(fds[0], text + 1, 1) == 1;
+	close(fds[0]);
+	return text[0] == 'r' && WIFSIGNALED(status) && !*started;
+}
+
+/*
+ * A start of tracking that fails half way, since its process is killed, leaves no table behind;
+ * neither does a domain of which the process is gone while tracking is on.
+ */
+static enum outcome merge_after_failed_start(void)
+{
+	__cleanup_bench struct bench b = BENCH_EMPTY;
+	uint64_t pages, bitmap[BITMAP_WORDS(16 * PAGES_2M)];
+	bool started = true;
+	long tables;
+
+	if (unsplit)
+		return because(SKIP, "this IOMMU cannot split");
+	if (!ask_split("eager", SZ_4K))
+		return SKIP;
+	if (!bench_prepare(&b, 16 * SZ_2M, SZ_2M))
+		return FAIL;
+	/* Each in a GiB of its own: a killed start ends between two tables of the upper level. */
+	for (uint64_t i = 0; i < ALIASES; i++)
+		if (iommu_space_map(&b.space, b.mem.va, IOVA + i * SZ_1G, 16 * SZ_2M))
+			return because(FAIL, "%s", problem_text());
+	tables = table_pages();
+	for (int i = 0; i < 5 && started; i++) {
+		if (kill_a_start(&b, tables, &started))
+			break;
+		if (started && iommu_space_track(&b.space, false))
+			return because(FAIL, "%s", problem_text());
+		if (!tables_down_to(tables))
+			return because(FAIL, "a merge does not end");
+	}
+	if (started)
+		return because(FAIL, "no start of tracking could be killed before its end");
+	if (!tables_down_to(tables))
+		return because(FAIL, "%ld pages are page tables a while after a start of tracking was killed, %ld were before",
+			       table_pages(), tables);
+	if (knobs_set("off", 0) || iommu_space_track(&b.space, true))
+		return because(FAIL, "%s", problem_text());
+	pages = pages_for_one_write(&b, 16 * SZ_2M, bitmap);
+	if (pages != PAGES_2M)
+		return because(FAIL, "after the merge %" PRIu64 " pages are reported for one write, %d expected",
+			       pages, PAGES_2M);
+	return PASS;
+}
+
+/* Child: tracks 1 GiB in pages, and is gone without an end of tracking. */
+static void track_and_exit(int fd)
+{
+	struct bench b = BENCH_EMPTY;
+
+	if (!bench_open(&b, SZ_1G, SZ_1G))
+		_exit(1);
+	dma_run(&b, SZ_1G, 1);
+	if (write(fd, "r", 1) != 1)
+		_exit(1);
+	pause();
+	_exit(1);
+}
+
+/* A process that goes while its memory is split leaves no page table behind. */
+static enum outcome tables_after_exit(void)
+{
+	long tables = table_pages(), split, huge = memory_free_huge_pages(SZ_1G);
+	int fds[2];
+	pid_t child;
+	char c;
+
+	if (!ask_split("eager", SZ_4K))
+		return SKIP;
+	if (pipe(fds))
+		return because(FAIL, "no pipe");
+	child = fork();
+	if (!child) {
+		close(fds[0]);
+		track_and_exit(fds[1]);
+	}
+	close(fds[1]);
+	if (read(fds[0], &c, 1) != 1)
+		because(FAIL, "the tracking process could not start");
+	close(fds[0]);
+	split = table_pages();
+	kill(child, SIGKILL);
+	waitpid(child, NULL, 0);
+	knobs_restore();
+	if (why[0])
+		return FAIL;
+	if (!unsplit && split < tables + PAGES_2M)
+		return because(FAIL, "nothing was split");
+	if (!tables_down_to(tables))
+		return because(FAIL, "%ld pages are page tables a while after the process was killed, %ld were before it came",
+			       table_pages(), tables);
+	/* The file of the page table is closed a moment later than the process ends. */
+	for (int i = 0; i < 100 && memory_free_huge_pages(SZ_1G) != huge; i++)
+		usleep(50000);
+	if (memory_free_huge_pages(SZ_1G) != huge)
+		return because(FAIL, "a 1G page did not come back");
+	return PASS;
+}
+
+/* ---- who decides ---- */
+
+/* A value of IOMMU_OPTION_DIRTY_SPLIT; order is log2 of the size. */
+static uint64_t option_value(uint64_t mode, uint64_t order)
+{
+	return mode | order << 8;
+}
+
+static bool set_option(struct bench *b, uint64_t value)
+{
+	int err = iommu_space_option(&b->space, IOMMU_OPTION_DIRTY_SPLIT, true, &value);
+
+	if (err)
+		because(FAIL, "option %#" PRIx64 ": %s", value, strerror(-err));
+	return !err;
+}
+
+static enum outcome option_refuses(struct bench *b)
+{
+	static const uint64_t bad[] = {
+		IOMMU_DIRTY_SPLIT_MODE_SAMPLE + 1,
+		IOMMU_DIRTY_SPLIT_MODE_LAZY,			/* no size */
+		IOMMU_DIRTY_SPLIT_MODE_EAGER | 64 << 8,		/* no such size */
+		IOMMU_DIRTY_SPLIT_MODE_OFF | 12 << 8,		/* a size for nothing */
+		IOMMU_DIRTY_SPLIT_MODE_EAGER | 12 << 8 | 1 << 16,
+		IOMMU_DIRTY_SPLIT_MODE_LAZY | 12 << 8 | UINT64_C(1) << 32,
+		IOMMU_DIRTY_SPLIT_MODE_SAMPLE | 12 << 8 | UINT64_C(7) << 32,	/* 0 % */
+		IOMMU_DIRTY_SPLIT_MODE_SAMPLE | 12 << 8 | 10001 << 16,
+	};
+	uint64_t value = 0;
+	int err;
+
+	err = iommu_space_option(&b->space, IOMMU_OPTION_DIRTY_SPLIT, false, &value);
+	if (err || value)
+		return because(FAIL, "a new space has option %#" PRIx64 " (%s)", value,
+			       strerror(-err));
+	if (!set_option(b, option_value(IOMMU_DIRTY_SPLIT_MODE_LAZY, 21)))
+		return FAIL;
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		value = bad[i];
+		err = iommu_space_option(&b->space, IOMMU_OPTION_DIRTY_SPLIT, true, &value);
+		if (err != -EINVAL)
+			return because(FAIL, "option %#" PRIx64 " is not refused: %s", bad[i],
+				       strerror(-err));
+	}
+	iommu_space_option(&b->space, IOMMU_OPTION_DIRTY_SPLIT, false, &value);
+	if (value != option_value(IOMMU_DIRTY_SPLIT_MODE_LAZY, 21))
+		return because(FAIL, "a refused option has become %#" PRIx64, value);
+	if (iommu_space_option(&b->space, IOMMU_OPTION_DIRTY_GRANULARITIES, true, &value) !=
+	    -EOPNOTSUPP)
+		return because(FAIL, "the granularities of a page table can be set");
+	return PASS;
+}
+
+/* What the host, the option and the flags of the call say, and the pages reported for one write. */
+struct decision {
+	const char *host;
+	uint64_t option;
+	uint32_t flags;
+	uint64_t pages;
+};
+
+static enum outcome decide(const struct decision *d)
+{
+	__cleanup_bench struct bench b = BENCH_EMPTY;
+	__cleanup_free uint64_t *bitmap = calloc(1, PAGES_1G / 8);
+	uint64_t pages, want = unsplit ? PAGES_1G : d->pages;
+
+	if (!bitmap || !bench_prepare(&b, SZ_1G, SZ_1G))
+		return FAIL;
+	if (!ask_split(d->host, SZ_4K))
+		return SKIP;
+	if (iommu_space_map(&b.space, b.mem.va, IOVA, SZ_1G) || !set_option(&b, d->option) ||
+	    iommu_space_track_flags(&b.space, d->flags | IOMMU_HWPT_DIRTY_TRACKING_ENABLE))
+		return because(FAIL, "%s", problem_text());
+	/* Too late for this session */
+	if (!set_option(&b, option_value(IOMMU_DIRTY_SPLIT_MODE_OFF, 0)) || knobs_set("off", 0))
+		return because(FAIL, "%s", problem_text());
+	for (int i = 0; i < 3; i++)
+		pages = pages_for_one_write(&b, SZ_1G, bitmap);
+	if (pages != want)
+		return because(FAIL, "host %s, option %#" PRIx64 ", flags %#x: %" PRIu64 " pages for one write, %" PRIu64 " expected",
+			       d->host, d->option, d->flags, pages, want);
+	return PASS;
+}
+
+/* The option of an IOAS goes before the flags of the call, these before the host; at the start. */
+static enum outcome ioas_option(void)
+{
+	static const struct decision decisions[] = {
+		{ "eager", 0, 0, 1 },
+		{ "eager", IOMMU_DIRTY_SPLIT_MODE_OFF, 0, PAGES_1G },
+		{ "eager", IOMMU_DIRTY_SPLIT_MODE_EAGER | 21 << 8, 0, PAGES_2M },
+		{ "off", IOMMU_DIRTY_SPLIT_MODE_EAGER | 12 << 8, 0, 1 },
+		{ "off", IOMMU_DIRTY_SPLIT_MODE_LAZY | 12 << 8, 0, 1 },
+		{ "off", IOMMU_DIRTY_SPLIT_MODE_LAZY | 13 << 8, 0, PAGES_2M },	/* rounded up */
+		{ "off", 0, IOMMU_HWPT_DIRTY_TRACKING_EAGER, 1 },
+		{ "eager", IOMMU_DIRTY_SPLIT_MODE_OFF, IOMMU_HWPT_DIRTY_TRACKING_EAGER, PAGES_1G },
+		{ "off", IOMMU_DIRTY_SPLIT_MODE_EAGER | 21 << 8, IOMMU_HWPT_DIRTY_TRACKING_LAZY,
+		  PAGES_2M },
+	};
+	enum outcome outcome = PASS;
+
+	if (!knobs_exist())
+		return because(SKIP, "this kernel has no split knobs");
+	for (size_t i = 0; outcome == PASS && i < ARRAY_SIZE(decisions); i++)
+		outcome = decide(&decisions[i]);
+	if (outcome == PASS) {
+		__cleanup_bench struct bench b = BENCH_EMPTY;
+
+		outcome = bench_prepare(&b, SZ_2M, SZ_2M) ? option_refuses(&b) : FAIL;
+	}
+	return outcome;
+}
+
+/* What user space is told of the IOMMU is what this machine was given. */
+static enum outcome feature_reporting(void)
+{
+	__cleanup_bench struct bench b = BENCH_EMPTY;
+	uint64_t caps, want, sizes = 0;
+	uint32_t idr[6];
+	unsigned int level;
+	int type;
+
+	if (!knobs_exist())
+		return because(SKIP, "this kernel has no split knobs");
+	if (!bench_prepare(&b, SZ_2M, SZ_2M))
+		return FAIL;
+	type = iommu_hardware(&b.iommu, &caps, idr);
+	if (type != IOMMU_HW_INFO_TYPE_ARM_SMMUV3)
+		return because(FAIL, "the hardware information is of type %d, that of an SMMUv3 expected",
+			       type);
+	level = idr[3] >> 11 & 3;
+	if (bbml >= 0 ? level != (unsigned int)bbml : !level != unsplit)
+		return because(FAIL, "IDR3.BBML is %u, not what the machine was given", level);
+	if ((idr[0] >> 6 & 3) != 2)
+		return because(FAIL, "IDR0.HTTU is %u, but there is dirty tracking", idr[0] >> 6 & 3);
+	want = IOMMU_HW_CAP_DIRTY_TRACKING | IOMMU_HW_CAP_DIRTY_CLEAR |
+	       (unsplit ? 0 : IOMMU_HW_CAP_DIRTY_SPLIT);
+	caps &= IOMMU_HW_CAP_DIRTY_TRACKING | IOMMU_HW_CAP_DIRTY_CLEAR | IOMMU_HW_CAP_DIRTY_SPLIT;
+	if (caps != want)
+		return because(FAIL, "capabilities %#" PRIx64 ", %#" PRIx64 " expected", caps, want);
+	want = unsplit ? 0 : SZ_4K | SZ_2M | SZ_1G;
+	if (iommu_space_option(&b.space, IOMMU_OPTION_DIRTY_GRANULARITIES, false, &sizes) ||
+	    sizes != want)
+		return because(FAIL, "granularities %#" PRIx64 ", %#" PRIx64 " expected", sizes, want);
+	return PASS;
+}
+
+/* ---- sampling ---- */
+
+#define SAMPLE_MAPS	32	/* the same 16 blocks, mapped that often */
+#define SAMPLE_BLOCKS	(SAMPLE_MAPS * 16)
+#define SAMPLE_BYTES	(SAMPLE_BLOCKS * SZ_2M)
+
+/* Writes each block once; those of which one page is reported are split. 'split' has a bit each. */
+static bool find_split(struct bench *b, uint64_t *bitmap, uint64_t *split)
+{
+	struct dma_slot slot = {
+		.base = IOVA + 64,
+		.length = SAMPLE_BYTES,
+		.op_bytes = 8,
+		.pattern = DMAGEN_OP_STRIDE,
+		.stride = SZ_2M,
+		.count = SAMPLE_BLOCKS,
+	};
+
+	generator_set_slot(&b->gen, 0, &slot);
+	generator_ring(&b->gen, 1);
+	if (sync_pages(b, 0, SAMPLE_BYTES / SZ_4K, bitmap)) {
+		because(FAIL, "sync failed");
+		return false;
+	}
+	memset(split, 0, SAMPLE_BLOCKS / 8);
+	for (uint64_t i = 0; i < SAMPLE_BLOCKS; i++) {
+		uint64_t pages = count(bitmap, i * PAGES_2M, (i + 1) * PAGES_2M);
+
+		if (pages != 1 && pages != PAGES_2M) {
+			because(FAIL, "block %" PRIu64 ": %" PRIu64 " pages are reported for one write",
+				i, pages);
+			return false;
+		}
+		split[i / 64] |= (uint64_t)(pages == 1) << i % 64;
+	}
+	return true;
+}
+
+/* One session with the host's knob; which blocks were split, and that they are merged after it. */
+static enum outcome sample(const char *mode, uint64_t *split)
+{
+	__cleanup_bench struct bench b = BENCH_EMPTY;
+	__cleanup_free uint64_t *bitmap = calloc(1, SAMPLE_BYTES / SZ_4K / 8);
+	uint64_t again[SAMPLE_BLOCKS / 64];
+	long tables;
+
+	if (!bitmap || !bench_prepare(&b, 16 * SZ_2M, SZ_2M))
+		return FAIL;
+	if (!ask_split(mode, SZ_4K))
+		return SKIP;
+	for (uint64_t i = 0; i < SAMPLE_MAPS; i++)
+		if (iommu_space_map(&b.space, b.mem.va, IOVA + i * 16 * SZ_2M, 16 * SZ_2M))
+			return because(FAIL, "%s", problem_text());
+	tables = table_pages();
+	if (iommu_space_track(&b.space, true))
+		return because(FAIL, "%s", problem_text());
+	if (!find_split(&b, bitmap, split) || !find_split(&b, bitmap, again))
+		return FAIL;
+	if (memcmp(split, again, sizeof(again)))
+		return because(FAIL, "%s: a sync has split a block", mode);
+	if (!merge_and_restart(&b, tables) || !find_split(&b, bitmap, again))
+		return FAIL;
+	if (count(again, 0, SAMPLE_BLOCKS))
+		return because(FAIL, "%s: %" PRIu64 " blocks are split after a stop and a start without",
+			       mode, count(again, 0, SAMPLE_BLOCKS));
+	return PASS;
+}
+
+/* A seeded share of the blocks is split when tracking starts, the others stay; merged at the end. */
+static enum outcome sampling(void)
+{
+	static const struct {
+		const char *mode;
+		uint64_t low, high;	/* of 512 blocks: four standard deviations each way */
+	} runs[] = {
+		{ "sample=25%,1", 89, 167 },
+		{ "sample=25%,1", 89, 167 },
+		{ "sample=25%,2", 89, 167 },
+		{ "sample=3.5%,1", 2, 34 },
+		{ "sample=100%,1", 512, 512 },
+	};
+	uint64_t split[ARRAY_SIZE(runs)][SAMPLE_BLOCKS / 64];
+
+	if (!knobs_exist())
+		return because(SKIP, "this kernel has no split knobs");
+	for (size_t i = 0; i < ARRAY_SIZE(runs); i++) {
+		enum outcome outcome = sample(runs[i].mode, split[i]);
+		uint64_t n;
+
+		if (outcome != PASS)
+			return outcome;
+		n = count(split[i], 0, SAMPLE_BLOCKS);
+		if (unsplit ? n : n < runs[i].low || n > runs[i].high)
+			return because(FAIL, "%s splits %" PRIu64 " of %d blocks", runs[i].mode, n,
+				       SAMPLE_BLOCKS);
+	}
+	if (memcmp(split[0], split[1], sizeof(split[0])))
+		return because(FAIL, "the same seed splits other blocks");
+	if (!unsplit && !memcmp(split[0], split[2], sizeof(split[0])))
+		return because(FAIL, "another seed splits the same blocks");
+	return PASS;
+}
+
+/* ---- clearing by name ---- */
+
+static void name_pages(uint64_t *bitmap, uint64_t from, uint64_t to)
+{
+	for (; from < to; from++)
+		bitmap[from / 64] |= UINT64_C(1) << from % 64;
+}
+
+/* Reads without clearing. False with a reason in 'why'. */
+static bool peek(struct bench *b, uint64_t pages, uint64_t *bitmap)
+{
+	memset(bitmap, 0, BITMAP_WORDS(pages) * 8);
+	if (!iommu_space_sync(&b->space, IOVA, pages * SZ_4K, true, bitmap))
+		return true;
+	because(FAIL, "a NO_CLEAR sync failed");
+	return false;
+}
+
+static bool clear_names(struct bench *b, uint64_t pages, const uint64_t *names)
+{
+	int err = iommu_space_clear(&b->space, IOVA, pages * SZ_4K, SZ_4K, names);
+
+	if (err)
+		because(FAIL, "clear: %s", strerror(-err));
+	return !err;
+}
+
+/* What is dirty of 'pages' pages has to be [from, to), and nothing else. */
+static bool only_dirty(struct bench *b, const char *what, uint64_t pages, uint64_t from,
+		       uint64_t to)
+{
+	__cleanup_free uint64_t *bitmap = calloc(1, BITMAP_WORDS(pages) * 8);
+
+	if (!bitmap || !peek(b, pages, bitmap))
+		return false;
+	if (count(bitmap, 0, pages) == to - from && count(bitmap, from, to) == to - from)
+		return true;
+	because(FAIL, "%s: %" PRIu64 " pages are dirty, %" PRIu64 " of them of the %" PRIu64 " that should be",
+		what, count(bitmap, 0, pages), count(bitmap, from, to), to - from);
+	return false;
+}
+
+/* Pages of their own: exactly those named are cleaned, over the border of what the kernel copies. */
+static enum outcome clear_pages(void)
+{
+	static const uint64_t written[] = { 3, 64, 2047, 2048, 2049, 4094 };
+	__cleanup_bench struct bench b = BENCH_EMPTY;
+	/* The kernel takes names by the aligned GiB; here the second begins at bit 2047. */
+	uint64_t half = SZ_1G - 4 * SZ_2M, pages = 8 * PAGES_2M;
+	uint64_t bitmap[BITMAP_WORDS(8 * PAGES_2M)], names[BITMAP_WORDS(8 * PAGES_2M)] = { 0 };
+	int err;
+
+	if (iommu_open(&b.iommu, device) || generator_open(&b.gen, &b.iommu) ||
+	    memory_create(&b.mem, 8 * SZ_2M, SZ_2M) ||
+	    iommu_space_create(&b.space, &b.iommu, true) ||
+	    iommu_space_map(&b.space, b.mem.va, IOVA + half, 8 * SZ_2M) ||
+	    iommu_space_track(&b.space, true))
+		return because(FAIL, "%s", problem_text());
+	for (size_t i = 0; i < ARRAY_SIZE(written); i++)
+		dma_write(&b, half / SZ_4K + 1 + written[i]);
+	name_pages(names, 3, 4);
+	name_pages(names, 10, 20);	/* clean already */
+	name_pages(names, 2048, 2049);
+	name_pages(names, 4092, 4094);
+	err = iommu_space_clear(&b.space, IOVA + half + SZ_4K, (pages - 1) * SZ_4K, SZ_4K, names);
+	memset(bitmap, 0, sizeof(bitmap));
+	if (err || iommu_space_sync(&b.space, IOVA + half + SZ_4K, (pages - 1) * SZ_4K, true, bitmap))
+		return because(FAIL, "clear of 4K leaves: %s", strerror(-err));
+	for (size_t i = 0; i < ARRAY_SIZE(written); i++)
+		if (has(bitmap, written[i]) == has(names, written[i]))
+			return because(FAIL, "4K leaves: page %" PRIu64 " is %s though it was %snamed",
+				       written[i], has(bitmap, written[i]) ? "dirty" : "clean",
+				       has(names, written[i]) ? "" : "not ");
+	if (count(bitmap, 0, pages) != ARRAY_SIZE(written) - 2)
+		return because(FAIL, "4K leaves: %" PRIu64 " pages are dirty", count(bitmap, 0, pages));
+	return PASS;
+}
+
+/* A block that is not split: it is cleaned if all of it is named, and else not at all. */
+static enum outcome clear_kept_block(void)
+{
+	__cleanup_bench struct bench b = BENCH_EMPTY;
+	uint64_t names[BITMAP_WORDS(2 * PAGES_2M)] = { 0 }, two = 2;
+
+	if (knobs_set("off", 0) || !bench_open(&b, 2 * SZ_2M, SZ_2M))
+		return because(FAIL, "%s", problem_text());
+	dma_write(&b, 5);
+	dma_write(&b, PAGES_2M + 5);
+	name_pages(names, 0, PAGES_2M - 1);
+	if (!clear_names(&b, 2 * PAGES_2M, names) ||
+	    !only_dirty(&b, "2M, all but its last page", 2 * PAGES_2M, 0, 2 * PAGES_2M))
+		return FAIL;
+	/* All of what is asked for is named, but that is not all of the block. */
+	name_pages(names, 0, PAGES_2M);
+	if (!clear_names(&b, PAGES_2M - 1, names) ||
+	    !only_dirty(&b, "2M, cut off", 2 * PAGES_2M, 0, 2 * PAGES_2M) ||
+	    !clear_names(&b, 2 * PAGES_2M, names) ||
+	    !only_dirty(&b, "2M, the first of two", 2 * PAGES_2M, PAGES_2M, 2 * PAGES_2M))
+		return FAIL;
+	/* The same with a bit for 2M */
+	if (iommu_space_clear(&b.space, IOVA, 2 * SZ_2M, SZ_2M, &two))
+		return because(FAIL, "clear with a bit for 2M failed");
+	if (!only_dirty(&b, "2M, the second of two", 2 * PAGES_2M, 0, 0))
+		return FAIL;
+	return PASS;
+}
+
+/* The same where blocks are split: what is not named of a block is dirty, what is named clean. */
+static enum outcome clear_split_block(void)
+{
+	__cleanup_bench struct bench b = BENCH_EMPTY;
+	uint64_t names[BITMAP_WORDS(2 * PAGES_2M)] = { 0 };
+	uint64_t first = unsplit ? 0 : 256;
+	long tables;
+
+	if (!ask_split("lazy", SZ_4K))
+		return SKIP;
+	if (!bench_open(&b, 2 * SZ_2M, SZ_2M))
+		return FAIL;
+	tables = table_pages();
+	name_pages(names, 0, 256);
+	if (!clear_names(&b, 2 * PAGES_2M, names))
+		return FAIL;
+	if (table_pages() != tables)
+		return because(FAIL, "2M: a clear has split a clean block");
+	dma_write(&b, 5);
+	dma_write(&b, PAGES_2M + 5);
+	if (!clear_names(&b, 2 * PAGES_2M, names))
+		return FAIL;
+	if (table_pages() != tables + !unsplit)
+		return because(FAIL, "2M: %ld tables for a block named in part", table_pages() - tables);
+	if (!only_dirty(&b, "2M, its first half", 2 * PAGES_2M, first, 2 * PAGES_2M))
+		return FAIL;
+	/* What is named reaches out of a block: that is taken out of it */
+	name_pages(names, 0, 2 * PAGES_2M);
+	if (!clear_names(&b, PAGES_2M + 256, names) ||
+	    !only_dirty(&b, "2M, cut off", 2 * PAGES_2M, PAGES_2M + first, 2 * PAGES_2M))
+		return FAIL;
+	/* Every second write of a page that was cleaned while it was part of a block */
+	for (uint64_t page = 0; page < 8; page++)
+		dma_write(&b, page * 64 + 5);
+	if (!clear_names(&b, 2 * PAGES_2M, names) || !only_dirty(&b, "2M, all", 2 * PAGES_2M, 0, 0))
+		return FAIL;
+	return PASS;
+}
+
+/* 1G: by one level a clear, as in a sync. */
+static enum outcome clear_levels(void)
+{
+	static const struct {
+		uint64_t from, to;
+	} left[] = { { 2 * PAGES_2M, 3 * PAGES_2M }, { 1234, 1235 }, { 1234, 1235 } };
+	__cleanup_bench struct bench b = BENCH_EMPTY;
+	__cleanup_free uint64_t *names = malloc(PAGES_1G / 8);
+
+	if (!ask_split("lazy", SZ_4K))
+		return SKIP;
+	if (!names || !bench_open(&b, SZ_1G, SZ_1G))
+		return FAIL;
+	memset(names, 0xff, PAGES_1G / 8);
+	names[1234 / 64] &= ~(UINT64_C(1) << 1234 % 64);
+	dma_write(&b, 99);
+	for (size_t i = 0; i < ARRAY_SIZE(left); i++)
+		if (!clear_names(&b, PAGES_1G, names) ||
+		    !only_dirty(&b, "1G, all but one page", PAGES_1G, unsplit ? 0 : left[i].from,
+				unsplit ? PAGES_1G : left[i].to))
+			return FAIL;
+	return PASS;
+}
+
+/* What cannot be done is said so, and changes nothing. */
+static enum outcome clear_errors(void)
+{
+	static const struct {
+		uint64_t iova, bytes, page;
+		int err;
+	} bad[] = {
+		{ IOVA, SZ_2M, 0, -EINVAL },
+		{ IOVA, SZ_2M, 3 * SZ_4K, -EINVAL },
+		{ IOVA, SZ_2M, SZ_4K / 2, -EINVAL },
+		{ IOVA, 0, SZ_4K, -EINVAL },
+		{ IOVA + 1, SZ_2M, SZ_4K, -EINVAL },
+		{ IOVA, SZ_2M, SZ_1G, -EINVAL },
+		{ IOVA - SZ_2M, SZ_2M, SZ_4K, -EINVAL },	/* not mapped */
+		{ UINT64_MAX - SZ_4K + 1, SZ_2M, SZ_4K, -EOVERFLOW },
+	};
+	__cleanup_bench struct bench b = BENCH_EMPTY;
+	uint64_t names[BITMAP_WORDS(4 * PAGES_2M)];
+	int err;
+
+	if (!bench_open(&b, 2 * SZ_2M, SZ_2M))
+		return FAIL;
+	memset(names, 0xff, sizeof(names));
+	dma_write(&b, 5);
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		err = iommu_space_clear(&b.space, bad[i].iova, bad[i].bytes, bad[i].page, names);
+		if (err != bad[i].err)
+			return because(FAIL, "clear of %#" PRIx64 "+%#" PRIx64 " by %#" PRIx64 ": %s",
+				       bad[i].iova, bad[i].bytes, bad[i].page, strerror(-err));
+	}
+	err = iommu_space_clear(&b.space, IOVA, SZ_2M, SZ_4K, NULL);
+	if (err != -EFAULT)
+		return because(FAIL, "clear with names that cannot be read: %s", strerror(-err));
+	if (!only_dirty(&b, "refused clears", 2 * PAGES_2M, 0, PAGES_2M))
+		return FAIL;
+	/* Into a hole */
+	err = iommu_space_clear(&b.space, IOVA, 4 * SZ_2M, SZ_4K, names);
+	if (err != -EINVAL)
+		return because(FAIL, "clear over unmapped memory: %s", strerror(-err));
+	return PASS;
+}
+
+static enum outcome clear_by_bitmap(void)
+{
+	enum outcome (* const parts[])(void) = { clear_pages, clear_kept_block, clear_split_block,
+						 clear_levels, clear_errors };
+	enum outcome outcome = PASS;
+
+	if (!knobs_exist())
+		return because(SKIP, "this kernel has no split knobs");
+	for (size_t i = 0; outcome == PASS && i < ARRAY_SIZE(parts); i++)
+		outcome = parts[i]();
+	return outcome;
+}
+
+/*
+ * Write, clear, write again, 'rounds' times: the second write is reported. The clear names all of
+ * the memory or, if half, every second page of it, without the written one.
+ */
+static enum outcome write_after_clear(const char *mode, uint64_t block, bool half, int rounds)
+{
+	__cleanup_bench struct bench b = BENCH_EMPTY;
+	uint64_t bitmap[BITMAP_WORDS(PAGES_2M)], names[BITMAP_WORDS(PAGES_2M)];
+
+	if (!bench_prepare(&b, SZ_2M, block))
+		return FAIL;
+	if (!ask_split(mode, SZ_4K))
+		return SKIP;
+	if (iommu_space_map(&b.space, b.mem.va, IOVA, SZ_2M) || iommu_space_track(&b.space, true))
+		return because(FAIL, "%s", problem_text());
+	memset(names, half ? 0xaa : 0xff, sizeof(names));
+	for (int i = 0; i < rounds; i++) {
+		uint64_t page = 2 * i + 1;	/* a named one */
+
+		dma_write(&b, page);
+		if (!clear_names(&b, PAGES_2M, names))
+			return FAIL;
+		dma_write(&b, page);
+		if (!peek(&b, PAGES_2M, bitmap))
+			return FAIL;
+		if (!has(bitmap, page))
+			return because(FAIL, "%s, %s leaves: a write after clear %d is not reported",
+				       mode, block == SZ_4K ? "4K" : "2M", i + 1);
+	}
+	return PASS;
+}
+
+#define CLEAR_ROUNDS	24
+
+/*
+ * DMA goes on. Half of what is dirty is named and cleared. What was written after the clear had
+ * returned, and what was dirty before and not named, has to be dirty.
+ */
+static enum outcome clear_round(struct bench *b, const char *mode, int round, uint64_t *random)
+{
+	uint64_t before[CONCURRENT_WORDS], names[CONCURRENT_WORDS], after[CONCURRENT_WORDS];
+
+	dma_run(b, CONCURRENT_BLOCKS * SZ_2M, round + 1);
+	usleep(2000);
+	if (!peek(b, CONCURRENT_PAGES, before))
+		return FAIL;
+	for (size_t w = 0; w < CONCURRENT_WORDS; w++)
+		names[w] = before[w] & (w % 3 ? next_random(random) : ~UINT64_C(0));
+	if (!clear_names(b, CONCURRENT_PAGES, names))
+		return FAIL;
+	generator_set(&b->gen, DMAGEN_LATCH, 1);
+	usleep(2000);
+	generator_stop(&b->gen);
+	generator_set(&b->gen, DMAGEN_LATCH, 1);
+	if (!generator_get(&b->gen, DMAGEN_LATCHED_PAGES))
+		return because(FAIL, "round %d: the device wrote nothing", round);
+	if (!peek(b, CONCURRENT_PAGES, after))
+		return FAIL;
+	for (size_t w = 0; w < CONCURRENT_WORDS; w++) {
+		uint64_t lost = b->gen.truth[w] & ~after[w];
+		uint64_t forgotten = before[w] & ~names[w] & ~after[w];
+
+		if (lost)
+			return because(FAIL, "%s, round %d: page %zu was written after the clear and is not dirty",
+				       mode, round, w * 64 + __builtin_ctzll(lost));
+		if (forgotten)
+			return because(FAIL, "%s, round %d: page %zu was dirty and not named, and is clean",
+				       mode, round, w * 64 + __builtin_ctzll(forgotten));
+	}
+	return PASS;
+}
+
+static enum outcome clear_under_dma(const char *mode)
+{
+	__cleanup_bench struct bench b = BENCH_EMPTY;
+	enum outcome outcome = PASS;
+	uint64_t random = 1;
+
+	if (!bench_prepare(&b, CONCURRENT_BLOCKS * SZ_2M, SZ_2M))
+		return FAIL;
+	if (!ask_split(mode, SZ_4K))
+		return SKIP;
+	if (iommu_space_map(&b.space, b.mem.va, IOVA, CONCURRENT_BLOCKS * SZ_2M) ||
+	    iommu_space_track(&b.space, true))
+		return because(FAIL, "%s", problem_text());
+	generator_set(&b.gen, DMAGEN_TRUTH_BASE, IOVA);
+	for (int round = 0; outcome == PASS && round < CLEAR_ROUNDS; round++)
+		outcome = clear_round(&b, mode, round, &random);
+	if (outcome == PASS && generator_get(&b.gen, DMAGEN_FAILED))
+		outcome = because(FAIL, "%s: %" PRIu64 " DMA writes failed", mode,
+				  generator_get(&b.gen, DMAGEN_FAILED));
+	return outcome;
+}
+
+/* When a clear returns it is done: no TLB entry lets a later write pass unseen. */
+static enum outcome clear_is_synchronous(void)
+{
+	static const char * const modes[] = { "off", "lazy", "eager" };
+	enum outcome outcome = PASS;
+
+	if (!knobs_exist())
+		return because(SKIP, "this kernel has no split knobs");
+	outcome = write_after_clear("off", SZ_4K, true, 16);
+	for (size_t i = 0; outcome == PASS && i < ARRAY_SIZE(modes); i++) {
+		outcome = write_after_clear(modes[i], SZ_2M, false, 16);
+		if (outcome == PASS)
+			outcome = write_after_clear(modes[i], SZ_2M, true, 16);
+		if (outcome == PASS)
+			outcome = clear_under_dma(modes[i]);
+	}
+	return outcome;
+}
+
 /* The kernel has complained about nothing since boot. */
 static enum outcome kernel_log_clean(void)
 {
@@ -997,6 +1727,13 @@ static const struct check {
 	{ "merge-after-stop", merge_after_stop },
 	{ "merge-not-beyond", merge_not_beyond },
 	{ "restart-during-merge", restart_during_merge },
+	{ "merge-after-failed-start", merge_after_failed_start },
+	{ "tables-after-exit", tables_after_exit },
+	{ "ioas-option", ioas_option },
+	{ "feature-reporting", feature_reporting },
+	{ "sampling", sampling },
+	{ "clear-by-bitmap", clear_by_bitmap },
+	{ "clear-is-synchronous", clear_is_synchronous },
 	{ "kernel-log-clean", kernel_log_clean },
 };
 
@@ -1024,9 +1761,10 @@ static void run_check(const struct check *check)
 }
 
 static const char help[] =
-"Usage: dirtyprobe [--device PATH] [--unsplit] [CHECK...]\n"
+"Usage: dirtyprobe [--device PATH] [--unsplit] [--bbml N] [CHECK...]\n"
 "Checks dirty tracking on this kernel with DMA of the generator; without CHECK, everything.\n"
-"With --unsplit the IOMMU is one that cannot split (BBML 0): blocks have to be kept.\n"
+"With --unsplit the IOMMU is one that cannot split (BBML 0): blocks have to be kept. With --bbml\n"
+"it has this level, and has to say so; 0 is --unsplit.\n"
 "Needs two free 1G huge pages and 32 of 2M. Exit status 0 when nothing failed.\n"
 "Checks:\n";
 
@@ -1035,6 +1773,7 @@ static int parse_options(int argc, char **argv)
 	static const struct option table[] = {
 		{ "device", required_argument, NULL, 'd' },
 		{ "unsplit", no_argument, NULL, 'u' },
+		{ "bbml", required_argument, NULL, 'b' },
 		{ "help", no_argument, NULL, 'h' },
 		{ }
 	};
@@ -1047,6 +1786,10 @@ static int parse_options(int argc, char **argv)
 			break;
 		case 'u':
 			unsplit = true;
+			break;
+		case 'b':
+			bbml = atoi(optarg);
+			unsplit = unsplit || !bbml;
 			break;
 		case 'h':
 			fputs(help, stdout);

@@ -202,17 +202,39 @@ int iommu_space_unmap(struct iommu_space *space, uint64_t iova, uint64_t bytes)
 	return 0;
 }
 
-int iommu_space_track(struct iommu_space *space, bool enable)
+int iommu_space_track_flags(struct iommu_space *space, uint32_t flags)
 {
 	struct iommu_hwpt_set_dirty_tracking set = {
 		.size = sizeof(set),
-		.flags = enable ? IOMMU_HWPT_DIRTY_TRACKING_ENABLE : 0,
+		.flags = flags,
 		.hwpt_id = space->hwpt,
 	};
 
 	if (ioctl(space->iommu->iommufd, IOMMU_HWPT_SET_DIRTY_TRACKING, &set))
 		return problem(errno, "cannot turn dirty tracking %s (%s); see the kernel log",
-			       enable ? "on" : "off", strerror(errno));
+			       flags ? "on" : "off", strerror(errno));
+	return 0;
+}
+
+int iommu_space_track(struct iommu_space *space, bool enable)
+{
+	return iommu_space_track_flags(space, enable ? IOMMU_HWPT_DIRTY_TRACKING_ENABLE : 0);
+}
+
+int iommu_space_option(struct iommu_space *space, uint32_t option, bool set, uint64_t *value)
+{
+	struct iommu_option cmd = {
+		.size = sizeof(cmd),
+		.option_id = option,
+		.op = set ? IOMMU_OPTION_OP_SET : IOMMU_OPTION_OP_GET,
+		.object_id = option == IOMMU_OPTION_DIRTY_GRANULARITIES ? space->hwpt :
+									  space->ioas,
+		.val64 = set ? *value : 0,
+	};
+
+	if (ioctl(space->iommu->iommufd, IOMMU_OPTION, &cmd))
+		return -errno;
+	*value = cmd.val64;
 	return 0;
 }
 
@@ -232,4 +254,38 @@ int iommu_space_sync(struct iommu_space *space, uint64_t iova, uint64_t bytes, b
 	if (ioctl(space->iommu->iommufd, IOMMU_HWPT_GET_DIRTY_BITMAP, &get))
 		return -errno;
 	return 0;
+}
+
+int iommu_space_clear(struct iommu_space *space, uint64_t iova, uint64_t bytes, uint64_t page,
+		      const void *bitmap)
+{
+	struct iommu_hwpt_clear_dirty_bitmap clear = {
+		.size = sizeof(clear),
+		.hwpt_id = space->hwpt,
+		.iova = iova,
+		.length = bytes,
+		.page_size = page,
+		.data = (uintptr_t)bitmap,
+	};
+
+	if (ioctl(space->iommu->iommufd, IOMMU_HWPT_CLEAR_DIRTY_BITMAP, &clear))
+		return -errno;
+	return 0;
+}
+
+int iommu_hardware(struct iommu *io, uint64_t *capabilities, uint32_t idr[6])
+{
+	struct iommu_hw_info_arm_smmuv3 smmu = { 0 };
+	struct iommu_hw_info info = {
+		.size = sizeof(info),
+		.dev_id = io->devid,
+		.data_len = sizeof(smmu),
+		.data_uptr = (uintptr_t)&smmu,
+	};
+
+	if (ioctl(io->iommufd, IOMMU_GET_HW_INFO, &info))
+		return -errno;
+	*capabilities = info.out_capabilities;
+	memcpy(idr, smmu.idr, sizeof(smmu.idr));
+	return info.out_data_type;
 }

@@ -49,6 +49,14 @@ int iommu_space_unmap(struct iommu_space *space, uint64_t iova, uint64_t bytes);
 
 /* Turns dirty tracking on (which clears the state) or off. 0 or -errno. */
 int iommu_space_track(struct iommu_space *space, bool enable);
+/* The same with the flags of IOMMU_HWPT_SET_DIRTY_TRACKING. */
+int iommu_space_track_flags(struct iommu_space *space, uint32_t flags);
+
+/*
+ * Reads or, if set, writes an IOMMU_OPTION_* of the space: of its page table if that is what the
+ * option belongs to. Silent; returns 0 or -errno of the ioctl.
+ */
+int iommu_space_option(struct iommu_space *space, uint32_t option, bool set, uint64_t *value);
 
 /*
  * One sync: ORs a bit for each dirty 4 KiB page of [iova, iova + bytes) into 'bitmap' (bit 0 is
@@ -56,5 +64,18 @@ int iommu_space_track(struct iommu_space *space, bool enable);
  */
 int iommu_space_sync(struct iommu_space *space, uint64_t iova, uint64_t bytes, bool keep,
 		     void *bitmap);
+
+/*
+ * Clears the state of the pages of [iova, iova + bytes) that 'bitmap' names, each of 'page' bytes.
+ * Silent; returns 0 or -errno of the ioctl.
+ */
+int iommu_space_clear(struct iommu_space *space, uint64_t iova, uint64_t bytes, uint64_t page,
+		      const void *bitmap);
+
+/*
+ * What the kernel says of the device's IOMMU: IOMMU_HW_CAP_* bits, and for an SMMUv3 its ID
+ * registers IDR0 to IDR5. Returns the type of the latter (IOMMU_HW_INFO_TYPE_*) or -errno.
+ */
+int iommu_hardware(struct iommu *io, uint64_t *capabilities, uint32_t idr[6]);
 
 #endif
