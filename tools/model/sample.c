@@ -61,7 +61,7 @@ static const struct field tracking_fields[] = {
 	F(tracking_sample, flush_ns, "flush_ns", "flush", FIELD_U64, NS, METRIC_GAUGE,
 	  "time spent waiting for the TLB"),
 	F(tracking_sample, leaves, "leaves", NULL, FIELD_LEAVES, COUNT, METRIC_NONE,
-	  "leaves by size after the call"),
+	  "leaves by size that the call met, before any was split"),
 	F(tracking_sample, splits, "splits", "splits", FIELD_U64, COUNT, METRIC_GAUGE,
 	  "blocks split by the call"),
 	F(tracking_sample, tables, "tables", "tables", FIELD_U64, COUNT, METRIC_GAUGE,
