@@ -455,8 +455,16 @@ static int kernel_read_and_clear_dirty(struct domain *domain, u64 iova, u64 size
 	if (!dirty || !dirty->split.pending)
 		return ret;
 
-	if (!domain->without_first_invalidation)
-		kernel_invalidate(domain, iova, size);
+	if (!domain->without_first_invalidation) {
+		u64 start = iova, end = iova + size - 1;
+
+		/* A leaf that is named in part may reach out of the range */
+		if (dirty->named) {
+			start = min(start, (u64)dirty->gather->start);
+			end = max(end, (u64)dirty->gather->end);
+		}
+		kernel_invalidate(domain, start, end - start + 1);
+	}
 
 	dirty->split.commit = true;
 	err = ops->read_and_clear_dirty(ops, iova, size, flags, dirty);
@@ -682,6 +690,40 @@ int domain_sync(struct domain *domain, u64 iova, u64 length, unsigned long flags
 	free(bitmap);
 	free(report);
 	free(sync.must);
+	return ret;
+}
+
+/* iopt_clear_dirty_bitmap(): the caller has had a report, and reads the named pages after this */
+int domain_clear(struct domain *domain, u64 iova, u64 length, const unsigned long *bits)
+{
+	struct smmu *smmu = &domain->smmu;
+	u64 first = (iova - smmu->base) >> smmu->page_shift, pages = length >> smmu->page_shift;
+	struct iommu_dirty_named named = { bits, iova, length, smmu->page_shift };
+	struct iommu_dirty_stats stats = {};
+	struct iommu_iotlb_gather gather;
+	struct iommu_dirty_bitmap dirty;
+	int ret;
+
+	current_domain = domain;
+	iommu_dirty_bitmap_init(&dirty, NULL, &gather);
+	dirty.split.domain = &domain->iommu;
+	dirty.split.budget = domain->budget;
+	dirty.stats = &stats;
+	dirty.named = &named;
+	ret = kernel_walk(domain, iova, iova + length - 1, 0, &dirty);
+
+	yield_point(domain, NULL);
+	pthread_mutex_lock(&smmu->lock);
+	kernel_iotlb_sync_locked(domain, &gather);
+	for (u64 page = 0; !ret && page < pages; page++)
+		if (test_page(bits, page))
+			smmu->owed[(first + page) / BITS_PER_LONG] &=
+				~BIT((first + page) % BITS_PER_LONG);
+	pthread_mutex_unlock(&smmu->lock);
+	domain->stats = stats;
+	domain->done = dirty.split;
+	if (!domain->threaded && !fibers_others())
+		check(!smmu_caches_stale_block(smmu), "the TLB still holds a block that was split");
 	return ret;
 }
 

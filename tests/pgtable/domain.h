@@ -123,6 +123,8 @@ int domain_stop(struct domain *domain);
 /* GET_DIRTY_BITMAP. The report is in domain->report, good only if this returns 0. */
 int domain_sync(struct domain *domain, u64 iova, u64 length, unsigned long flags);
 int domain_sync_all(struct domain *domain);
+/* CLEAR_DIRTY_BITMAP: a bit of @bits for each page from @iova, as in a report */
+int domain_clear(struct domain *domain, u64 iova, u64 length, const unsigned long *bits);
 
 /* DMA; the case fails unless it goes where the mapping says */
 void domain_write(struct domain *domain, u64 iova);

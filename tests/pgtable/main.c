@@ -105,6 +105,7 @@ int main(int argc, char **argv)
 	run_split_cases();
 	run_merge_cases();
 	run_sync_cases();
+	run_clear_cases();
 	run_unmap_cases();
 	run_race_cases();
 	run_forced_cases();

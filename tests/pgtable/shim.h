@@ -112,6 +112,7 @@ struct sg_table {
 #define __init
 #define __initdata
 #define __initconst
+#define noinline			__attribute__((noinline))
 #define likely(x)			(x)
 #define unlikely(x)			(x)
 #define EXPORT_SYMBOL_GPL(symbol)
@@ -131,7 +132,9 @@ struct sg_table {
 					   (typeof(a_ + b_))a_ > (typeof(a_ + b_))b_ ? a_ : b_; })
 #define min(a, b)			({ typeof(a) a_ = (a); typeof(b) b_ = (b); \
 					   (typeof(a_ + b_))a_ < (typeof(a_ + b_))b_ ? a_ : b_; })
+#define max_t(type, a, b)		((type)(a) > (type)(b) ? (type)(a) : (type)(b))
 #define min_t(type, a, b)		((type)(a) < (type)(b) ? (type)(a) : (type)(b))
+#define max_t(type, a, b)		((type)(a) > (type)(b) ? (type)(a) : (type)(b))
 #define clamp(x, lo, hi)		({ typeof(x) x_ = (x); x_ < (lo) ? (lo) : x_ > (hi) ? (hi) : x_; })
 #define ilog2(x)			(63 - __builtin_clzl(x))
 #define __fls(x)			((unsigned long)(63 - __builtin_clzl(x)))
@@ -299,6 +302,41 @@ static inline void bitmap_set(unsigned long *map, unsigned int start, unsigned i
 		start++;
 	}
 }
+
+static inline unsigned long find_next_bit(const unsigned long *map, unsigned long size,
+					  unsigned long bit)
+{
+	while (bit < size && !(map[bit / BITS_PER_LONG] & BIT(bit % BITS_PER_LONG)))
+		bit++;
+	return bit;
+}
+
+static inline unsigned long find_next_zero_bit(const unsigned long *map, unsigned long size,
+					       unsigned long bit)
+{
+	while (bit < size && map[bit / BITS_PER_LONG] & BIT(bit % BITS_PER_LONG))
+		bit++;
+	return bit;
+}
+
+/* The first bit of that value from @start on, @size without one; a word at a time */
+static inline unsigned long shim_find_bit(const unsigned long *map, unsigned long size,
+					  unsigned long start, unsigned long invert)
+{
+	while (start < size) {
+		unsigned long word = (map[start / BITS_PER_LONG] ^ invert) >>
+				     (start % BITS_PER_LONG);
+
+		if (word) {
+			start += __builtin_ctzl(word);
+			break;
+		}
+		start = (start / BITS_PER_LONG + 1) * BITS_PER_LONG;
+	}
+	return start < size ? start : size;
+}
+#define find_next_bit(map, size, start)		shim_find_bit(map, size, start, 0)
+#define find_next_zero_bit(map, size, start)	shim_find_bit(map, size, start, ~0ul)
 
 static inline int copy_struct_from_user(void *dst, size_t size, const void *src, size_t len)
 {

@@ -44,6 +44,7 @@ const char *size_name(uint64_t bytes);
 void run_split_cases(void);
 void run_merge_cases(void);
 void run_sync_cases(void);
+void run_clear_cases(void);
 void run_unmap_cases(void);
 void run_race_cases(void);
 void run_thread_cases(void);
