@@ -252,7 +252,7 @@ kernel_patches() {
 	stock) set -- ;;
 	fixes) set -- fixes ;;
 	tracepoints) set -- tracepoints/stock ;;
-	patched|debug|mutant:*) mutant=$1; set -- fixes tracepoints split host tests ;;
+	patched|debug|mutant:*) mutant=$1; set -- fixes tracepoints split host speed tests ;;
 	esac
 	for folder in "$@"; do
 		find "$series/$folder" -maxdepth 1 -name '*.patch' 2>/dev/null | LC_ALL=C sort
