@@ -970,10 +970,11 @@ static void start_once(struct bench *b, int fd)
 	_exit(write(fd, "s", 1) != 1);
 }
 
-#define ALIASES	48	/* the same memory, mapped that often */
+#define ALIASES		128	/* the same memory, mapped that often */
+#define KILL_TRIES	5
 
-/* Kills a process in the middle of its start of tracking. True if it was early enough. */
-static bool kill_a_start(struct bench *b, long tables, bool *started)
+/* Kills a process in the middle of its start of tracking. SKIP if that was over before. */
+static enum outcome kill_a_start(struct bench *b, long tables)
 {
 	char text[2] = { 0 };
 	int fds[2], status;
@@ -994,9 +995,14 @@ static bool kill_a_start(struct bench *b, long tables, bool *started)
 			;
 	kill(child, SIGKILL);
 	waitpid(child, &status, 0);
-	*started = read(fds[0], text + 1, 1) == 1;
+	if (read(fds[0], text + 1, 1) != 1)
+		text[1] = '\0';
 	close(fds[0]);
-	return text[0] == 'r' && WIFSIGNALED(status) && !*started;
+	if (text[1] == 's')
+		return SKIP;
+	if (text[0] == 'r' && WIFSIGNALED(status))
+		return PASS;
+	return because(FAIL, "tracking does not start in another process");
 }
 
 /*
@@ -1007,7 +1013,7 @@ static enum outcome merge_after_failed_start(void)
 {
 	__cleanup_bench struct bench b = BENCH_EMPTY;
 	uint64_t pages, bitmap[BITMAP_WORDS(16 * PAGES_2M)];
-	bool started = true;
+	enum outcome killed = SKIP;
 	long tables;
 
 	if (unsplit)
@@ -1021,15 +1027,15 @@ static enum outcome merge_after_failed_start(void)
 		if (iommu_space_map(&b.space, b.mem.va, IOVA + i * SZ_1G, 16 * SZ_2M))
 			return because(FAIL, "%s", problem_text());
 	tables = table_pages();
-	for (int i = 0; i < 5 && started; i++) {
-		if (kill_a_start(&b, tables, &started))
-			break;
-		if (started && iommu_space_track(&b.space, false))
-			return because(FAIL, "%s", problem_text());
-		if (!tables_down_to(tables))
-			return because(FAIL, "a merge does not end");
+	for (int i = 0; i < KILL_TRIES && killed == SKIP; i++) {
+		killed = kill_a_start(&b, tables);
+		if (killed == SKIP &&
+		    (iommu_space_track(&b.space, false) || !tables_down_to(tables)))
+			return because(FAIL, "a start of tracking that was not killed in time cannot be undone");
 	}
-	if (started)
+	if (killed == FAIL)
+		return FAIL;
+	if (killed == SKIP)
 		return because(FAIL, "no start of tracking could be killed before its end");
 	if (!tables_down_to(tables))
 		return because(FAIL, "%ld pages are page tables a while after a start of tracking was killed, %ld were before",
@@ -1294,8 +1300,8 @@ static enum outcome sample(const char *mode, uint64_t *split)
 
 	if (!bitmap || !bench_prepare(&b, 16 * SZ_2M, SZ_2M))
 		return FAIL;
-	if (!ask_split(mode, SZ_4K))
-		return SKIP;
+	if (knobs_set(mode, SZ_4K))
+		return because(FAIL, "%s", problem_text());
 	for (uint64_t i = 0; i < SAMPLE_MAPS; i++)
 		if (iommu_space_map(&b.space, b.mem.va, IOVA + i * 16 * SZ_2M, 16 * SZ_2M))
 			return because(FAIL, "%s", problem_text());
@@ -1487,7 +1493,7 @@ static enum outcome clear_split_block(void)
 	if (!clear_names(&b, PAGES_2M + 256, names) ||
 	    !only_dirty(&b, "2M, cut off", 2 * PAGES_2M, PAGES_2M + first, 2 * PAGES_2M))
 		return FAIL;
-	/* Every second write of a page that was cleaned while it was part of a block */
+	/* Pages that were cleaned as part of a block: they are dirty again, then clean */
 	for (uint64_t page = 0; page < 8; page++)
 		dma_write(&b, page * 64 + 5);
 	if (!clear_names(&b, 2 * PAGES_2M, names) || !only_dirty(&b, "2M, all", 2 * PAGES_2M, 0, 0))
