@@ -138,6 +138,7 @@ static int clear_named(struct soak *soak, uint64_t first, uint64_t pages, const 
 
 struct worker {
 	struct soak *soak;
+	void (*work)(struct worker *w);
 	struct ledger_reader reader;
 	uint64_t *bitmap;
 	uint64_t random;
@@ -173,9 +174,8 @@ static void any_range(struct worker *w, uint64_t *first, uint64_t *pages)
 		*pages = all - *first;
 }
 
-static void *sync_parts(void *arg)
+static void sync_parts(struct worker *w)
 {
-	struct worker *w = arg;
 	uint64_t first, pages;
 
 	while (!w->soak->done) {
@@ -186,16 +186,14 @@ static void *sync_parts(void *arg)
 			  keep ? &w->soak->kept_syncs : &w->soak->partial_syncs);
 		pause_us(&w->random, 400);
 	}
-	return NULL;
 }
 
 /*
  * Manual clear as a VMM does it: read, keep; then clear what was read, all or half of it, in a
  * range that need not end where a block does.
  */
-static void *clear_parts(void *arg)
+static void clear_parts(struct worker *w)
 {
-	struct worker *w = arg;
 	struct soak *soak = w->soak;
 	uint64_t first, pages;
 	int err;
@@ -213,12 +211,11 @@ static void *clear_parts(void *arg)
 		err = clear_named(soak, first, pages, w->bitmap);
 		ledger_end_clear(&soak->ledger, &w->reader, err ? NULL : w->bitmap);
 		if (err == CANNOT_CLEAR)
-			return NULL;
+			return;
 		if (tolerable(soak, err, "clear by bitmap"))
 			soak->clears++;
 		pause_us(&w->random, 1000);
 	}
-	return NULL;
 }
 
 /* ---- places where memory comes and goes ---- */
@@ -286,9 +283,8 @@ static void place_use(struct worker *w, unsigned int index)
 	}
 }
 
-static void *change_places(void *arg)
+static void change_places(struct worker *w)
 {
-	struct worker *w = arg;
 	struct soak *soak = w->soak;
 	struct place places[PLACES] = { 0 };
 
@@ -304,7 +300,6 @@ static void *change_places(void *arg)
 	for (unsigned int i = 0; i < PLACES; i++)
 		if (places[i].mapped)
 			place_toggle(soak, &places[i], i, false);
-	return NULL;
 }
 
 /* ---- the DMA ---- */
@@ -466,10 +461,26 @@ static void tear_down(struct soak *soak)
 
 #define THREADS	4
 
+/* Lets the kernel's fault injection fail allocations of this thread, or not any more. */
+static void invite_failures(const struct soak *soak, bool on)
+{
+	if (soak->forgiving)
+		write_text("/proc/thread-self/make-it-fail", on ? "1" : "0");
+}
+
+static void *work_on(void *arg)
+{
+	struct worker *w = arg;
+
+	invite_failures(w->soak, true);
+	w->work(w);
+	return NULL;
+}
+
 static int run(struct soak *soak, uint64_t writes, uint64_t deadline, uint32_t ops,
 	       uint32_t tick_us)
 {
-	static void *(*const work[THREADS])(void *) = {
+	static void (*const work[THREADS])(struct worker *) = {
 		NULL, sync_parts, clear_parts, change_places,
 	};
 	struct worker workers[THREADS];
@@ -479,6 +490,7 @@ static int run(struct soak *soak, uint64_t writes, uint64_t deadline, uint32_t o
 	for (unsigned int i = 0; i < THREADS; i++) {
 		workers[i] = (struct worker){
 			.soak = soak,
+			.work = work[i],
 			.bitmap = calloc(soak->pages / WORD_BITS + 1, sizeof(uint64_t)),
 			.random = soak->seed * THREADS + i,
 		};
@@ -486,18 +498,18 @@ static int run(struct soak *soak, uint64_t writes, uint64_t deadline, uint32_t o
 		if (err || !workers[i].bitmap)
 			return err ? err : problem(ENOMEM, "no memory for a bitmap");
 	}
-	/* Threads inherit it. */
-	if (soak->forgiving)
-		write_text("/proc/thread-self/make-it-fail", "1");
 	dma_start(soak, ops, tick_us);
-	for (unsigned int i = 1; i < THREADS; i++)
-		pthread_create(&threads[i], NULL, work[i], &workers[i]);
+	for (unsigned int i = 1; i < THREADS; i++) {
+		err = pthread_create(&threads[i], NULL, work_on, &workers[i]);
+		if (err)
+			return problem(err, "no thread (%s)", strerror(err));
+	}
+	invite_failures(soak, true);
 	rounds(&workers[0], writes, deadline);
 	soak->done = true;
 	for (unsigned int i = 1; i < THREADS; i++)
 		pthread_join(threads[i], NULL);
-	if (soak->forgiving)
-		write_text("/proc/thread-self/make-it-fail", "0");
+	invite_failures(soak, false);
 	/* All that is left, with the device at rest */
 	generator_stop(&soak->gen);
 	sync_once(&workers[0], 0, soak->pages, false, &soak->syncs);
