@@ -144,8 +144,8 @@ struct worker {
 	uint64_t random;
 };
 
-/* One judged sync. */
-static void sync_once(struct worker *w, uint64_t first, uint64_t pages, bool keep,
+/* One judged sync. False when it was none: tracking is off, or it failed. */
+static bool sync_once(struct worker *w, uint64_t first, uint64_t pages, bool keep,
 		      uint64_t *counter)
 {
 	struct soak *soak = w->soak;
@@ -153,13 +153,15 @@ static void sync_once(struct worker *w, uint64_t first, uint64_t pages, bool kee
 
 	if (!ledger_begin(&soak->ledger, &w->reader, first, pages)) {
 		usleep(500);
-		return;
+		return false;
 	}
 	memset(w->bitmap, 0, (pages / WORD_BITS + 1) * sizeof(*w->bitmap));
 	err = iommu_space_sync(&soak->space, IOVA + first * SZ_4K, pages * SZ_4K, keep, w->bitmap);
 	ledger_end(&soak->ledger, &w->reader, err ? NULL : w->bitmap, keep);
-	if (tolerable(soak, err, "sync"))
-		++*counter;
+	if (!tolerable(soak, err, "sync"))
+		return false;
+	++*counter;
+	return true;
 }
 
 /* Any range of whole pages, often one that begins and ends inside a block. */
@@ -200,11 +202,9 @@ static void clear_parts(struct worker *w)
 
 	while (!soak->done) {
 		any_range(w, &first, &pages);
-		sync_once(w, first, pages, true, &soak->kept_syncs);
-		if (!ledger_begin(&soak->ledger, &w->reader, first, pages)) {
-			usleep(500);
+		if (!sync_once(w, first, pages, true, &soak->kept_syncs) ||
+		    !ledger_begin(&soak->ledger, &w->reader, first, pages))
 			continue;
-		}
 		for (uint64_t i = 0; i < pages / WORD_BITS + 1; i++)
 			if (below(&w->random, 2))
 				w->bitmap[i] &= next_random(&w->random);
