@@ -1501,6 +1501,36 @@ static enum outcome clear_split_block(void)
 	return PASS;
 }
 
+#define KNOB_BUDGET	"/sys/module/iommu/parameters/dirty_split_budget"
+
+/* A block that has to be kept though it should be split, here since the budget is spent, is dirty. */
+static enum outcome clear_without_budget(void)
+{
+	__cleanup_bench struct bench b = BENCH_EMPTY;
+	uint64_t names[BITMAP_WORDS(PAGES_2M)] = { 0 };
+	char old[32];
+	bool open;
+
+	if (!ask_split("lazy", SZ_4K))
+		return SKIP;
+	if (read_text(KNOB_BUDGET, old, sizeof(old)) || write_text(KNOB_BUDGET, "0"))
+		return because(FAIL, "the budget of a sync cannot be set");
+	open = bench_open(&b, SZ_2M, SZ_2M);
+	write_text(KNOB_BUDGET, old);
+	if (!open)
+		return FAIL;
+	dma_write(&b, 5);
+	name_pages(names, 0, 256);
+	if (!clear_names(&b, PAGES_2M, names) ||
+	    !only_dirty(&b, "2M, no budget, its first half", PAGES_2M, 0, PAGES_2M))
+		return FAIL;
+	name_pages(names, 256, PAGES_2M);
+	if (!clear_names(&b, PAGES_2M, names) ||
+	    !only_dirty(&b, "2M, no budget, all", PAGES_2M, 0, 0))
+		return FAIL;
+	return PASS;
+}
+
 /* 1G: by one level a clear, as in a sync. */
 static enum outcome clear_levels(void)
 {
@@ -1570,7 +1600,8 @@ static enum outcome clear_errors(void)
 static enum outcome clear_by_bitmap(void)
 {
 	enum outcome (* const parts[])(void) = { clear_pages, clear_kept_block, clear_split_block,
-						 clear_levels, clear_errors };
+						 clear_without_budget, clear_levels,
+						 clear_errors };
 	enum outcome outcome = PASS;
 
 	if (!knobs_exist())
