@@ -1320,7 +1320,7 @@ static enum outcome sample(const char *mode, uint64_t *split)
 	return PASS;
 }
 
-/* A seeded share of the blocks is split when tracking starts, the others stay; merged at the end. */
+/* A seeded share of the blocks is split when tracking starts, the others stay; merged after it. */
 static enum outcome sampling(void)
 {
 	static const struct {
@@ -1397,7 +1397,7 @@ static bool only_dirty(struct bench *b, const char *what, uint64_t pages, uint64
 	return false;
 }
 
-/* Pages of their own: exactly those named are cleaned, over the border of what the kernel copies. */
+/* Pages of their own: exactly those named are cleaned, across the border of two copies. */
 static enum outcome clear_pages(void)
 {
 	static const uint64_t written[] = { 3, 64, 2047, 2048, 2049, 4094 };
@@ -1503,7 +1503,7 @@ static enum outcome clear_split_block(void)
 
 #define KNOB_BUDGET	"/sys/module/iommu/parameters/dirty_split_budget"
 
-/* A block that has to be kept though it should be split, here since the budget is spent, is dirty. */
+/* A block that has to be kept though it should be split, as the budget is spent, is dirty. */
 static enum outcome clear_without_budget(void)
 {
 	__cleanup_bench struct bench b = BENCH_EMPTY;
