@@ -420,28 +420,6 @@ static void forget(struct domain *domain, u64 iova, u64 size)
 	pthread_mutex_unlock(&smmu->lock);
 }
 
-/* iommu_unmap_fast() and iommu_iotlb_sync() */
-void domain_unmap(struct domain *domain, u64 iova, u64 size, u64 page)
-{
-	struct iommu_iotlb_gather gather;
-	size_t unmapped = 0;
-
-	note_mapping(domain, iova, size, 0);
-	iommu_iotlb_gather_init(&gather);
-	while (unmapped < size) {
-		size_t now = domain->ops->unmap_pages(domain->ops, iova + unmapped, page,
-						      (size - unmapped) / page, &gather);
-
-		if (!now) {
-			fail("unmap of 0x%" PRIx64 " did nothing", iova + unmapped);
-			return;
-		}
-		unmapped += now;
-	}
-	kernel_iotlb_sync(&domain->iommu, &gather);
-	forget(domain, iova, size);
-}
-
 /* ---- tracking ------------------------------------------------------------ */
 
 /* arm_smmu_read_and_clear_dirty() */
@@ -584,6 +562,64 @@ static void take_report(const unsigned long *bitmap, size_t bits, unsigned long 
 		}
 		report[(first + i) / BITS_PER_LONG] |= BIT((first + i) % BITS_PER_LONG);
 	}
+}
+
+/* iommu_unmap_fast() and iommu_iotlb_sync(), with what unmap_unpin_fast() of type1 gives them */
+static void kernel_unmap(struct domain *domain, u64 iova, u64 size, u64 page,
+			 struct iommu_dirty_bitmap *dirty)
+{
+	struct iommu_iotlb_gather gather;
+	size_t unmapped = 0;
+
+	note_mapping(domain, iova, size, 0);
+	domain->cpus[fiber_self()].unmapping = true;
+	iommu_iotlb_gather_init(&gather);
+	gather.dirty = dirty;
+	while (unmapped < size) {
+		size_t now = domain->ops->unmap_pages(domain->ops, iova + unmapped, page,
+						      (size - unmapped) / page, &gather);
+
+		if (!now) {
+			fail("unmap of 0x%" PRIx64 " did nothing", iova + unmapped);
+			break;
+		}
+		unmapped += now;
+	}
+	kernel_iotlb_sync(&domain->iommu, &gather);
+	domain->cpus[fiber_self()].unmapping = false;
+}
+
+void domain_unmap(struct domain *domain, u64 iova, u64 size, u64 page)
+{
+	kernel_unmap(domain, iova, size, page, NULL);
+	forget(domain, iova, size);
+}
+
+void domain_unmap_report(struct domain *domain, u64 iova, u64 size, u64 page)
+{
+	struct smmu *smmu = &domain->smmu;
+	u64 first = (iova - smmu->base) >> smmu->page_shift, count = size >> smmu->page_shift;
+	size_t bytes = (count / BITS_PER_BYTE & PAGE_MASK) + 2 * PAGE_SIZE;
+	unsigned long *bitmap = aligned_alloc(PAGE_SIZE, bytes);
+	struct iommu_dirty_bitmap dirty;
+	struct iova_bitmap *iter;
+
+	current_domain = domain;
+	memset(bitmap, 0, bytes);
+	memset(domain->report, 0, DIV_ROUND_UP(smmu->pages, BITS_PER_LONG) * sizeof(long));
+	iter = iova_bitmap_alloc(iova, size, page_size(domain), (void *)bitmap);
+	iommu_dirty_bitmap_init(&dirty, iter, NULL);
+	kernel_unmap(domain, iova, size, page, &dirty);
+	iova_bitmap_free(iter);
+	take_report(bitmap, bytes * BITS_PER_BYTE, domain->report, first, count);
+
+	/* Nothing is written after the CMD_SYNC, and this is the last report there will be */
+	for (u64 i = first; i < first + count && !failed(); i++)
+		check(!test_page(smmu->owed, i) || test_page(domain->report, i),
+		      "page 0x%" PRIx64 " was written before its unmap ended and is not reported",
+		      smmu->base + (i << smmu->page_shift));
+	forget(domain, iova, size);
+	free(bitmap);
 }
 
 /*

@@ -112,6 +112,8 @@ void domain_free(struct domain *domain);
 
 void domain_map(struct domain *domain, u64 iova, u64 size, u64 page_size, int prot);
 void domain_unmap(struct domain *domain, u64 iova, u64 size, u64 page_size);
+/* The same, and what was dirty is in domain->report */
+void domain_unmap_report(struct domain *domain, u64 iova, u64 size, u64 page_size);
 
 /* The leaf size that @iova was mapped with, 0 if it is not */
 u64 domain_mapped_size(const struct domain *domain, u64 iova);

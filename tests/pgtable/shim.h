@@ -168,6 +168,7 @@ void shim_warn(const char *function, int line);
 #define WARN_ON(condition) \
 	({ bool warn_ = !!(condition); if (warn_) shim_warn(__func__, __LINE__); warn_; })
 #define WARN(condition, ...)		WARN_ON(condition)
+#define WARN_ON_ONCE(condition)		WARN_ON(condition)
 #define VM_BUG_ON(condition)		WARN_ON(condition)
 #define pr_info(...)			do { } while (0)
 #define pr_err(...)			do { } while (0)
@@ -237,6 +238,18 @@ static inline void clear_bit(int bit, unsigned long *p)
 	do { __atomic_thread_fence(__ATOMIC_RELEASE); shim_access(NULL, SHIM_BARRIER, 0); } while (0)
 #define wmb() \
 	do { __atomic_thread_fence(__ATOMIC_SEQ_CST); shim_access(NULL, SHIM_BARRIER, 0); } while (0)
+
+static inline u64 xchg_relaxed_u64(u64 *p, u64 new)
+{
+	u64 old;
+
+	shim_access(p, SHIM_ATOMIC, 0);
+	old = __atomic_exchange_n(p, new, __ATOMIC_RELAXED);
+	shim_access(p, SHIM_DONE, 0);
+	return old;
+}
+#define xchg(p, new)			xchg_relaxed_u64(p, new)
+#define xchg_relaxed(p, new)		xchg_relaxed_u64(p, new)
 
 /* ---- memory -------------------------------------------------------------- */
 
@@ -360,6 +373,12 @@ static inline u64 ktime_get_ns(void)
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	return now.tv_sec * 1000000000ull + now.tv_nsec;
 }
+
+/* A branch that is patched in and out */
+struct static_key_false { int enabled; };
+#define DECLARE_STATIC_KEY_FALSE(name)	extern struct static_key_false name
+#define DEFINE_STATIC_KEY_FALSE(name)	struct static_key_false name
+#define static_branch_unlikely(key)	((key)->enabled > 0)
 
 #define subsys_initcall(function)	int (*const shim_##function)(void) = function
 

@@ -47,6 +47,70 @@ static void unmap(enum iommu_dirty_split_mode mode, unsigned int bbml, u64 from,
 	domain_free(domain);
 }
 
+/* ---- unmaps that report ---------------------------------------------------- */
+
+/* Whatever the device meets, but what is written counts */
+static void write_at(struct domain *domain, unsigned long step)
+{
+	if (step == domain->act_at)
+		smmu_access(&domain->smmu, domain->act_iova, true, NULL);
+}
+
+static u64 dice;
+
+static void write_at_random(struct domain *domain, unsigned long step)
+{
+	u64 size = window_end(domain) - domain->smmu.base;
+
+	if (random_next(&dice) % 4 == 0)
+		smmu_access(&domain->smmu, domain->smmu.base + random_next(&dice) % size,
+			    random_next(&dice) % 8 != 0, NULL);
+}
+
+/* A range of leaves of @from, split if @mode says so, is unmapped by @piece */
+static unsigned long report(enum iommu_dirty_split_mode mode, unsigned int bbml, u64 from,
+			    u64 piece, bool cached, unsigned long at)
+{
+	u64 size = from == SZ_4K ? 16 * SZ_4K : from, steps;
+	struct domain *domain = domain_new(&geometry_4k, bbml, SZ_1G, 2 * size);
+
+	domain_map(domain, SZ_1G, 2 * size, from, DMA_RW);
+	check(!domain_start(domain, mode, mode ? SZ_4K : 0), "the start failed");
+	domain_write(domain, SZ_1G);
+	check(!domain_sync_all(domain), "the sync failed");
+	domain_write(domain, SZ_1G + SZ_4K);
+	/* A clean entry of the TLB does not let a write pass; a dirty one does, to the end */
+	if (cached)
+		domain_read(domain, SZ_1G + size / 2);
+	domain->act = at == ULONG_MAX ? write_at_random : write_at;
+	domain->act_at = at;
+	domain->act_iova = SZ_1G + size / 2 + 42;
+	domain->step = 0;
+	domain_unmap_report(domain, SZ_1G, size, piece);
+	steps = domain->step;
+	check(domain->report[0] & 2, "what was written before the unmap is not reported");
+	check(smmu_access(&domain->smmu, SZ_1G + size / 2, true, NULL) == SMMU_TRANSLATION,
+	      "DMA reaches what was unmapped");
+	domain->act = NULL;
+	check(!domain_sync(domain, SZ_1G + size, size, 0), "a sync of the rest failed");
+	domain_free(domain);
+	return steps;
+}
+
+static void reports(enum iommu_dirty_split_mode mode, unsigned int bbml, u64 from, u64 piece)
+{
+	for (int cached = 0; cached <= 1; cached++) {
+		unsigned long steps = report(mode, bbml, from, piece, cached, 0);
+
+		check(steps >= 3, "only %lu steps", steps);
+		for (unsigned long at = 1; at <= steps && !failed(); at += 1 + steps / 200)
+			report(mode, bbml, from, piece, cached, at);
+	}
+	dice = test_seed * 97 | 1;
+	for (int i = 0; i < 100 && !failed(); i++)
+		report(mode, bbml, from, piece, i % 2, ULONG_MAX);
+}
+
 /* The page table code's own tests of the kernel */
 extern int (*const shim_arm_lpae_do_selftests)(void);
 
@@ -71,5 +135,15 @@ void run_unmap_cases(void)
 			run_case(unmap(mode, bbml, SZ_1G, SZ_2M, SZ_2M),
 				 "unmap by 2M after %s 1G-2M bbml%u", modes[mode], bbml);
 		}
+	for (unsigned int bbml = 1; bbml <= 2; bbml++) {
+		run_case(reports(IOMMU_DIRTY_SPLIT_OFF, bbml, SZ_4K, SZ_4K),
+			 "unmap that reports, pages bbml%u", bbml);
+		run_case(reports(IOMMU_DIRTY_SPLIT_OFF, bbml, SZ_2M, SZ_2M),
+			 "unmap that reports, a block bbml%u", bbml);
+		run_case(reports(IOMMU_DIRTY_SPLIT_EAGER, bbml, SZ_2M, SZ_2M),
+			 "unmap that reports, a split block bbml%u", bbml);
+		run_case(reports(IOMMU_DIRTY_SPLIT_LAZY, bbml, SZ_2M, SZ_4K),
+			 "unmap that reports, a split block by 4K bbml%u", bbml);
+	}
 	run_case(kernel_selftest(), "the kernel's own selftest");
 }
