@@ -4,7 +4,8 @@
 # Compares the arm64 machine code of functions in the stock and in the patched tree's objects. What may differ: where
 # things lie (addresses are replaced by the names that relocations give, branches by the index of their target),
 # offsets of structure members (they are listed), and code that only a static key leads to: its branch is a nop until
-# somebody turns the key on, so the nop and what lies behind it are left out and counted.
+# somebody turns the key on, so the nop and what lies behind it are left out and counted. The compiler may order the
+# same instructions another way around such a nop; that is said.
 #
 # usage: off-code.py OBJDUMP STOCK PATCHED     the last two hold drivers/iommu
 import difflib
@@ -114,6 +115,10 @@ def without_offsets(line):
     return re.sub(r"\[(x\d+)(, #-?\d+)?\]", r"[\1, #member]", line)
 
 
+def at_no_place(lines):
+    return [re.sub(r"@\d+", "@", line) for line in lines]
+
+
 def compare(stock, patched, name):
     if name not in stock.functions or name not in patched.functions:
         return f"it is no function of its own in the {'stock' if name not in stock.functions else 'patched'} tree", ""
@@ -128,6 +133,8 @@ def compare(stock, patched, name):
                 x, y = OFFSET.search(a), OFFSET.search(b)
                 moved.add(f"{x[2] if x else 0}->{y[2] if y else 0}")
         return "", f"{len(old)} instructions, identical but for member offsets ({', '.join(sorted(moved))}){aside}"
+    if sorted(at_no_place(old)) == sorted(at_no_place(new)):
+        return "", f"the same {len(old)} instructions in another order{aside}"
     diff = [line for line in difflib.unified_diff(old, new, lineterm="", n=0)
             if re.match(r"^[-+](?![-+])", line)]
     return (f"{len(old)} instructions became {len(new)}, {len(diff)} lines of difference{aside}; "
