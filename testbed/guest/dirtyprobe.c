@@ -1046,7 +1046,7 @@ static enum outcome merge_after_failed_start(void)
 	if (killed == FAIL)
 		return FAIL;
 	if (killed == SKIP)
-		return because(FAIL, "no start of tracking could be killed before its end");
+		return because(SKIP, "no start of tracking could be killed before its end");
 	if (!tables_down_to(tables))
 		return because(FAIL, "%ld pages are page tables a while after a start of tracking was killed, %ld were before",
 			       table_pages(), tables);
