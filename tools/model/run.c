@@ -304,7 +304,10 @@ static const struct tracking_sample *tracking_start(const struct run_samples *s)
 	return NULL;
 }
 
-/* What the kernel put in force wins over what was asked for; "off" has the backing's size. */
+/*
+ * What the kernel put in force wins over what was asked for; "off" has the backing's size. A kernel that
+ * says the IOMMU cannot split has not done otherwise than asked.
+ */
 static void settle_granularity(struct run *run, struct disagreement *d)
 {
 	struct run_result *r = &run->result;
@@ -318,7 +321,7 @@ static void settle_granularity(struct run *run, struct disagreement *d)
 		copy_text(r->kept_reason, sizeof(r->kept_reason), start->kept_reason);
 	}
 	if (asked && r->granularity_bytes && r->granularity_bytes < r->backing_bytes &&
-	    start && start->granularity_bytes != UNKNOWN &&
+	    start && start->granularity_bytes != UNKNOWN && strcmp(start->kept_reason, "bbml0") &&
 	    (strcmp(start->split_mode, r->split_mode) ||
 	     start->granularity_bytes != r->granularity_bytes))
 		disagree(d, "the VMM asked for mode %s at %" PRIu64 " bytes, the kernel used mode %s at %" PRIu64,
