@@ -312,8 +312,9 @@ sysroot_dir() {
 	echo "$cache/sysroot-$(grep ':arm64 ' "$pins" | hash_text)"
 }
 
+# In the checkout, not in the cache: make goes by time, and would take another checkout's objects for its own.
 guest_dir() {
-	echo "$cache/guest"
+	echo "$top/build/guest"
 }
 
 # ---- steps with progress ------------------------------------------------------------------------

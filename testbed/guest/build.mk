@@ -12,9 +12,9 @@ GUEST_CFLAGS ?= -O2 -g -std=gnu11 -Wall -Wextra -Werror
 GUEST_COMMON := runtime iommu generator memory knobs
 GUEST_PROGRAMS := precopy dirtyprobe soak type1probe
 precopy_PARTS := precopy log transfer truth workload $(GUEST_COMMON)
-dirtyprobe_PARTS := dirtyprobe $(GUEST_COMMON)
+dirtyprobe_PARTS := dirtyprobe probe $(GUEST_COMMON)
 soak_PARTS := soak ledger $(GUEST_COMMON)
-type1probe_PARTS := type1probe type1 $(GUEST_COMMON)
+type1probe_PARTS := type1probe probe type1 $(GUEST_COMMON)
 
 .PHONY: guest guest-initramfs
 guest: $(GUEST_PROGRAMS:%=$(GUEST_OUT)/%)
@@ -22,7 +22,7 @@ guest-initramfs: $(GUEST_OUT)/initramfs.cpio.gz
 
 $(GUEST_OUT)/%.o: $(GUEST_SRC)/%.c
 	@mkdir -p $(@D)
-	$(CROSS)gcc $(GUEST_CFLAGS) -isystem $(KHDR) -I$(DMAGEN_INC) -MMD -c -o $@ $<
+	$(CROSS)gcc $(GUEST_CFLAGS) -isystem $(KHDR) -I$(DMAGEN_INC) -MMD -MP -c -o $@ $<
 
 define guest_program
 $(GUEST_OUT)/$(1): $($(1)_PARTS:%=$(GUEST_OUT)/%.o)

@@ -10,11 +10,9 @@
 #include <inttypes.h>
 #include <pthread.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/klog.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -26,6 +24,7 @@
 #include "iommu.h"
 #include "knobs.h"
 #include "memory.h"
+#include "probe.h"
 #include "runtime.h"
 
 #define IOVA			UINT64_C(0x4000000000)
@@ -33,26 +32,9 @@
 #define PAGES_1G		262144
 #define BITMAP_WORDS(pages)	(((pages) + 63) / 64)
 
-/* What a check returns; the text of a failure or a skip is in 'why'. */
-enum outcome { PASS, FAIL, SKIP };
-
-static char why[256];
 static const char *device = "/dev/vfio/devices/vfio0";
 static bool unsplit;	/* this IOMMU cannot split (BBML 0): blocks have to be kept */
 static int bbml = -1;	/* the level it was given, -1 = not told */
-
-static enum outcome because(enum outcome outcome, const char *fmt, ...)
-	__attribute__((format(printf, 2, 3)));
-
-static enum outcome because(enum outcome outcome, const char *fmt, ...)
-{
-	va_list args;
-
-	va_start(args, fmt);
-	vsnprintf(why, sizeof(why), fmt, args);
-	va_end(args);
-	return outcome;
-}
 
 /* The device, an IOVA space, memory mapped at IOVA. */
 struct bench {
@@ -74,7 +56,7 @@ static void bench_close(struct bench *b)
 	knobs_restore();
 }
 
-/* Opens the device and takes 'bytes' of memory; nothing is mapped. A failure is in 'why'. */
+/* Opens the device and takes 'bytes' of memory; nothing is mapped. False with a reason. */
 static bool bench_prepare(struct bench *b, uint64_t bytes, uint64_t block)
 {
 	if (iommu_open(&b->iommu, device) || generator_open(&b->gen, &b->iommu) ||
@@ -140,11 +122,6 @@ static void dma_run(struct bench *b, uint64_t bytes, uint64_t seed)
 
 	generator_set_slot(&b->gen, 1, &slot);
 	generator_run(&b->gen, 1 << 1, 20, 200);
-}
-
-static bool has(const uint64_t *bitmap, uint64_t bit)
-{
-	return bitmap[bit / 64] >> bit % 64 & 1;
 }
 
 static uint64_t count(const uint64_t *bitmap, uint64_t from, uint64_t to)
@@ -542,6 +519,7 @@ static enum outcome unmap_after(const char *mode, uint64_t block)
 {
 	__cleanup_bench struct bench b = BENCH_EMPTY;
 	const char *size = block == SZ_1G ? "1G" : "2M";
+	enum outcome outcome = PASS;
 	uint64_t before, failed, *word;
 	__cleanup_free uint64_t *bitmap = NULL;
 	struct memory other;
@@ -582,14 +560,12 @@ static enum outcome unmap_after(const char *mode, uint64_t block)
 		dma_write(&b, 9);
 	word = (uint64_t *)(other.va + 9 * SZ_4K + 64);
 	if (err || !*word || *(uint64_t *)(b.mem.va + 9 * SZ_4K + 64) != before)
-		because(FAIL, "%s %s: DMA after mapping other memory there %s", size, mode,
-			err ? "is impossible" : *word ? "changed the old memory too" :
-			"did not reach it");
-	else
-		why[0] = '\0';
+		outcome = because(FAIL, "%s %s: DMA after mapping other memory there %s", size, mode,
+				  err ? "is impossible" : *word ? "changed the old memory too" :
+				  "did not reach it");
 	iommu_space_unmap(&b.space, IOVA, 2 * SZ_2M);
 	memory_destroy(&other);
-	return why[0] ? FAIL : PASS;
+	return outcome;
 }
 
 /* DMA after the unmap of a split area fails and changes nothing; new mappings work. */
@@ -791,20 +767,6 @@ static enum outcome eager_granularity(void)
 	return outcome;
 }
 
-/* Page tables of all IOMMU domains, in pages; -1 when this kernel does not count them. */
-static long table_pages(void)
-{
-	static const char name[] = "\nnr_iommu_pages ";
-	char text[16384], *at;
-
-	/* Counts of each CPU are folded in only now and then; this does it now. */
-	write_text("/proc/sys/vm/stat_refresh", "1");
-	if (read_text("/proc/vmstat", text, sizeof(text)))
-		return -1;
-	at = strstr(text, name);
-	return at ? strtol(at + strlen(name), NULL, 10) : -1;
-}
-
 /* ---- merging ---- */
 
 #define MERGE_LIMIT_NS	(10 * NSEC_PER_SEC)
@@ -831,7 +793,7 @@ static uint64_t pages_for_one_write(struct bench *b, uint64_t bytes, uint64_t *b
 	return count(bitmap, 0, bytes / SZ_4K);
 }
 
-/* Stops tracking, waits for the merge, starts it as it was mapped. False with a reason in 'why'. */
+/* Stops tracking, waits for the merge, starts it as it was mapped. False with a reason. */
 static bool merge_and_restart(struct bench *b, long tables)
 {
 	if (iommu_space_track(&b->space, false)) {
@@ -1077,6 +1039,7 @@ static void track_and_exit(int fd)
 static enum outcome tables_after_exit(void)
 {
 	long tables = table_pages(), split, huge = memory_free_huge_pages(SZ_1G);
+	enum outcome outcome = PASS;
 	int fds[2];
 	pid_t child;
 	char c;
@@ -1092,14 +1055,14 @@ static enum outcome tables_after_exit(void)
 	}
 	close(fds[1]);
 	if (read(fds[0], &c, 1) != 1)
-		because(FAIL, "the tracking process could not start");
+		outcome = because(FAIL, "the tracking process could not start");
 	close(fds[0]);
 	split = table_pages();
 	kill(child, SIGKILL);
 	waitpid(child, NULL, 0);
 	knobs_restore();
-	if (why[0])
-		return FAIL;
+	if (outcome != PASS)
+		return outcome;
 	if (!unsplit && split < tables + PAGES_2M)
 		return because(FAIL, "nothing was split");
 	if (!tables_down_to(tables))
@@ -1373,7 +1336,7 @@ static void name_pages(uint64_t *bitmap, uint64_t from, uint64_t to)
 		bitmap[from / 64] |= UINT64_C(1) << from % 64;
 }
 
-/* Reads without clearing. False with a reason in 'why'. */
+/* Reads without clearing. False with a reason. */
 static bool peek(struct bench *b, uint64_t pages, uint64_t *bitmap)
 {
 	memset(bitmap, 0, BITMAP_WORDS(pages) * 8);
@@ -1734,31 +1697,7 @@ static enum outcome clear_is_synchronous(void)
 	return outcome;
 }
 
-/* The kernel has complained about nothing since boot. */
-static enum outcome kernel_log_clean(void)
-{
-	static const char * const signs[] = { "WARNING: ", "BUG: ", "Oops", "Unable to handle" };
-	int size = klogctl(10 /* SYSLOG_ACTION_SIZE_BUFFER */, NULL, 0);
-	__cleanup_free char *text = calloc(1, size > 0 ? size + 1 : 1);
-
-	if (size <= 0 || !text)
-		return because(SKIP, "the kernel log cannot be read");
-	size = klogctl(3 /* SYSLOG_ACTION_READ_ALL */, text, size);
-	if (size < 0)
-		return because(SKIP, "the kernel log cannot be read");
-	for (size_t i = 0; i < ARRAY_SIZE(signs); i++) {
-		char *line = strstr(text, signs[i]);
-
-		if (line)
-			return because(FAIL, "%.*s", (int)strcspn(line, "\n"), line);
-	}
-	return PASS;
-}
-
-static const struct check {
-	const char *name;
-	enum outcome (*run)(void);
-} checks[] = {
+static const struct check checks[] = {
 	{ "clean-stays-clean", clean_stays_clean },
 	{ "lost-after-clear", lost_after_clear },
 	{ "partial-sync", partial_sync },
@@ -1784,28 +1723,11 @@ static const struct check {
 	{ "kernel-log-clean", kernel_log_clean },
 };
 
-static int counts[3];
-
-static void run_check(const struct check *check)
-{
-	long before = table_pages(), after;
-	enum outcome outcome;
-
-	why[0] = '\0';
-	problem_clear();
-	outcome = check->run();
-	after = table_pages();
-	if (outcome == PASS && after != before)
-		outcome = because(FAIL, "%ld pages were page tables before, %ld are after", before,
-				  after);
-	counts[outcome]++;
-	if (outcome == PASS)
-		printf("ok %s\n", check->name);
-	else if (outcome == SKIP)
-		printf("ok %s # SKIP %s\n", check->name, why);
-	else
-		printf("not ok %s: %s\n", check->name, why);
-}
+static const struct probe probe = {
+	.name = "dirtyprobe",
+	.checks = checks,
+	.n = ARRAY_SIZE(checks),
+};
 
 static const char help[] =
 "Usage: dirtyprobe [--device PATH] [--unsplit] [--bbml N] [CHECK...]\n"
@@ -1840,8 +1762,7 @@ static int parse_options(int argc, char **argv)
 			break;
 		case 'h':
 			fputs(help, stdout);
-			for (size_t i = 0; i < ARRAY_SIZE(checks); i++)
-				printf("  %s\n", checks[i].name);
+			probe_list(&probe);
 			exit(0);
 		default:
 			return problem(EINVAL, "unknown option; see dirtyprobe --help");
@@ -1850,29 +1771,9 @@ static int parse_options(int argc, char **argv)
 	return 0;
 }
 
-static bool run_by_name(const char *name)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(checks); i++) {
-		if (strcmp(name, checks[i].name))
-			continue;
-		run_check(&checks[i]);
-		return true;
-	}
-	problem(EINVAL, "there is no check '%s'; see dirtyprobe --help", name);
-	return false;
-}
-
 int main(int argc, char **argv)
 {
 	if (parse_options(argc, argv))
 		return 2;
-	setvbuf(stdout, NULL, _IOLBF, 0);
-	if (optind == argc)
-		for (size_t i = 0; i < ARRAY_SIZE(checks); i++)
-			run_check(&checks[i]);
-	for (int i = optind; i < argc; i++)
-		if (!run_by_name(argv[i]))
-			return 2;
-	printf("%d passed, %d failed, %d skipped\n", counts[PASS], counts[FAIL], counts[SKIP]);
-	return counts[FAIL] ? 1 : 0;
+	return probe_run(&probe, argc, argv);
 }

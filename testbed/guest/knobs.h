@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The host's knobs for splitting blocks while dirty state is tracked (parameters of the iommufd
- * module): set for one run, restored afterwards.
+ * The host's knobs for splitting blocks while dirty state is tracked (parameters of the IOMMU
+ * core): set for one run, restored afterwards.
  */
 #ifndef GUEST_KNOBS_H
 #define GUEST_KNOBS_H

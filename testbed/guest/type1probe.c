@@ -10,11 +10,9 @@
 #include <getopt.h>
 #include <inttypes.h>
 #include <pthread.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/klog.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -22,6 +20,7 @@
 #include "generator.h"
 #include "knobs.h"
 #include "memory.h"
+#include "probe.h"
 #include "runtime.h"
 #include "type1.h"
 
@@ -33,23 +32,7 @@
 #define BYTES			(PAGES * SZ_4K)
 #define TRACING			"/sys/kernel/tracing/"
 
-enum outcome { PASS, FAIL, SKIP };
-
-static char why[256];
 static bool unsplit;	/* this IOMMU cannot split (BBML 0): blocks have to be kept */
-
-static enum outcome because(enum outcome outcome, const char *fmt, ...)
-	__attribute__((format(printf, 2, 3)));
-
-static enum outcome because(enum outcome outcome, const char *fmt, ...)
-{
-	va_list args;
-
-	va_start(args, fmt);
-	vsnprintf(why, sizeof(why), fmt, args);
-	va_end(args);
-	return outcome;
-}
 
 /* ---- a container, a device or two, memory ---- */
 
@@ -226,11 +209,6 @@ static void dma_stop(struct bench *b)
 }
 
 /* ---- bitmaps ---- */
-
-static bool has(const uint64_t *bitmap, uint64_t bit)
-{
-	return bitmap[bit / 64] >> bit % 64 & 1;
-}
 
 static uint64_t count(const uint64_t *bitmap, uint64_t pages)
 {
@@ -607,6 +585,20 @@ static enum outcome efault_then_retry(void)
 	return outcome;
 }
 
+/* The log is clean, memory is mapped by 2M blocks: one write makes one block dirty. */
+static enum outcome write_dirties_a_block(struct bench *b, uint64_t page, const char *when)
+{
+	uint64_t bitmap[BITMAP_WORDS(PAGES)];
+
+	dma_write(b, page);
+	if (get_log(b, TYPE1_GET, PAGES, bitmap) || !has(bitmap, page))
+		return because(FAIL, "a page written %s is missing", when);
+	if (count(bitmap, PAGES) != PAGES_2M)
+		return because(FAIL, "a page written %s makes %" PRIu64 " pages dirty, not one block",
+			       when, count(bitmap, PAGES));
+	return PASS;
+}
+
 /* A stopped log forgets; what is written before the next start is not in it. */
 static enum outcome stop_and_start(void)
 {
@@ -652,13 +644,7 @@ static enum outcome map_during_log(void)
 		return because(FAIL, "a page written in the new mapping is missing");
 	if (count(bitmap, half))
 		return because(FAIL, "pages of the old mapping are dirty");
-	dma_write(&b, half + 3);
-	if (get_log(&b, TYPE1_GET, PAGES, bitmap) || !has(bitmap, half + 3))
-		return because(FAIL, "a page written again in the new mapping is missing");
-	if (count(bitmap, PAGES) != PAGES_2M)
-		return because(FAIL, "%" PRIu64 " pages are dirty, not one block",
-			       count(bitmap, PAGES));
-	return PASS;
+	return write_dirties_a_block(&b, half + 3, "again in the new mapping");
 }
 
 /* ---- unmap ---- */
@@ -867,13 +853,7 @@ static enum outcome untracked_group(void)
 		return FAIL;
 	/* What the tracked device wrote meanwhile is still to come. */
 	get_log(&b, TYPE1_GET, PAGES, bitmap);
-	dma_write(&b, 7);
-	if (get_log(&b, TYPE1_GET, PAGES, bitmap) || !has(bitmap, 7))
-		return because(FAIL, "afterwards a written page is missing");
-	if (count(bitmap, PAGES) != PAGES_2M)
-		return because(FAIL, "afterwards %" PRIu64 " pages are dirty, not one block",
-			       count(bitmap, PAGES));
-	return PASS;
+	return write_dirties_a_block(&b, 7, "after it has left");
 }
 
 /* The tracked group of two leaves: nothing is known any more, all is dirty. */
@@ -908,13 +888,7 @@ static enum outcome last_leaves(void)
 		return FAIL;
 	type1_log_start(b.container);	/* the container may have been made anew */
 	get_log(&b, TYPE1_GET, PAGES, bitmap);
-	dma_write(&b, 700);
-	if (get_log(&b, TYPE1_GET, PAGES, bitmap) || !has(bitmap, 700))
-		return because(FAIL, "a written page is missing");
-	if (count(bitmap, PAGES) != PAGES_2M)
-		return because(FAIL, "%" PRIu64 " pages are dirty, not one block",
-			       count(bitmap, PAGES));
-	return PASS;
+	return write_dirties_a_block(&b, 700, "when the group is back");
 }
 
 /* A process ends while its log is running and its device writes: all memory comes back. */
@@ -1101,20 +1075,6 @@ static enum outcome clear_bits(void)
 
 /* ---- splitting ---- */
 
-/* Page tables of all IOMMU domains, in pages; -1 when this kernel does not count them. */
-static long table_pages(void)
-{
-	static const char name[] = "\nnr_iommu_pages ";
-	char text[16384], *at;
-
-	/* Counts of each CPU are folded in only now and then; this does it now. */
-	write_text("/proc/sys/vm/stat_refresh", "1");
-	if (read_text("/proc/vmstat", text, sizeof(text)))
-		return -1;
-	at = strstr(text, name);
-	return at ? strtol(at + strlen(name), NULL, 10) : -1;
-}
-
 /* The host's knobs hold for type1: blocks are split for the log, and merged when it stops. */
 static enum outcome split_for_log(const char *mode)
 {
@@ -1259,31 +1219,7 @@ static enum outcome map_during_get(void)
 	return outcome == PASS ? nothing_lost(&b, sum, BIG_PAGES, "2 GiB", 0) : outcome;
 }
 
-/* The kernel has complained about nothing since boot. */
-static enum outcome kernel_log_clean(void)
-{
-	static const char * const signs[] = { "WARNING: ", "BUG: ", "Oops", "Unable to handle" };
-	int size = klogctl(10 /* SYSLOG_ACTION_SIZE_BUFFER */, NULL, 0);
-	__cleanup_free char *text = calloc(1, size > 0 ? size + 1 : 1);
-
-	if (size <= 0 || !text)
-		return because(SKIP, "the kernel log cannot be read");
-	size = klogctl(3 /* SYSLOG_ACTION_READ_ALL */, text, size);
-	if (size < 0)
-		return because(SKIP, "the kernel log cannot be read");
-	for (size_t i = 0; i < ARRAY_SIZE(signs); i++) {
-		char *line = strstr(text, signs[i]);
-
-		if (line)
-			return because(FAIL, "%.*s", (int)strcspn(line, "\n"), line);
-	}
-	return PASS;
-}
-
-static const struct check {
-	const char *name;
-	enum outcome (*run)(void);
-} checks[] = {
+static const struct check checks[] = {
 	{ "off-is-stock", off_is_stock },
 	{ "errors-as-stock", errors_as_stock },
 	{ "clean-stays-clean", clean_stays_clean },
@@ -1310,38 +1246,17 @@ static const struct check {
 	{ "unmap-split", unmap_split },
 	{ "map-during-get", map_during_get },
 	{ "kernel-log-clean", kernel_log_clean },
+	{ "no-hardware", no_hardware },
 };
 
 /* For an IOMMU without hardware dirty state, on which most others fail: only when it is named */
-static const struct check no_hardware_check = { "no-hardware", no_hardware };
-
-static int counts[3];
-
-static void run_check(const struct check *check)
-{
-	long before = table_pages(), after = -1;
-	enum outcome outcome;
-
-	why[0] = '\0';
-	problem_clear();
-	outcome = check->run();
-	/* A container is released a moment after its last user has gone. */
-	for (int i = 0; i < 50 && after != before; i++) {
-		after = table_pages();
-		if (after != before)
-			usleep(20000);
-	}
-	if (outcome == PASS && after != before)
-		outcome = because(FAIL, "%ld pages were page tables before, %ld are after", before,
-				  after);
-	counts[outcome]++;
-	if (outcome == PASS)
-		printf("ok %s\n", check->name);
-	else if (outcome == SKIP)
-		printf("ok %s # SKIP %s\n", check->name, why);
-	else
-		printf("not ok %s: %s\n", check->name, why);
-}
+static const struct probe probe = {
+	.name = "type1probe",
+	.checks = checks,
+	.n = ARRAY_SIZE(checks),
+	.by_name = 1,	/* no-hardware, for an IOMMU without hardware dirty state */
+	.settle_ms = 1000,	/* a container is released a moment after its last user has gone */
+};
 
 static const char help[] =
 "Usage: type1probe [--unsplit] [CHECK...]\n"
@@ -1366,10 +1281,7 @@ static int parse_options(int argc, char **argv)
 			break;
 		case 'h':
 			fputs(help, stdout);
-			for (size_t i = 0; i < ARRAY_SIZE(checks); i++)
-				printf("  %s\n", checks[i].name);
-			printf("  %s (on an IOMMU without hardware dirty state only)\n",
-			       no_hardware_check.name);
+			probe_list(&probe);
 			exit(0);
 		default:
 			return problem(EINVAL, "unknown option; see type1probe --help");
@@ -1378,33 +1290,9 @@ static int parse_options(int argc, char **argv)
 	return 0;
 }
 
-static bool run_by_name(const char *name)
-{
-	if (!strcmp(name, no_hardware_check.name)) {
-		run_check(&no_hardware_check);
-		return true;
-	}
-	for (size_t i = 0; i < ARRAY_SIZE(checks); i++) {
-		if (strcmp(name, checks[i].name))
-			continue;
-		run_check(&checks[i]);
-		return true;
-	}
-	problem(EINVAL, "there is no check '%s'; see type1probe --help", name);
-	return false;
-}
-
 int main(int argc, char **argv)
 {
 	if (parse_options(argc, argv))
 		return 2;
-	setvbuf(stdout, NULL, _IOLBF, 0);
-	if (optind == argc)
-		for (size_t i = 0; i < ARRAY_SIZE(checks); i++)
-			run_check(&checks[i]);
-	for (int i = optind; i < argc; i++)
-		if (!run_by_name(argv[i]))
-			return 2;
-	printf("%d passed, %d failed, %d skipped\n", counts[PASS], counts[FAIL], counts[SKIP]);
-	return counts[FAIL] ? 1 : 0;
+	return probe_run(&probe, argc, argv);
 }

@@ -13,6 +13,15 @@ const struct geometry geometry_16k = { "16K", 14, 48, SZ_16K | SZ_32M, 0x4000000
 /* Output addresses above 48 bits sit in bits 15:12 of a descriptor */
 const struct geometry geometry_64k = { "64K", 16, 52, SZ_64K | SZ_512M, 0x5000000000000 };
 
+const struct split_case split_cases[] = {
+	{ &geometry_4k, SZ_2M, SZ_4K },
+	{ &geometry_4k, SZ_1G, SZ_2M },
+	{ &geometry_4k, SZ_1G, SZ_4K },
+	{ &geometry_16k, SZ_32M, SZ_16K },
+	{ &geometry_64k, SZ_512M, SZ_64K },
+	{ }
+};
+
 struct domain *current_domain;
 
 u64 window_end(const struct domain *domain)

@@ -24,6 +24,12 @@ struct geometry {
 
 extern const struct geometry geometry_4k, geometry_16k, geometry_64k;
 
+/* Every block that can be split, and what into; ends with one without a geometry */
+extern const struct split_case {
+	const struct geometry *geometry;
+	u64 from, to;
+} split_cases[];
+
 /* One step of the driver, for those who count in which order things happen */
 struct event {
 	enum {

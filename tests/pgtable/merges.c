@@ -7,17 +7,6 @@
 #include "test.h"
 #include <inttypes.h>
 
-static const struct {
-	const struct geometry *geometry;
-	u64 from, to;
-} splits[] = {
-	{ &geometry_4k, SZ_2M, SZ_4K },
-	{ &geometry_4k, SZ_1G, SZ_2M },
-	{ &geometry_4k, SZ_1G, SZ_4K },
-	{ &geometry_16k, SZ_32M, SZ_16K },
-	{ &geometry_64k, SZ_512M, SZ_64K },
-};
-
 /* Everything split, a page written, everything back: the block accounts for the page */
 static void merge(const struct geometry *geometry, unsigned int bbml, u64 from, u64 to)
 {
@@ -220,11 +209,11 @@ static void unmapped(unsigned int bbml)
 
 void run_merge_cases(void)
 {
-	for (unsigned int i = 0; i < ARRAY_SIZE(splits); i++)
+	for (const struct split_case *split = split_cases; split->geometry; split++)
 		for (unsigned int bbml = 1; bbml <= 2; bbml++)
-			run_case(merge(splits[i].geometry, bbml, splits[i].from, splits[i].to),
-				 "merge %s-%s bbml%u", size_name(splits[i].to),
-				 size_name(splits[i].from), bbml);
+			run_case(merge(split->geometry, bbml, split->from, split->to),
+				 "merge %s-%s bbml%u", size_name(split->to),
+				 size_name(split->from), bbml);
 	for (unsigned int bbml = 0; bbml <= 2; bbml++)
 		run_case(alone(bbml), "merge of what was not split bbml%u", bbml);
 	for (unsigned int bbml = 1; bbml <= 2; bbml++) {

@@ -7,17 +7,6 @@
 #include "test.h"
 #include <inttypes.h>
 
-static const struct {
-	const struct geometry *geometry;
-	u64 from, to;
-} splits[] = {
-	{ &geometry_4k, SZ_2M, SZ_4K },
-	{ &geometry_4k, SZ_1G, SZ_2M },
-	{ &geometry_4k, SZ_1G, SZ_4K },
-	{ &geometry_16k, SZ_32M, SZ_16K },
-	{ &geometry_64k, SZ_512M, SZ_64K },
-};
-
 /* Tables that a block of @from needs to become leaves of @to */
 static u64 tables_needed(const struct geometry *geometry, u64 from, u64 to)
 {
@@ -235,10 +224,10 @@ static void out_of_memory(enum iommu_dirty_split_mode mode, unsigned int bbml, u
 
 void run_split_cases(void)
 {
-	for (unsigned int i = 0; i < ARRAY_SIZE(splits); i++)
+	for (const struct split_case *split = split_cases; split->geometry; split++)
 		for (unsigned int bbml = 1; bbml <= 2; bbml++) {
-			const struct geometry *geometry = splits[i].geometry;
-			u64 from = splits[i].from, to = splits[i].to;
+			const struct geometry *geometry = split->geometry;
+			u64 from = split->from, to = split->to;
 
 			run_case(eager(geometry, bbml, from, to), "eager %s-%s bbml%u",
 				 size_name(from), size_name(to), bbml);
