@@ -579,6 +579,7 @@ static void kernel_unmap(struct domain *domain, u64 iova, u64 size, u64 page,
 {
 	struct iommu_iotlb_gather gather;
 	size_t unmapped = 0;
+	bool again = false;
 
 	note_mapping(domain, iova, size, 0);
 	domain->cpus[fiber_self()].unmapping = true;
@@ -588,10 +589,12 @@ static void kernel_unmap(struct domain *domain, u64 iova, u64 size, u64 page,
 		size_t now = domain->ops->unmap_pages(domain->ops, iova + unmapped, page,
 						      (size - unmapped) / page, &gather);
 
-		if (!now) {
-			fail("unmap of 0x%" PRIx64 " did nothing", iova + unmapped);
+		/* The stock kernel gives up a block of which it unmaps a part if DMA makes it dirty meanwhile */
+		if (!now && again) {
+			fail("unmap of 0x%" PRIx64 " did nothing, twice", iova + unmapped);
 			break;
 		}
+		again = !now;
 		unmapped += now;
 	}
 	kernel_iotlb_sync(&domain->iommu, &gather);
