@@ -695,6 +695,88 @@ static enum outcome kill_during_sync(void)
 	return write_is_reported(SZ_2M, 1);
 }
 
+/* ---- others, meanwhile ---- */
+
+#define LONG_WALK_ALIASES	64	/* 64 MiB of 4K pages each: 4 GiB in a row */
+#define LONG_WALK_PART		(32 * SZ_2M)
+#define LONG_WALK_BYTES		(LONG_WALK_ALIASES * LONG_WALK_PART)
+#define LONG_WALK_TRIES		20
+
+struct walker {
+	struct bench *b;
+	uint64_t *bitmap;	/* of a sync; NULL: starts tracking */
+	pthread_barrier_t barrier;
+	uint64_t ended_ns;
+	int err;
+};
+
+static void *walk_once(void *arg)
+{
+	struct walker *w = arg;
+
+	pthread_barrier_wait(&w->barrier);
+	w->err = w->bitmap ? iommu_space_sync(&w->b->space, IOVA, LONG_WALK_BYTES, false, w->bitmap) :
+			     iommu_space_track(&w->b->space, true);
+	w->ended_ns = clock_ns();
+	return NULL;
+}
+
+/* Maps and unmaps a page 'after_ns' into a walk. Whether that was over first, and how long the walk took. */
+static bool map_during(struct walker *w, uint64_t after_ns, uint64_t *took_ns, int *err)
+{
+	struct timespec after = { .tv_nsec = after_ns };
+	pthread_t thread;
+	uint64_t begin, mapped;
+
+	pthread_barrier_init(&w->barrier, NULL, 2);
+	pthread_create(&thread, NULL, walk_once, w);
+	pthread_barrier_wait(&w->barrier);
+	begin = clock_ns();
+	nanosleep(&after, NULL);
+	*err = iommu_space_map(&w->b->space, w->b->mem.va, IOVA + 2 * LONG_WALK_BYTES, SZ_4K);
+	*err = *err ? *err : iommu_space_unmap(&w->b->space, IOVA + 2 * LONG_WALK_BYTES, SZ_4K);
+	mapped = clock_ns();
+	pthread_join(thread, NULL);
+	pthread_barrier_destroy(&w->barrier);
+	*took_ns = w->ended_ns - begin;
+	*err = *err ? *err : w->err;
+	return mapped < w->ended_ns;
+}
+
+/* Others map and unmap in the middle of a long sync, and of the walk that starts tracking. */
+static enum outcome map_during_walk(void)
+{
+	__cleanup_bench struct bench b = BENCH_EMPTY;
+	__cleanup_free uint64_t *bitmap = calloc(1, LONG_WALK_BYTES / SZ_4K / 8);
+	uint64_t took;
+	int err;
+
+	if (!bitmap)
+		return because(FAIL, "no memory");
+	if (!knobs_exist())
+		return because(SKIP, "this kernel has no split knobs");
+	if (!bench_prepare(&b, LONG_WALK_PART, SZ_4K))
+		return FAIL;
+	for (uint64_t at = 0; at < LONG_WALK_BYTES; at += LONG_WALK_PART)
+		if (iommu_space_map(&b.space, b.mem.va, IOVA + at, LONG_WALK_PART))
+			return because(FAIL, "%s", problem_text());
+	for (int start = 0; start <= 1; start++) {
+		struct walker w = { .b = &b, .bitmap = start ? NULL : bitmap };
+		int among = 0;
+
+		map_during(&w, 0, &took, &err);
+		for (int i = 0; i < LONG_WALK_TRIES && !err; i++)
+			among += map_during(&w, took / 8, &took, &err);
+		if (err)
+			return because(FAIL, "%s: %s", start ? "a start" : "a sync", strerror(-err));
+		if (!among)
+			return because(FAIL, "none of %d maps was over before the %s that it came into (%" PRIu64 " us)",
+				       LONG_WALK_TRIES, start ? "start" : "sync",
+				       took / 1000);
+	}
+	return PASS;
+}
+
 /* ---- levels ---- */
 
 /*
@@ -943,6 +1025,7 @@ static void start_once(struct bench *b, int fd)
 }
 
 #define ALIASES		128	/* the same memory, mapped that often */
+#define ALIAS_BLOCKS	16
 #define KILL_TRIES	5
 
 /* Kills a process in the middle of its start of tracking. SKIP if that was over before. */
@@ -970,7 +1053,8 @@ static enum outcome kill_a_start(struct bench *b, long tables)
 	if (read(fds[0], text + 1, 1) != 1)
 		text[1] = '\0';
 	close(fds[0]);
-	if (text[1] == 's')
+	/* It may have been over before its process could say so. */
+	if (text[1] == 's' || table_pages() >= tables + ALIASES * ALIAS_BLOCKS)
 		return SKIP;
 	if (text[0] == 'r' && WIFSIGNALED(status))
 		return PASS;
@@ -984,7 +1068,7 @@ static enum outcome kill_a_start(struct bench *b, long tables)
 static enum outcome merge_after_failed_start(void)
 {
 	__cleanup_bench struct bench b = BENCH_EMPTY;
-	uint64_t pages, bitmap[BITMAP_WORDS(16 * PAGES_2M)];
+	uint64_t pages, bitmap[BITMAP_WORDS(ALIAS_BLOCKS * PAGES_2M)];
 	enum outcome killed = SKIP;
 	long tables;
 
@@ -992,11 +1076,11 @@ static enum outcome merge_after_failed_start(void)
 		return because(SKIP, "this IOMMU cannot split");
 	if (!ask_split("eager", SZ_4K))
 		return SKIP;
-	if (!bench_prepare(&b, 16 * SZ_2M, SZ_2M))
+	if (!bench_prepare(&b, ALIAS_BLOCKS * SZ_2M, SZ_2M))
 		return FAIL;
 	/* Each in a GiB of its own: a killed start ends between two tables of the upper level. */
 	for (uint64_t i = 0; i < ALIASES; i++)
-		if (iommu_space_map(&b.space, b.mem.va, IOVA + i * SZ_1G, 16 * SZ_2M))
+		if (iommu_space_map(&b.space, b.mem.va, IOVA + i * SZ_1G, ALIAS_BLOCKS * SZ_2M))
 			return because(FAIL, "%s", problem_text());
 	tables = table_pages();
 	for (int i = 0; i < KILL_TRIES && killed == SKIP; i++) {
@@ -1014,7 +1098,7 @@ static enum outcome merge_after_failed_start(void)
 			       table_pages(), tables);
 	if (knobs_set("off", 0) || iommu_space_track(&b.space, true))
 		return because(FAIL, "%s", problem_text());
-	pages = pages_for_one_write(&b, 16 * SZ_2M, bitmap);
+	pages = pages_for_one_write(&b, ALIAS_BLOCKS * SZ_2M, bitmap);
 	if (pages != PAGES_2M)
 		return because(FAIL, "after the merge %" PRIu64 " pages are reported for one write, %d expected",
 			       pages, PAGES_2M);
@@ -1708,6 +1792,7 @@ static const struct check checks[] = {
 	{ "unmap-after-split", unmap_after_split },
 	{ "page-accounting", page_accounting },
 	{ "kill-during-sync", kill_during_sync },
+	{ "map-during-walk", map_during_walk },
 	{ "split-levels", split_levels },
 	{ "eager-granularity", eager_granularity },
 	{ "merge-after-stop", merge_after_stop },
