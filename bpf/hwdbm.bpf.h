@@ -13,6 +13,26 @@
 
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_core_read.h>
+
+/*
+ * What a kprobe is given, as user space knows it (asm/ptrace.h of the machine): headers of
+ * the build host may be of another one.
+ */
+#ifdef __TARGET_ARCH_arm64
+struct user_pt_regs {
+	__u64 regs[31];
+	__u64 sp;
+	__u64 pc;
+	__u64 pstate;
+};
+#else
+struct pt_regs {
+	__u64 r15, r14, r13, r12, rbp, rbx, r11, r10, r9, r8;
+	__u64 rax, rcx, rdx, rsi, rdi;
+	__u64 orig_rax, rip, cs, eflags, rsp, ss;
+};
+#endif
+
 #include <bpf/bpf_tracing.h>
 
 #include "records.h"
@@ -82,6 +102,9 @@ __weak const volatile __u32 target_pid = 0;
 __weak const volatile __u64 pidns_dev = 0;
 __weak const volatile __u64 pidns_ino = 0;
 
+/* Which measurements have a probe, bits of enum hwdbm_measure. */
+__weak const volatile __u64 measured = 0;
+
 /* Room for about 100,000 splits, should one sync make so many before they are read. */
 __weak struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
@@ -114,12 +137,16 @@ struct task_state {
 	__u64 command_start;
 	__u64 iova;
 	__u64 length;
+	__u64 page_size;
+	__u64 flags;
 	__u64 walk_ns;
 	__u64 flush_ns;
 	__u64 dirty_bytes;
 	__u32 dirty[HWDBM_LEAF_SIZES];
 	__u32 in_sync;
-	__u32 reserved;
+	__u32 enable;
+	__u32 commands;
+	__u32 command_sync;
 };
 
 __weak struct {
@@ -136,6 +163,11 @@ __weak struct {
 	__type(key, __u64);
 	__type(value, __u8);
 } tracked SEC(".maps");
+
+static __always_inline bool is_measured(enum hwdbm_measure what)
+{
+	return measured >> what & 1;
+}
 
 static __always_inline void lose(__u32 where)
 {

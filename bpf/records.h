@@ -18,6 +18,21 @@
 /* What this kernel cannot tell. */
 #define HWDBM_UNKNOWN (~0ULL)
 
+/*
+ * What can be measured. Each has alternatives in the probe table (tools/collect/probe_table.c);
+ * the BPF side is told which are served, so that what nobody counts is unknown and not 0.
+ */
+enum hwdbm_measure {
+	HWDBM_MEASURE_TRACKING,		/* dirty tracking of an IOMMU domain starts or stops */
+	HWDBM_MEASURE_SYNC,		/* a read of its dirty state: when, how long, which range */
+	HWDBM_MEASURE_DIRTY,		/* dirty bytes of a sync, by leaf size */
+	HWDBM_MEASURE_WALK,		/* the part of a sync that reads page tables */
+	HWDBM_MEASURE_SPLIT,		/* blocks replaced by tables */
+	HWDBM_MEASURE_MERGE,		/* tables replaced by blocks */
+	HWDBM_MEASURE_TLB,		/* TLB invalidations of the IOMMU */
+	HWDBM_MEASURES
+};
+
 enum hwdbm_record_type {
 	HWDBM_TRACKING = 1,
 	HWDBM_SYNC,

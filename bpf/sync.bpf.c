@@ -116,13 +116,14 @@ int BPF_PROG(on_dirty_sync, struct iommu_domain *domain, const struct iommu_dirt
 }
 
 /*
- * Kernels without the events, from here on. A bool comes as a whole register here, of
- * which the procedure call standard defines the lowest byte only: it is taken as __u8.
+ * Kernels without the events, from here on. Each body serves a trampoline and a kprobe
+ * alike: what the end of a call needs is kept from its beginning, because a return probe
+ * has no arguments. A bool comes as a whole register, of which the procedure call
+ * standard defines the lowest byte only: it is taken as __u8.
  */
 
-SEC("fentry/iopt_read_and_clear_dirty_data")
-int BPF_PROG(enter_read_dirty, struct io_pagetable *iopt, struct iommu_domain *domain,
-	     unsigned long flags, struct iommu_hwpt_get_dirty_bitmap *bitmap)
+static __always_inline int begin_sync(struct iommu_domain *domain, unsigned long flags,
+				      struct iommu_hwpt_get_dirty_bitmap *bitmap)
 {
 	struct task_state *state;
 
@@ -134,14 +135,15 @@ int BPF_PROG(enter_read_dirty, struct io_pagetable *iopt, struct iommu_domain *d
 	__builtin_memset(state, 0, sizeof(*state));
 	state->in_sync = 1;
 	state->domain = (__u64)domain;
-	state->iova = bitmap->iova;
-	state->length = bitmap->length;
+	state->flags = flags;
+	state->iova = BPF_CORE_READ(bitmap, iova);
+	state->length = BPF_CORE_READ(bitmap, length);
+	state->page_size = BPF_CORE_READ(bitmap, page_size);
 	state->call_start = bpf_ktime_get_ns();
 	return 0;
 }
 
-SEC("fentry/__iommu_read_and_clear_dirty")
-int BPF_PROG(enter_walk)
+static __always_inline int begin_walk(void)
 {
 	struct task_state *state;
 
@@ -153,8 +155,7 @@ int BPF_PROG(enter_walk)
 	return 0;
 }
 
-SEC("fexit/__iommu_read_and_clear_dirty")
-int BPF_PROG(exit_walk)
+static __always_inline int end_walk(void)
 {
 	struct task_state *state;
 
@@ -167,8 +168,7 @@ int BPF_PROG(exit_walk)
 }
 
 /* One call for each dirty leaf, whole as mapped; the request may cover only a part of it. */
-SEC("fentry/iova_bitmap_set")
-int BPF_PROG(on_bitmap_set, struct iova_bitmap *bitmap, unsigned long iova, size_t length)
+static __always_inline int add_dirty(unsigned long iova, size_t length)
 {
 	__u64 first = iova, last = iova + length - 1, end;
 	struct task_state *state;
@@ -192,9 +192,7 @@ int BPF_PROG(on_bitmap_set, struct iova_bitmap *bitmap, unsigned long iova, size
 	return 0;
 }
 
-SEC("fexit/iopt_read_and_clear_dirty_data")
-int BPF_PROG(exit_read_dirty, struct io_pagetable *iopt, struct iommu_domain *domain,
-	     unsigned long flags, struct iommu_hwpt_get_dirty_bitmap *bitmap, int ret)
+static __always_inline int end_sync(int ret)
 {
 	__u64 now = bpf_ktime_get_ns();
 	struct task_state *state;
@@ -213,25 +211,34 @@ int BPF_PROG(exit_read_dirty, struct io_pagetable *iopt, struct iommu_domain *do
 		return 0;
 	}
 	__builtin_memset(record, 0, sizeof(*record));
-	fill_record(&record->record, HWDBM_SYNC, (__u64)domain, ret);
-	record->iova = bitmap->iova;
-	record->length = bitmap->length;
-	record->page_size = bitmap->page_size;
-	record->flags = flags;
-	record->tlb_invalidations = state->tlb_invalidations;
-	record->tlb_commands = state->tlb_commands;
+	fill_record(&record->record, HWDBM_SYNC, state->domain, ret);
+	record->iova = state->iova;
+	record->length = state->length;
+	record->page_size = state->page_size;
+	record->flags = state->flags;
+	record->tlb_invalidations = HWDBM_UNKNOWN;
+	record->tlb_commands = HWDBM_UNKNOWN;
 	record->stats.entries = HWDBM_UNKNOWN;
-	record->stats.dirty_bytes = state->dirty_bytes;
+	record->stats.dirty_bytes = HWDBM_UNKNOWN;
+	record->stats.walk_ns = HWDBM_UNKNOWN;
+	record->stats.flush_ns = HWDBM_UNKNOWN;
 	record->stats.total_ns = now - state->call_start;
-	record->stats.walk_ns = state->walk_ns;
-	record->stats.flush_ns = state->flush_ns;
-	__builtin_memcpy(record->stats.dirty, state->dirty, sizeof(state->dirty));
+	if (is_measured(HWDBM_MEASURE_DIRTY)) {
+		record->stats.dirty_bytes = state->dirty_bytes;
+		__builtin_memcpy(record->stats.dirty, state->dirty, sizeof(state->dirty));
+	}
+	if (is_measured(HWDBM_MEASURE_WALK))
+		record->stats.walk_ns = state->walk_ns;
+	if (is_measured(HWDBM_MEASURE_TLB)) {
+		record->tlb_invalidations = state->tlb_invalidations;
+		record->tlb_commands = state->tlb_commands;
+		record->stats.flush_ns = state->flush_ns;
+	}
 	bpf_ringbuf_submit(record, 0);
 	return 0;
 }
 
-SEC("fentry/iopt_set_dirty_tracking")
-int BPF_PROG(enter_set_tracking)
+static __always_inline int begin_tracking(struct iommu_domain *domain, __u8 enable)
 {
 	struct task_state *state;
 
@@ -241,13 +248,13 @@ int BPF_PROG(enter_set_tracking)
 	if (!state)
 		return 0;
 	__builtin_memset(state, 0, sizeof(*state));
+	state->domain = (__u64)domain;
+	state->enable = enable;
 	state->call_start = bpf_ktime_get_ns();
 	return 0;
 }
 
-SEC("fexit/iopt_set_dirty_tracking")
-int BPF_PROG(exit_set_tracking, struct io_pagetable *iopt, struct iommu_domain *domain,
-	     __u8 enable, int ret)
+static __always_inline int end_tracking(int ret)
 {
 	__u64 now = bpf_ktime_get_ns();
 	struct hwdbm_tracking *record;
@@ -256,6 +263,8 @@ int BPF_PROG(exit_set_tracking, struct io_pagetable *iopt, struct iommu_domain *
 	if (!is_followed())
 		return 0;
 	state = task_state();
+	if (!state || !state->call_start)
+		return 0;
 
 	record = bpf_ringbuf_reserve(&ring, sizeof(*record), 0);
 	if (!record) {
@@ -263,14 +272,103 @@ int BPF_PROG(exit_set_tracking, struct io_pagetable *iopt, struct iommu_domain *
 		return 0;
 	}
 	__builtin_memset(record, 0, sizeof(*record));
-	fill_record(&record->record, HWDBM_TRACKING, (__u64)domain, ret);
-	record->enable = enable;
+	fill_record(&record->record, HWDBM_TRACKING, state->domain, ret);
+	record->enable = state->enable;
 	record->stats.entries = HWDBM_UNKNOWN;
 	record->stats.walk_ns = HWDBM_UNKNOWN;
 	record->stats.flush_ns = HWDBM_UNKNOWN;
-	record->stats.total_ns = HWDBM_UNKNOWN;
-	if (state && state->call_start)
-		record->stats.total_ns = now - state->call_start;
+	record->stats.total_ns = now - state->call_start;
+	state->call_start = 0;
 	bpf_ringbuf_submit(record, 0);
 	return 0;
+}
+
+SEC("fentry/iopt_read_and_clear_dirty_data")
+int BPF_PROG(enter_read_dirty, struct io_pagetable *iopt, struct iommu_domain *domain,
+	     unsigned long flags, struct iommu_hwpt_get_dirty_bitmap *bitmap)
+{
+	return begin_sync(domain, flags, bitmap);
+}
+
+SEC("fexit/iopt_read_and_clear_dirty_data")
+int BPF_PROG(exit_read_dirty, struct io_pagetable *iopt, struct iommu_domain *domain,
+	     unsigned long flags, struct iommu_hwpt_get_dirty_bitmap *bitmap, int ret)
+{
+	return end_sync(ret);
+}
+
+SEC("kprobe/iopt_read_and_clear_dirty_data")
+int BPF_KPROBE(kprobe_read_dirty, struct io_pagetable *iopt, struct iommu_domain *domain,
+	       unsigned long flags, struct iommu_hwpt_get_dirty_bitmap *bitmap)
+{
+	return begin_sync(domain, flags, bitmap);
+}
+
+SEC("kretprobe/iopt_read_and_clear_dirty_data")
+int BPF_KRETPROBE(kretprobe_read_dirty, int ret)
+{
+	return end_sync(ret);
+}
+
+SEC("fentry/__iommu_read_and_clear_dirty")
+int BPF_PROG(enter_walk)
+{
+	return begin_walk();
+}
+
+SEC("fexit/__iommu_read_and_clear_dirty")
+int BPF_PROG(exit_walk)
+{
+	return end_walk();
+}
+
+SEC("kprobe/__iommu_read_and_clear_dirty")
+int BPF_KPROBE(kprobe_walk)
+{
+	return begin_walk();
+}
+
+SEC("kretprobe/__iommu_read_and_clear_dirty")
+int BPF_KRETPROBE(kretprobe_walk)
+{
+	return end_walk();
+}
+
+SEC("fentry/iova_bitmap_set")
+int BPF_PROG(on_bitmap_set, struct iova_bitmap *bitmap, unsigned long iova, size_t length)
+{
+	return add_dirty(iova, length);
+}
+
+SEC("kprobe/iova_bitmap_set")
+int BPF_KPROBE(kprobe_bitmap_set, struct iova_bitmap *bitmap, unsigned long iova, size_t length)
+{
+	return add_dirty(iova, length);
+}
+
+SEC("fentry/iopt_set_dirty_tracking")
+int BPF_PROG(enter_set_tracking, struct io_pagetable *iopt, struct iommu_domain *domain,
+	     __u8 enable)
+{
+	return begin_tracking(domain, enable);
+}
+
+SEC("fexit/iopt_set_dirty_tracking")
+int BPF_PROG(exit_set_tracking, struct io_pagetable *iopt, struct iommu_domain *domain,
+	     __u8 enable, int ret)
+{
+	return end_tracking(ret);
+}
+
+SEC("kprobe/iopt_set_dirty_tracking")
+int BPF_KPROBE(kprobe_set_tracking, struct io_pagetable *iopt, struct iommu_domain *domain,
+	       __u8 enable)
+{
+	return begin_tracking(domain, enable);
+}
+
+SEC("kretprobe/iopt_set_dirty_tracking")
+int BPF_KRETPROBE(kretprobe_set_tracking, int ret)
+{
+	return end_tracking(ret);
 }

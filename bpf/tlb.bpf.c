@@ -70,24 +70,24 @@ int BPF_PROG(on_tlb_inv, struct iommu_domain *domain, unsigned long iova, size_t
 	return 0;
 }
 
-/* Kernels without the event, from here on; a bool is taken as __u8, see sync.bpf.c. */
+/* Kernels without the event, from here on; see sync.bpf.c. */
 
-SEC("fentry/arm_smmu_cmdq_issue_cmdlist")
-int BPF_PROG(enter_cmdlist)
+static __always_inline int begin_cmdlist(int n, __u8 sync)
 {
 	struct task_state *state;
 
 	if (!is_followed())
 		return 0;
 	state = task_state();
-	if (state)
-		state->command_start = bpf_ktime_get_ns();
+	if (!state)
+		return 0;
+	state->commands = n;
+	state->command_sync = sync;
+	state->command_start = bpf_ktime_get_ns();
 	return 0;
 }
 
-SEC("fexit/arm_smmu_cmdq_issue_cmdlist")
-int BPF_PROG(exit_cmdlist, struct arm_smmu_device *smmu, struct arm_smmu_cmdq *cmdq, __u64 *cmds,
-	     int n, __u8 sync)
+static __always_inline int end_cmdlist(void)
 {
 	__u64 now = bpf_ktime_get_ns();
 	struct task_state *state;
@@ -101,12 +101,39 @@ int BPF_PROG(exit_cmdlist, struct arm_smmu_device *smmu, struct arm_smmu_cmdq *c
 	ns = now - state->command_start;
 	state->command_start = 0;
 	if (state->in_sync) {
-		state->tlb_invalidations += sync;
-		state->tlb_commands += n;
+		state->tlb_invalidations += state->command_sync;
+		state->tlb_commands += state->commands;
 		state->flush_ns += ns;
 	}
 	/* Commands without CMD_SYNC belong to the invalidation whose CMD_SYNC follows. */
-	if (sync)
-		account_cause(state->in_sync ? HWDBM_CAUSE_SYNC : HWDBM_CAUSE_OTHER, n, ns);
+	if (state->command_sync)
+		account_cause(state->in_sync ? HWDBM_CAUSE_SYNC : HWDBM_CAUSE_OTHER,
+			      state->commands, ns);
 	return 0;
+}
+
+SEC("fentry/arm_smmu_cmdq_issue_cmdlist")
+int BPF_PROG(enter_cmdlist, struct arm_smmu_device *smmu, struct arm_smmu_cmdq *cmdq, __u64 *cmds,
+	     int n, __u8 sync)
+{
+	return begin_cmdlist(n, sync);
+}
+
+SEC("fexit/arm_smmu_cmdq_issue_cmdlist")
+int BPF_PROG(exit_cmdlist)
+{
+	return end_cmdlist();
+}
+
+SEC("kprobe/arm_smmu_cmdq_issue_cmdlist")
+int BPF_KPROBE(kprobe_cmdlist, struct arm_smmu_device *smmu, struct arm_smmu_cmdq *cmdq,
+	       __u64 *cmds, int n, __u8 sync)
+{
+	return begin_cmdlist(n, sync);
+}
+
+SEC("kretprobe/arm_smmu_cmdq_issue_cmdlist")
+int BPF_KRETPROBE(kretprobe_cmdlist)
+{
+	return end_cmdlist();
 }

@@ -5,7 +5,6 @@
  */
 #include "collect.h"
 #include "host.h"
-#include "probes.h"
 #include "summary.h"
 #include "hwdbm.skel.h"
 #include "../../bpf/records.h"
@@ -33,8 +32,8 @@ struct collector {
 	collect_handler handler;
 	void *context;
 	int error;			/* the handler's first */
-	pid_t pid;
-	struct named_list probes;
+	struct collect_options options;
+	struct probe_choice choice;
 	struct iteration_tracker iterations;
 	struct known_domain *domains;
 	size_t domain_count;
@@ -144,7 +143,7 @@ static int make_sync(struct collector *c, const struct hwdbm_sync *in, struct sy
 	out->walk_ns = stats->walk_ns;
 	out->flush_ns = stats->flush_ns;
 	out->entries = stats->entries;
-	copy_leaves(out->dirty_entries, stats->dirty, true);
+	copy_leaves(out->dirty_entries, stats->dirty, stats->dirty_bytes != HWDBM_UNKNOWN);
 	out->dirty_bytes = stats->dirty_bytes;
 	out->splits = stats->splits;
 	out->tables = stats->splits;
@@ -200,32 +199,45 @@ static int take_record(void *context, void *data, size_t size)
 	return err;
 }
 
-static void explain_missing(const char *measures)
+/* One sentence about the first required measurement that nothing serves. */
+static void explain_choice(const struct collector *c)
 {
-	struct utsname name = { 0 };
+	const struct probe_result *result = NULL;
+	const char *command = c->options.command;
+	const struct probe *probe = NULL;
+	char reason[PROBE_TEXT];
+	struct utsname kernel = { 0 };
+	unsigned int measure = 0;
 
-	uname(&name);
-	log__error("record: kernel %s has nothing to measure \"%s\" with: neither the iommu_dirty_* events of hwdbm's kernel patches nor iommufd with dirty tracking (Linux 6.7 or later, CONFIG_IOMMUFD)",
-		   name.release, measures);
+	while (measure < HWDBM_MEASURES && !(c->options.require & BIT_OF(measure)))
+		measure++;
+	if (measure < HWDBM_MEASURES)
+		probe = probes__why_not(&c->choice, measure, &result);
+	uname(&kernel);
+	if (probe && result->state == PROBE_UNPRIVILEGED)
+		log__error("%s: no privilege to trace this kernel (%s); run as root, or with CAP_BPF and CAP_PERFMON",
+			   command, strerror(-result->error));
+	else if (probe && result->state != PROBE_ABSENT)
+		log__error("%s: kernel %s offers nothing to measure \"%s\" with: %s; hwdbm doctor says more",
+			   command, kernel.release, probes__measure_name(measure),
+			   probes__reason(probe, result, reason));
+	else
+		log__error("%s: kernel %s has nothing to measure \"%s\" with: neither the iommu_dirty_* events of hwdbm's kernel patches nor iommufd with dirty tracking (Linux 6.7 or later, CONFIG_IOMMUFD); hwdbm doctor says more",
+			   command, kernel.release,
+			   measure < HWDBM_MEASURES ? probes__measure_name(measure) : "");
 }
 
-static void explain_refusal(const char *what, int err, bool functions)
+/* The probes passed their tests, so this is about the programs themselves. */
+static void explain_refusal(const struct collector *c, const char *what, int err)
 {
-	bool refused = err == -EPERM || err == -EACCES;
+	const char *command = c->options.command;
 
-	/* Without privilege the first failure may be any: some steps are skipped in silence. */
 	if (!host__may_trace())
-		log__error("record: no privilege to trace this kernel (%s); run as root, or with CAP_BPF and CAP_PERFMON",
-			   strerror(-err));
-	else if (!refused)
-		log__error("record: cannot %s the BPF programs (%s); hwdbm record --verbose shows the kernel's words",
-			   what, strerror(-err));
-	else if (host__is_confidential())
-		log__error("record: kernel lockdown is set to confidentiality, which forbids all tracing (EPERM); boot with lockdown=integrity or none");
-	else if (functions)
-		log__error("record: this kernel lacks the iommu_dirty_* events and its policy refuses fentry programs (EPERM); use a kernel with hwdbm's tracepoint patches, or a host that allows fentry");
+		log__error("%s: no privilege to trace this kernel (%s); run as root, or with CAP_BPF and CAP_PERFMON",
+			   command, strerror(-err));
 	else
-		log__error("record: this host's policy refuses BPF tracing programs (EPERM); ask who set it");
+		log__error("%s: cannot %s the BPF programs (%s), though this kernel took the tests of hwdbm doctor; --verbose shows the kernel's words",
+			   command, what, strerror(-err));
 }
 
 static void set_filter(struct hwdbm_bpf *skeleton, pid_t pid)
@@ -242,46 +254,60 @@ static void set_filter(struct hwdbm_bpf *skeleton, pid_t pid)
 	bpf_program__set_autoload(skeleton->progs.on_free, pid);
 }
 
+static int choose(struct collector *c)
+{
+	const struct probe_options options = {
+		.measure = c->options.measure, .avoid = c->options.avoid,
+	};
+	int err = probes__test(&options, &c->choice);
+
+	if (err == -ENOENT)
+		log__error("%s: this kernel has no type information (/sys/kernel/btf/vmlinux); it takes one built with CONFIG_DEBUG_INFO_BTF=y",
+			   c->options.command);
+	if (err)
+		return err;
+	if (!c->options.require || probes__served(&c->choice) & c->options.require)
+		return 0;
+	explain_choice(c);
+	return -EOPNOTSUPP;
+}
+
 static int load(struct collector *c)
 {
-	const char *missing;
-	bool functions;
-	int err;
+	int err = choose(c);
 
+	if (err)
+		return err;
 	c->skeleton = hwdbm_bpf__open();
 	if (!c->skeleton) {
 		err = -errno;
-		log__error("record: cannot open the BPF programs (%s)", strerror(-err));
+		log__error("%s: cannot open the BPF programs (%s)", c->options.command,
+			   strerror(-err));
 		return err;
 	}
-	err = probes__choose(c->skeleton->obj, &c->probes, &functions, &missing);
-	if (err == -ENOENT)
-		log__error("record: this kernel has no type information (/sys/kernel/btf/vmlinux); it takes one built with CONFIG_DEBUG_INFO_BTF=y");
-	else if (err)
-		explain_missing(missing);
-	if (err)
-		return err;
-
-	set_filter(c->skeleton, c->pid);
+	probes__apply(&c->choice, c->skeleton->obj);
+	c->skeleton->rodata->measured = probes__served(&c->choice);
+	set_filter(c->skeleton, c->options.pid);
 	err = hwdbm_bpf__load(c->skeleton);
 	if (err) {
-		explain_refusal("load", err, functions);
+		explain_refusal(c, "load", err);
 		return err;
 	}
 	err = hwdbm_bpf__attach(c->skeleton);
 	if (err)
-		explain_refusal("attach", err, functions);
+		explain_refusal(c, "attach", err);
 	return err;
 }
 
-int collect__open(struct collector **out, pid_t pid, collect_handler handler, void *context)
+int collect__open(struct collector **out, const struct collect_options *options,
+		  collect_handler handler, void *context)
 {
 	struct collector *c = calloc(1, sizeof(*c));
 	int err;
 
 	if (!c)
 		return -ENOMEM;
-	c->pid = pid;
+	c->options = *options;
 	c->handler = handler;
 	c->context = context;
 	libbpf_set_print(print_libbpf);
@@ -291,7 +317,8 @@ int collect__open(struct collector **out, pid_t pid, collect_handler handler, vo
 					   NULL);
 		if (!c->ring) {
 			err = -errno;
-			log__error("record: cannot read the ring buffer (%s)", strerror(-err));
+			log__error("%s: cannot read the ring buffer (%s)", options->command,
+				   strerror(-err));
 		}
 	}
 	if (err) {
@@ -300,6 +327,11 @@ int collect__open(struct collector **out, pid_t pid, collect_handler handler, vo
 	}
 	*out = c;
 	return 0;
+}
+
+const struct probe_choice *collect__probes(const struct collector *c)
+{
+	return &c->choice;
 }
 
 void collect__free(struct collector *c)
@@ -328,21 +360,18 @@ int collect__read(struct collector *c)
 void collect__describe(const struct collector *c, struct header_sample *header)
 {
 	struct utsname name = { 0 };
-	bool splits = false;
 
 	uname(&name);
-	for (size_t i = 0; i < c->probes.count; i++)
-		splits |= !strcmp(c->probes.at[i].text, "tp_btf/iommu_split");
 	field__clear(sample__table(SAMPLE_HEADER), header);
 	STRING_COPY(header->schema, RECORDING_SCHEMA);
 	STRING_COPY(header->host_name, name.nodename);
 	STRING_COPY(header->host_machine, name.machine);
 	STRING_COPY(header->kernel_release, name.release);
-	header->kernel_patched = splits ? TRI_TRUE : TRI_FALSE;
+	header->kernel_patched = c->choice.chosen[HWDBM_MEASURE_SPLIT] ? TRI_TRUE : TRI_FALSE;
 	STRING_COPY(header->clock, "CLOCK_MONOTONIC");
 	STRING_COPY(header->time_basis, host__time_basis());
-	header->pid = c->pid ? (uint64_t)c->pid : UNKNOWN;
-	header->probes = c->probes;
+	header->pid = c->options.pid ? (uint64_t)c->options.pid : UNKNOWN;
+	probes__list(&c->choice, &header->probes);
 }
 
 int collect__summaries(struct collector *c)

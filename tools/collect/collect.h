@@ -6,6 +6,7 @@
 #ifndef HWDBM_COLLECT_COLLECT_H
 #define HWDBM_COLLECT_COLLECT_H
 
+#include "probes.h"
 #include "../model/sample.h"
 
 #include <sys/types.h>
@@ -21,19 +22,31 @@ struct collector;
  */
 typedef int (*collect_handler)(void *context, enum sample_kind kind, union sample *sample);
 
+struct collect_options {
+	const char *command;		/* whose messages these are: "record" */
+	uint64_t measure;		/* wanted measurements, bits of enum hwdbm_measure */
+	uint64_t require;		/* of which at least one has to be served */
+	unsigned int avoid;		/* do without these kinds of probe, bits of enum probe_kind */
+	pid_t pid;			/* process to follow, with its children; 0: all processes */
+};
+
 /**
- * collect__open() - load and attach what measures dirty tracking on this kernel
+ * collect__open() - load and attach what serves the wanted measurements on this kernel
  *
  * Says on stderr what is missing and what to do about it when it fails; nothing stays
- * attached then.
+ * attached then. A wanted measurement that nothing serves is no failure, unless none of
+ * the required ones is served.
  *
  * @out: set on success; free with collect__free()
- * @pid: process to follow, with its children; 0: all processes
  * @handler: called by collect__read() and collect__finish()
  *
  * Return: 0, -EOPNOTSUPP (the kernel lacks something), -EPERM, or another -errno.
  */
-int collect__open(struct collector **out, pid_t pid, collect_handler handler, void *context);
+int collect__open(struct collector **out, const struct collect_options *options,
+		  collect_handler handler, void *context);
+
+/** collect__probes() - what was chosen, and why not the rest; valid as long as the collector */
+const struct probe_choice *collect__probes(const struct collector *collector);
 
 /** collect__free() - detach and free; NULL is fine */
 void collect__free(struct collector *collector);

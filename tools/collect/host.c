@@ -8,6 +8,7 @@
 
 #include <stdint.h>
 #include <string.h>
+#include <sys/utsname.h>
 
 #define CAP_SYS_ADMIN 21
 #define CAP_PERFMON 38
@@ -52,4 +53,52 @@ bool host__may_trace(void)
 bool host__is_confidential(void)
 {
 	return file_holds("/sys/kernel/security/lockdown", "[confidentiality]");
+}
+
+/* Names in files have - where the kernel has _, or not. */
+static bool is_module_file(const char *path, const char *name)
+{
+	const char *file = strrchr(path, '/');
+
+	for (file = file ? file + 1 : path; *name; name++, file++)
+		if (*file != *name && !(*file == '-' && *name == '_'))
+			return false;
+	return !strncmp(file, ".ko", 3);
+}
+
+enum module_state host__module(const char *name)
+{
+	_cleanup_fclose_ FILE *file = NULL;
+	struct utsname kernel = { 0 };
+	char line[4096];
+
+	snprintf(line, sizeof(line), "/sys/module/%s", name);
+	if (!access(line, F_OK))
+		return MODULE_LOADED;
+	if (access("/proc/modules", F_OK))
+		return MODULE_ABSENT;
+	uname(&kernel);
+	snprintf(line, sizeof(line), "/lib/modules/%s/modules.dep", kernel.release);
+	file = fopen(line, "re");
+	if (!file)
+		return MODULE_NOT_LOADED;
+	while (fgets(line, sizeof(line), file)) {
+		line[strcspn(line, ":")] = '\0';
+		if (is_module_file(line, name))
+			return MODULE_NOT_LOADED;
+	}
+	return MODULE_ABSENT;
+}
+
+const char *host__tracefs(void)
+{
+	static const char * const places[] = { "/sys/kernel/tracing", "/sys/kernel/debug/tracing" };
+	char path[64];
+
+	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+		snprintf(path, sizeof(path), "%s/events", places[i]);
+		if (!access(path, F_OK))
+			return places[i];
+	}
+	return NULL;
 }

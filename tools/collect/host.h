@@ -18,7 +18,23 @@ const char *host__time_basis(void);
 /** host__may_trace() - whether this process has CAP_BPF and CAP_PERFMON, or CAP_SYS_ADMIN */
 bool host__may_trace(void);
 
-/** host__is_confidential() - whether kernel lockdown forbids reading kernel memory */
+/**
+ * host__is_confidential() - whether kernel lockdown forbids reading kernel memory
+ *
+ * False where securityfs is not mounted and nobody can tell.
+ */
 bool host__is_confidential(void);
+
+enum module_state {
+	MODULE_ABSENT,		/* this kernel has no module of that name */
+	MODULE_NOT_LOADED,	/* it may have one; it is not loaded */
+	MODULE_LOADED,		/* or built in */
+};
+
+/** host__module() - whether a kernel module is there */
+enum module_state host__module(const char *name);
+
+/** host__tracefs() - where tracefs is mounted; NULL if nowhere */
+const char *host__tracefs(void);
 
 #endif

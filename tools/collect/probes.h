@@ -1,42 +1,154 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Which hook measures what on this kernel: alternatives in order, and why. Not here:
- * loading or attaching.
+ * Which hook measures what on this kernel. A measurement has alternatives, the cheapest
+ * first; the first that passes a test is chosen, and why each other one was passed over
+ * is kept. Not here: loading the real programs, or what they count.
+ *
+ *	probe_table.c	the alternatives
+ *	probe_choice.c	the choice among them, and reasons in words (pure)
+ *	probe_test.c	the tests on the running kernel
+ *	probes.c	the three together, for a BPF object
  */
 #ifndef HWDBM_COLLECT_PROBES_H
 #define HWDBM_COLLECT_PROBES_H
 
+#include "../../bpf/records.h"
 #include "../model/field.h"
 
-#include <bpf/bpf.h>
-#include <bpf/libbpf.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
-/* Whether a measurement can be done without. */
-enum probe_need { PROBE_REQUIRED, PROBE_OPTIONAL };
+struct bpf_object;
 
-struct probe {
-	const char *measures;
-	enum probe_need need;
-	const char *event;		/* the kernel's own tracepoint, or */
-	const char *function;		/* the function hooked by fentry/fexit */
-	const char *programs[4];	/* names of the BPF programs */
+/* A set of measurements, or of kinds of probe, is a word of these bits. */
+#define BIT_OF(number) (UINT64_C(1) << (number))
+#define MEASURE_ALL (BIT_OF(HWDBM_MEASURES) - 1)
+
+enum probe_kind {
+	PROBE_EVENT,		/* tp_btf: a tracepoint, its arguments typed by BTF */
+	PROBE_FENTRY,		/* fentry and fexit of a function, by BPF trampoline */
+	PROBE_KPROBE,		/* kprobe and kretprobe of a function */
+	PROBE_SYSCALL,		/* tracepoint of one system call, by tracefs; taxes every system call */
+	PROBE_KINDS
 };
 
-/**
- * probes__choose() - the first alternative of each measurement that this kernel has
- *
- * Programs not chosen are set not to load.
- *
- * @used: filled with what was chosen, for the header
- * @functions: set to whether a function is hooked (these need fentry)
- *
- * Return: 0; -ENOENT without BTF; -EOPNOTSUPP if a required measurement has no hook,
- * with its name in @missing.
- */
-int probes__choose(struct bpf_object *object, struct named_list *used, bool *functions,
-		   const char **missing);
+#define PROBE_TARGETS 4
+#define PROBE_PROGRAMS 8
 
-/** probes__has_event() - whether the running kernel declares a tracepoint */
-bool probes__has_event(const char *event);
+/* One alternative. */
+struct probe {
+	enum hwdbm_measure measures;
+	enum probe_kind kind;
+	const char *targets[PROBE_TARGETS];	/* events, functions or system calls: all are needed */
+	const char *module;			/* where they live if not built in; NULL: nowhere else */
+	const char *programs[PROBE_PROGRAMS];	/* BPF programs; one may be named by several probes */
+	const char *cost;			/* what it costs, in a few words */
+	const char *blind;			/* what it cannot see; NULL: nothing */
+};
+
+struct probe_table {
+	const struct probe *at;			/* alternatives of a measurement in order of choice */
+	size_t count;				/* at most PROBES_MAX */
+};
+
+#define PROBES_MAX 64
+
+extern const struct probe_table probe_table;
+
+/* What came of a test. */
+enum probe_state {
+	PROBE_UNTRIED,		/* not wanted, or one before it serves */
+	PROBE_SERVES,
+	PROBE_AVOIDED,		/* the user does without its kind */
+	PROBE_ABSENT,		/* this kernel does not have the target */
+	PROBE_NOT_LOADED,	/* the module that has it is not loaded */
+	PROBE_UNTYPED,		/* that module has no type information, or it may not be opened */
+	PROBE_UNSUPPORTED,	/* this kernel or machine lacks that kind of probe */
+	PROBE_UNPRIVILEGED,	/* this process lacks capabilities */
+	PROBE_LOCKED_DOWN,	/* lockdown=confidentiality */
+	PROBE_REFUSED,		/* EPERM with every capability and without that lockdown: policy */
+	PROBE_FAILED,		/* see the error */
+	PROBE_UNKNOWN,		/* of another kernel: its type information alone does not tell */
+};
+
+struct probe_result {
+	enum probe_state state;
+	int error;			/* -errno of the test; 0 if none was made */
+	const char *target;		/* the target it is about; NULL: all */
+};
+
+struct probe_options {
+	uint64_t measure;		/* wanted measurements, bits of enum hwdbm_measure */
+	unsigned int avoid;		/* do without these kinds, bits of enum probe_kind */
+	bool all;			/* test the alternatives behind the chosen one too */
+};
+
+struct probe_choice {
+	const struct probe_table *table;
+	struct probe_result results[PROBES_MAX];	/* one for each row of the table */
+	const struct probe *chosen[HWDBM_MEASURES];	/* NULL: nothing serves */
+};
+
+/** probe_tester - test one alternative; fills in error and target of the result */
+typedef enum probe_state (*probe_tester)(void *context, const struct probe *probe,
+					 struct probe_result *result);
+
+/** probes__choose() - the first alternative of each wanted measurement that passes its test */
+void probes__choose(const struct probe_table *table, const struct probe_options *options,
+		    probe_tester test, void *context, struct probe_choice *choice);
+
+/** probes__served() - the measurements that have a probe, as bits of enum hwdbm_measure */
+uint64_t probes__served(const struct probe_choice *choice);
+
+/**
+ * probes__why_not() - the result that says best why nothing serves a measurement
+ *
+ * What a person can change (privilege, policy, a module to load) goes before what the
+ * kernel lacks.
+ *
+ * Return: the alternative, its result in @result; NULL if the table has none or one serves.
+ */
+const struct probe *probes__why_not(const struct probe_choice *choice, enum hwdbm_measure measure,
+				    const struct probe_result **result);
+
+#define PROBE_TEXT 256
+
+/** probes__reason() - a result in words, to stand behind the probe's name and a colon */
+const char *probes__reason(const struct probe *probe, const struct probe_result *result,
+			   char buffer[PROBE_TEXT]);
+
+/** probes__name() - "tp_btf/iommu_dirty_sync"; several targets are joined by "+" */
+const char *probes__name(const struct probe *probe, char buffer[PROBE_TEXT]);
+
+/** probes__measure_name() - "sync" */
+const char *probes__measure_name(enum hwdbm_measure measure);
+
+/** probes__state_name() - "serves", "absent", ...: a word for programs to read */
+const char *probes__state_name(enum probe_state state);
+
+/** probes__kind_name() - "event", "fentry", "kprobe" or "syscall" */
+const char *probes__kind_name(enum probe_kind kind);
+
+/**
+ * probes__parse_kinds() - "fentry,kprobe" as bits of enum probe_kind
+ * Return: 0 or -EINVAL with @kinds untouched.
+ */
+int probes__parse_kinds(const char *text, unsigned int *kinds);
+
+/**
+ * probes__test() - choose on the running kernel; each test loads and attaches a tiny program
+ *
+ * Nothing stays attached.
+ *
+ * Return: 0; -ENOENT if the kernel has no type information; -ENOMEM.
+ */
+int probes__test(const struct probe_options *options, struct probe_choice *choice);
+
+/** probes__apply() - let the programs of the chosen probes be loaded, and no other of the table */
+void probes__apply(const struct probe_choice *choice, struct bpf_object *object);
+
+/** probes__list() - what was chosen, for a recording's header */
+void probes__list(const struct probe_choice *choice, struct named_list *used);
 
 #endif

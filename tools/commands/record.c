@@ -30,6 +30,7 @@ struct record_options {
 	uint64_t pid;
 	uint64_t duration_ns;
 	const char *time_basis;
+	const char *avoid;
 	bool verbose;
 };
 
@@ -42,6 +43,8 @@ static const struct option_spec option_table[] = {
 	  "stop after this time: 10, 2.5s, 300ms, 5m" },
 	{ "time-basis", 0, OPTION_TEXT, offsetof(struct record_options, time_basis), "BASIS",
 	  "what durations mean: emulated, native or hardware" },
+	{ "avoid", 0, OPTION_TEXT, offsetof(struct record_options, avoid), "KINDS",
+	  "do without these kinds of probe: event,fentry,kprobe,syscall" },
 	{ "verbose", 'v', OPTION_FLAG, offsetof(struct record_options, verbose), NULL,
 	  "show libbpf's and the verifier's messages" },
 };
@@ -89,12 +92,16 @@ static int check_options(const struct record_options *o, bool has_command)
 {
 	static const char * const bases[] = { "emulated", "native", "hardware" };
 	bool known = !o->time_basis;
+	unsigned int kinds;
 
 	for (size_t i = 0; i < sizeof(bases) / sizeof(bases[0]); i++)
 		known |= o->time_basis && !strcmp(o->time_basis, bases[i]);
 	if (!known)
 		log__error("record: --time-basis %s: it is emulated, native or hardware",
 			   o->time_basis);
+	else if (o->avoid && probes__parse_kinds(o->avoid, &kinds))
+		log__error("record: --avoid %s: it is a list of event, fentry, kprobe and syscall",
+			   o->avoid);
 	else if (o->pid && has_command)
 		log__error("record: -p and a command exclude each other; follow one of them");
 	else if (o->pid > INT32_MAX)
@@ -229,6 +236,20 @@ static int write_end(struct session *s)
 	return write_sample(s, SAMPLE_END, &sample);
 }
 
+static int open_collector(struct session *s)
+{
+	struct collect_options options = {
+		.command = "record",
+		.measure = MEASURE_ALL,
+		.require = BIT_OF(HWDBM_MEASURE_SYNC),
+		.pid = s->child.pid ?: (pid_t)s->options.pid,
+	};
+
+	if (s->options.avoid)
+		probes__parse_kinds(s->options.avoid, &options.avoid);
+	return collect__open(&s->collector, &options, write_sample, s);
+}
+
 static int start(struct session *s, char **command)
 {
 	int err = open_signals(s);
@@ -242,7 +263,7 @@ static int start(struct session *s, char **command)
 	}
 	if (err)
 		return err;
-	err = collect__open(&s->collector, s->child.pid ?: (pid_t)s->options.pid, write_sample, s);
+	err = open_collector(s);
 	err = err ?: open_output(s);
 	err = err ?: write_header(s);
 	if (!err && !*command && !s->options.duration_ns)

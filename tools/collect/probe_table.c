@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The probe table. The kernel's own events come first: they cost least, and only they
+ * know how many leaves were seen, what was split and why a TLBI was made. Functions are
+ * the way on a stock kernel; kprobes serve where the machine has no BPF trampolines
+ * (arm64 before 6.4). Not here: how a choice is made.
+ *
+ * Alternatives of one measurement stand together, in order of choice. To add one: its
+ * programs, a row here, and for a new measurement a line in enum hwdbm_measure and its
+ * name in probe_choice.c.
+ */
+#include "probes.h"
+
+#define MEASURE(name) .measures = HWDBM_MEASURE_##name
+
+#define COST_EVENT "a few hundred ns for each"
+#define COST_FENTRY "a few hundred ns for each"
+#define COST_KPROBE "a microsecond for each"
+#define BLIND_RETURNS "more calls at once than the kernel keeps return probes for"
+
+static const struct probe probes[] = {
+	{ MEASURE(TRACKING), PROBE_EVENT, { "iommu_dirty_tracking" },
+	  .programs = { "on_dirty_tracking" }, .cost = COST_EVENT },
+	/* Not static and called from another file: present wherever iommufd is. */
+	{ MEASURE(TRACKING), PROBE_FENTRY, { "iopt_set_dirty_tracking" }, "iommufd",
+	  { "enter_set_tracking", "exit_set_tracking" }, .cost = COST_FENTRY,
+	  .blind = "leaves, splits" },
+	{ MEASURE(TRACKING), PROBE_KPROBE, { "iopt_set_dirty_tracking" }, "iommufd",
+	  { "kprobe_set_tracking", "kretprobe_set_tracking" }, .cost = COST_KPROBE,
+	  .blind = "leaves, splits; " BLIND_RETURNS },
+
+	{ MEASURE(SYNC), PROBE_EVENT, { "iommu_dirty_sync" },
+	  .programs = { "on_dirty_sync" }, .cost = COST_EVENT },
+	{ MEASURE(SYNC), PROBE_FENTRY, { "iopt_read_and_clear_dirty_data" }, "iommufd",
+	  { "enter_read_dirty", "exit_read_dirty" }, .cost = COST_FENTRY,
+	  .blind = "clean leaves" },
+	{ MEASURE(SYNC), PROBE_KPROBE, { "iopt_read_and_clear_dirty_data" }, "iommufd",
+	  { "kprobe_read_dirty", "kretprobe_read_dirty" }, .cost = COST_KPROBE,
+	  .blind = "clean leaves; " BLIND_RETURNS },
+
+	{ MEASURE(DIRTY), PROBE_EVENT, { "iommu_dirty_sync" },
+	  .programs = { "on_dirty_sync" }, .cost = "nothing beside sync" },
+	/* Exported; called once for each dirty leaf. */
+	{ MEASURE(DIRTY), PROBE_FENTRY, { "iova_bitmap_set" }, NULL,
+	  { "on_bitmap_set" }, .cost = "a few hundred ns for each dirty leaf" },
+	{ MEASURE(DIRTY), PROBE_KPROBE, { "iova_bitmap_set" }, NULL,
+	  { "kprobe_bitmap_set" }, .cost = "a microsecond for each dirty leaf" },
+
+	{ MEASURE(WALK), PROBE_EVENT, { "iommu_dirty_sync" },
+	  .programs = { "on_dirty_sync" }, .cost = "nothing beside sync" },
+	/* Static, but kept because it is called by pointer. */
+	{ MEASURE(WALK), PROBE_FENTRY, { "__iommu_read_and_clear_dirty" }, "iommufd",
+	  { "enter_walk", "exit_walk" }, .cost = COST_FENTRY },
+	{ MEASURE(WALK), PROBE_KPROBE, { "__iommu_read_and_clear_dirty" }, "iommufd",
+	  { "kprobe_walk", "kretprobe_walk" }, .cost = COST_KPROBE, .blind = BLIND_RETURNS },
+
+	/* A kernel without the event has no splitting to measure. */
+	{ MEASURE(SPLIT), PROBE_EVENT, { "iommu_split" },
+	  .programs = { "on_split" }, .cost = COST_EVENT },
+	{ MEASURE(MERGE), PROBE_EVENT, { "iommu_merge" },
+	  .programs = { "on_merge" }, .cost = COST_EVENT },
+
+	{ MEASURE(TLB), PROBE_EVENT, { "iommu_tlb_inv" },
+	  .programs = { "on_tlb_inv" }, .cost = COST_EVENT },
+	{ MEASURE(TLB), PROBE_FENTRY, { "arm_smmu_cmdq_issue_cmdlist" }, "arm_smmu_v3",
+	  { "enter_cmdlist", "exit_cmdlist" }, .cost = COST_FENTRY,
+	  .blind = "causes outside a sync" },
+	{ MEASURE(TLB), PROBE_KPROBE, { "arm_smmu_cmdq_issue_cmdlist" }, "arm_smmu_v3",
+	  { "kprobe_cmdlist", "kretprobe_cmdlist" }, .cost = COST_KPROBE,
+	  .blind = "causes outside a sync; " BLIND_RETURNS },
+
+	/* KVM, devices and type1 go here. */
+};
+
+const struct probe_table probe_table = { probes, sizeof(probes) / sizeof(probes[0]) };
+
+_Static_assert(sizeof(probes) / sizeof(probes[0]) <= PROBES_MAX, "PROBES_MAX is too small");

@@ -1,0 +1,329 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The tests. A kernel may have a hook and still refuse it: by policy, for want of
+ * privilege, under lockdown, or because its architecture has no trampolines. Only an
+ * attempt tells. Not here: words for people (probe_choice.c).
+ */
+#include "probe_test.h"
+#include "host.h"
+#include "../lib/cleanup.h"
+
+#include <bpf/bpf.h>
+#include <bpf/btf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <linux/perf_event.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
+
+#ifndef ENOTSUPP
+#define ENOTSUPP 524	/* the kernel's own; what arm64 before 6.4 says to fentry */
+#endif
+
+#define KPROBE_PMU "/sys/bus/event_source/devices/kprobe"
+
+struct probe_bench {
+	struct btf *vmlinux;
+};
+
+/* Where a target's type is. */
+struct place {
+	__u32 type;
+	int module_fd;		/* of the module's type information; 0: the kernel's own */
+};
+
+/* Reads kernel memory as every real program does: lockdown allows less than nothing else. */
+static const struct bpf_insn reading[] = {
+	{ .code = BPF_ALU64 | BPF_MOV | BPF_X, .dst_reg = BPF_REG_1, .src_reg = BPF_REG_10 },
+	{ .code = BPF_ALU64 | BPF_ADD | BPF_K, .dst_reg = BPF_REG_1, .imm = -8 },
+	{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_2, .imm = 8 },
+	{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_3, .imm = 0 },
+	{ .code = BPF_JMP | BPF_CALL, .imm = BPF_FUNC_probe_read_kernel },
+	{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = 0 },
+	{ .code = BPF_JMP | BPF_EXIT },
+};
+
+/* The last two of them: does nothing. */
+#define IDLE 5
+
+#define INSNS (sizeof(reading) / sizeof(reading[0]))
+
+int probe_bench__open(struct probe_bench **out)
+{
+	struct probe_bench *bench = calloc(1, sizeof(*bench));
+
+	if (!bench)
+		return -ENOMEM;
+	bench->vmlinux = btf__load_vmlinux_btf();
+	if (libbpf_get_error(bench->vmlinux)) {
+		free(bench);
+		return -ENOENT;
+	}
+	*out = bench;
+	return 0;
+}
+
+void probe_bench__free(struct probe_bench *bench)
+{
+	if (!bench)
+		return;
+	btf__free(bench->vmlinux);
+	free(bench);
+}
+
+/* Opens the type information of a loaded module. Return: a file descriptor or -errno. */
+static int open_module_btf(const char *module)
+{
+	__u32 id = 0;
+
+	while (!bpf_btf_get_next_id(id, &id)) {
+		char name[64] = "";
+		struct bpf_btf_info info = { .name = (uintptr_t)name, .name_len = sizeof(name) };
+		__u32 length = sizeof(info);
+		int fd = bpf_btf_get_fd_by_id(id);
+
+		/* Unloaded meanwhile */
+		if (fd == -ENOENT)
+			continue;
+		if (fd < 0)
+			return fd;
+		if (!bpf_obj_get_info_by_fd(fd, &info, &length) && info.kernel_btf &&
+		    !strcmp(name, module))
+			return fd;
+		close(fd);
+	}
+	return errno == ENOENT ? -ENOENT : -errno;
+}
+
+/* A tracepoint is known to BTF by the type of its probe functions. */
+static __s32 type_of(const struct btf *btf, const struct probe *probe, const char *target)
+{
+	char name[80];
+
+	if (probe->kind != PROBE_EVENT)
+		return btf__find_by_name_kind(btf, target, BTF_KIND_FUNC);
+	snprintf(name, sizeof(name), "btf_trace_%s", target);
+	return btf__find_by_name_kind(btf, name, BTF_KIND_TYPEDEF);
+}
+
+/* What the lack of a target means: its module may be missing. */
+static enum probe_state absent(const struct probe *probe)
+{
+	return probe->module && host__module(probe->module) == MODULE_NOT_LOADED ?
+		       PROBE_NOT_LOADED : PROBE_ABSENT;
+}
+
+static enum probe_state find(const struct probe_bench *bench, const struct probe *probe,
+			     const char *target, struct place *place, int *error)
+{
+	__s32 type = type_of(bench->vmlinux, probe, target);
+	struct btf *btf;
+
+	*place = (struct place){ .type = type };
+	if (type > 0)
+		return PROBE_SERVES;
+	if (!probe->module || host__module(probe->module) != MODULE_LOADED)
+		return absent(probe);
+
+	btf = btf__load_module_btf(probe->module, bench->vmlinux);
+	if (libbpf_get_error(btf)) {
+		*error = libbpf_get_error(btf);
+		return PROBE_UNTYPED;
+	}
+	type = type_of(btf, probe, target);
+	btf__free(btf);
+	if (type <= 0)
+		return PROBE_ABSENT;
+	place->type = type;
+	place->module_fd = open_module_btf(probe->module);
+	if (place->module_fd >= 0)
+		return PROBE_SERVES;
+	*error = place->module_fd;
+	return PROBE_UNTYPED;
+}
+
+/* Return: a file descriptor or -errno. */
+static int load(enum bpf_prog_type type, enum bpf_attach_type attach, const struct place *place,
+		const struct bpf_insn *insns, size_t count)
+{
+	LIBBPF_OPTS(bpf_prog_load_opts, options);
+
+	if (place) {
+		options.expected_attach_type = attach;
+		options.attach_btf_id = place->type;
+		options.attach_btf_obj_fd = place->module_fd;
+	}
+	return bpf_prog_load(type, "hwdbm_test", "GPL", insns, count, &options);
+}
+
+static enum probe_state refused(int error)
+{
+	if (error != -EPERM && error != -EACCES)
+		return error == -ENOTSUPP || error == -EOPNOTSUPP ? PROBE_UNSUPPORTED :
+								      PROBE_FAILED;
+	if (!host__may_trace())
+		return PROBE_UNPRIVILEGED;
+	return host__is_confidential() ? PROBE_LOCKED_DOWN : PROBE_REFUSED;
+}
+
+/* Loads a program of one type. Return: a file descriptor, or -1 with the state set. */
+static int try_load(enum bpf_prog_type type, enum bpf_attach_type attach,
+		    const struct place *place, enum probe_state *state, int *error)
+{
+	int fd = load(type, attach, place, reading, INSNS), idle;
+
+	if (fd >= 0)
+		return fd;
+	*error = fd;
+	*state = refused(fd);
+	if (*state == PROBE_UNPRIVILEGED)
+		return -1;
+	/* If what reads nothing is let through, reading is what is forbidden. */
+	idle = load(type, attach, place, reading + IDLE, INSNS - IDLE);
+	if (idle >= 0) {
+		*state = PROBE_LOCKED_DOWN;
+		close(idle);
+	}
+	return -1;
+}
+
+/* Loads and attaches a program typed by BTF. */
+static enum probe_state try_typed(enum bpf_attach_type attach, const struct place *place,
+				  int *error)
+{
+	enum probe_state state = PROBE_SERVES;
+	_cleanup_close_ int program = try_load(BPF_PROG_TYPE_TRACING, attach, place, &state, error);
+	_cleanup_close_ int link = -1;
+
+	if (program < 0)
+		return state;
+	link = bpf_raw_tracepoint_open(NULL, program);
+	if (link >= 0)
+		return PROBE_SERVES;
+	*error = link;
+	return refused(link);
+}
+
+static enum probe_state test_typed(const struct probe_bench *bench, const struct probe *probe,
+				   const char *target, int *error)
+{
+	struct place place;
+	enum probe_state state = find(bench, probe, target, &place, error);
+
+	if (state != PROBE_SERVES)
+		return state;
+	if (probe->kind == PROBE_EVENT) {
+		state = try_typed(BPF_TRACE_RAW_TP, &place, error);
+	} else {
+		state = try_typed(BPF_TRACE_FENTRY, &place, error);
+		if (state == PROBE_SERVES)
+			state = try_typed(BPF_TRACE_FEXIT, &place, error);
+	}
+	if (place.module_fd)
+		close(place.module_fd);
+	return state;
+}
+
+/* Return: whether a file holds a number, possibly behind a word and a colon. */
+static bool read_number(const char *path, unsigned int *number)
+{
+	_cleanup_fclose_ FILE *file = fopen(path, "re");
+
+	return file && (fscanf(file, "config:%u", number) == 1 ||
+			fscanf(file, "%u", number) == 1);
+}
+
+/* Attaches a program through a perf event. */
+static enum probe_state try_perf(enum bpf_prog_type type, struct perf_event_attr *attr,
+				 const struct probe *probe, int *error)
+{
+	enum probe_state state = PROBE_SERVES;
+	_cleanup_close_ int program = try_load(type, 0, NULL, &state, error);
+	_cleanup_close_ int event = -1;
+
+	if (program < 0)
+		return state;
+	event = syscall(SYS_perf_event_open, attr, -1, 0, -1, PERF_FLAG_FD_CLOEXEC);
+	if (event < 0) {
+		*error = -errno;
+		return *error == -ENOENT ? absent(probe) : refused(*error);
+	}
+	if (ioctl(event, PERF_EVENT_IOC_SET_BPF, program) ||
+	    ioctl(event, PERF_EVENT_IOC_ENABLE, 0)) {
+		*error = -errno;
+		return refused(*error);
+	}
+	return PROBE_SERVES;
+}
+
+static enum probe_state test_kprobe(const struct probe *probe, const char *target, int *error)
+{
+	struct perf_event_attr attr = { .size = sizeof(attr), .config1 = (uintptr_t)target };
+	enum probe_state state;
+	unsigned int type, bit;
+
+	if (!read_number(KPROBE_PMU "/type", &type) ||
+	    !read_number(KPROBE_PMU "/format/retprobe", &bit))
+		return PROBE_UNSUPPORTED;
+	attr.type = type;
+	state = try_perf(BPF_PROG_TYPE_KPROBE, &attr, probe, error);
+	if (state != PROBE_SERVES)
+		return state;
+	attr.config = BIT_OF(bit);
+	return try_perf(BPF_PROG_TYPE_KPROBE, &attr, probe, error);
+}
+
+/* A system call is traced where it begins and where it ends. */
+static enum probe_state test_syscall(const struct probe *probe, const char *target, int *error)
+{
+	static const char * const sides[] = { "enter", "exit" };
+	struct perf_event_attr attr = { .type = PERF_TYPE_TRACEPOINT, .size = sizeof(attr) };
+	const char *tracefs = host__tracefs();
+	enum probe_state state = PROBE_UNSUPPORTED;
+
+	for (size_t i = 0; tracefs && i < sizeof(sides) / sizeof(sides[0]); i++) {
+		unsigned int id;
+		char path[160];
+
+		snprintf(path, sizeof(path), "%s/events/syscalls/sys_%s_%s/id", tracefs, sides[i],
+			 target);
+		if (!read_number(path, &id)) {
+			*error = -errno;
+			return errno == ENOENT ? PROBE_ABSENT : refused(*error);
+		}
+		attr.config = id;
+		state = try_perf(BPF_PROG_TYPE_TRACEPOINT, &attr, probe, error);
+		if (state != PROBE_SERVES)
+			return state;
+	}
+	return state;
+}
+
+static enum probe_state test_target(const struct probe_bench *bench, const struct probe *probe,
+				    const char *target, int *error)
+{
+	switch (probe->kind) {
+	case PROBE_KPROBE:
+		return test_kprobe(probe, target, error);
+	case PROBE_SYSCALL:
+		return test_syscall(probe, target, error);
+	default:
+		return test_typed(bench, probe, target, error);
+	}
+}
+
+enum probe_state probe_bench__test(void *context, const struct probe *probe,
+				   struct probe_result *result)
+{
+	for (size_t i = 0; i < PROBE_TARGETS && probe->targets[i]; i++) {
+		enum probe_state state = test_target(context, probe, probe->targets[i],
+						     &result->error);
+
+		if (state == PROBE_SERVES)
+			continue;
+		result->target = probe->targets[i];
+		return state;
+	}
+	return PROBE_SERVES;
+}
