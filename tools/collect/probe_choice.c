@@ -3,6 +3,7 @@
  * The choice among the alternatives of a probe table, and its reasons in words. Pure:
  * what a test says is asked of a function. Not here: the tests.
  */
+#define _GNU_SOURCE
 #include "probes.h"
 
 #include <errno.h>
