@@ -119,6 +119,13 @@ int BPF_PROG(enter_cmdlist, struct arm_smmu_device *smmu, struct arm_smmu_cmdq *
 	return begin_cmdlist(n, sync);
 }
 
+/* With the arguments of Linux up to 6.11. */
+SEC("fentry/arm_smmu_cmdq_issue_cmdlist")
+int BPF_PROG(enter_cmdlist_old, struct arm_smmu_device *smmu, __u64 *cmds, int n, __u8 sync)
+{
+	return begin_cmdlist(n, sync);
+}
+
 SEC("fexit/arm_smmu_cmdq_issue_cmdlist")
 int BPF_PROG(exit_cmdlist)
 {
@@ -128,6 +135,12 @@ int BPF_PROG(exit_cmdlist)
 SEC("kprobe/arm_smmu_cmdq_issue_cmdlist")
 int BPF_KPROBE(kprobe_cmdlist, struct arm_smmu_device *smmu, struct arm_smmu_cmdq *cmdq,
 	       __u64 *cmds, int n, __u8 sync)
+{
+	return begin_cmdlist(n, sync);
+}
+
+SEC("kprobe/arm_smmu_cmdq_issue_cmdlist")
+int BPF_KPROBE(kprobe_cmdlist_old, struct arm_smmu_device *smmu, __u64 *cmds, int n, __u8 sync)
 {
 	return begin_cmdlist(n, sync);
 }

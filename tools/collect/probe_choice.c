@@ -43,8 +43,8 @@ uint64_t probes__served(const struct probe_choice *choice)
 static int weight_of(const struct probe *probe, const struct probe_result *result)
 {
 	static const enum probe_state order[] = {
-		PROBE_UNSUPPORTED, PROBE_ABSENT, PROBE_UNKNOWN, PROBE_AVOIDED, PROBE_UNTYPED,
-		PROBE_FAILED, PROBE_NOT_LOADED, PROBE_REFUSED, PROBE_LOCKED_DOWN,
+		PROBE_UNSUPPORTED, PROBE_CHANGED, PROBE_ABSENT, PROBE_UNKNOWN, PROBE_AVOIDED,
+		PROBE_UNTYPED, PROBE_FAILED, PROBE_NOT_LOADED, PROBE_REFUSED, PROBE_LOCKED_DOWN,
 		PROBE_UNPRIVILEGED,
 	};
 
@@ -104,7 +104,7 @@ static const char *error_name(int error)
 const char *probes__reason(const struct probe *probe, const struct probe_result *result,
 			   char buffer[PROBE_TEXT])
 {
-	const char *target = result->target ?: probe->targets[0];
+	const char *target = result->target ?: probe->targets[0].name;
 	const char *module = probe->module ?: "kernel";
 	char code[48] = "";
 
@@ -123,6 +123,9 @@ const char *probes__reason(const struct probe *probe, const struct probe_result 
 	case PROBE_ABSENT:
 		snprintf(buffer, PROBE_TEXT, "this kernel has no %s %s%s", kinds[probe->kind].target,
 			 target, code);
+		break;
+	case PROBE_CHANGED:
+		snprintf(buffer, PROBE_TEXT, "this kernel's %s takes other arguments", target);
 		break;
 	case PROBE_NOT_LOADED:
 		snprintf(buffer, PROBE_TEXT, "module %s is not loaded", module);
@@ -165,9 +168,9 @@ const char *probes__name(const struct probe *probe, char buffer[PROBE_TEXT])
 {
 	size_t length = snprintf(buffer, PROBE_TEXT, "%s/", kinds[probe->kind].label);
 
-	for (size_t i = 0; i < PROBE_TARGETS && probe->targets[i] && length < PROBE_TEXT; i++)
+	for (size_t i = 0; i < PROBE_TARGETS && probe->targets[i].name && length < PROBE_TEXT; i++)
 		length += snprintf(buffer + length, PROBE_TEXT - length, "%s%s", i ? "+" : "",
-				   probe->targets[i]);
+				   probe->targets[i].name);
 	return buffer;
 }
 
@@ -188,6 +191,7 @@ const char *probes__state_name(enum probe_state state)
 	static const char * const names[] = {
 		[PROBE_UNTRIED] = "untried", [PROBE_SERVES] = "serves",
 		[PROBE_AVOIDED] = "avoided", [PROBE_ABSENT] = "absent",
+		[PROBE_CHANGED] = "changed",
 		[PROBE_NOT_LOADED] = "module not loaded", [PROBE_UNTYPED] = "no type information",
 		[PROBE_UNSUPPORTED] = "unsupported", [PROBE_UNPRIVILEGED] = "no privilege",
 		[PROBE_LOCKED_DOWN] = "lockdown", [PROBE_REFUSED] = "policy",

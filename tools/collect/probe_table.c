@@ -16,57 +16,75 @@
 #define COST_EVENT "a few hundred ns for each"
 #define COST_FENTRY "a few hundred ns for each"
 #define COST_KPROBE "a microsecond for each"
+
+/* Arguments, see struct probe_target. */
+#define TAKES_STATS "iommu_domain*, iommu_dirty_stats*, 4"
+#define TAKES_RESIZE "iommu_domain*, 8, 8, 8, 8, 4"
+#define TAKES_TLB "iommu_domain*, 8, 8, 4, 8, *"
+#define TAKES_TRACKING "io_pagetable*, iommu_domain*, 1"
+#define TAKES_SYNC "io_pagetable*, iommu_domain*, 8, iommu_hwpt_get_dirty_bitmap*"
+#define TAKES_DIRTY "iova_bitmap*, 8, 8"
+#define TAKES_CMDLIST "arm_smmu_device*, arm_smmu_cmdq*, *, 4, 1"
+#define TAKES_CMDLIST_OLD "arm_smmu_device*, *, 4, 1"
+
 #define BLIND_RETURNS "more calls at once than the kernel keeps return probes for"
 
 static const struct probe probes[] = {
-	{ MEASURE(TRACKING), PROBE_EVENT, { "iommu_dirty_tracking" },
+	{ MEASURE(TRACKING), PROBE_EVENT, { { "iommu_dirty_tracking", TAKES_STATS } },
 	  .programs = { "on_dirty_tracking" }, .cost = COST_EVENT },
 	/* Not static and called from another file: present wherever iommufd is. */
-	{ MEASURE(TRACKING), PROBE_FENTRY, { "iopt_set_dirty_tracking" }, "iommufd",
-	  { "enter_set_tracking", "exit_set_tracking" }, .cost = COST_FENTRY,
+	{ MEASURE(TRACKING), PROBE_FENTRY, { { "iopt_set_dirty_tracking", TAKES_TRACKING } },
+	  "iommufd", { "enter_set_tracking", "exit_set_tracking" }, .cost = COST_FENTRY,
 	  .blind = "leaves, splits" },
-	{ MEASURE(TRACKING), PROBE_KPROBE, { "iopt_set_dirty_tracking" }, "iommufd",
-	  { "kprobe_set_tracking", "kretprobe_set_tracking" }, .cost = COST_KPROBE,
+	{ MEASURE(TRACKING), PROBE_KPROBE, { { "iopt_set_dirty_tracking", TAKES_TRACKING } },
+	  "iommufd", { "kprobe_set_tracking", "kretprobe_set_tracking" }, .cost = COST_KPROBE,
 	  .blind = "leaves, splits; " BLIND_RETURNS },
 
-	{ MEASURE(SYNC), PROBE_EVENT, { "iommu_dirty_sync" },
+	{ MEASURE(SYNC), PROBE_EVENT, { { "iommu_dirty_sync", TAKES_STATS } },
 	  .programs = { "on_dirty_sync" }, .cost = COST_EVENT },
-	{ MEASURE(SYNC), PROBE_FENTRY, { "iopt_read_and_clear_dirty_data" }, "iommufd",
-	  { "enter_read_dirty", "exit_read_dirty" }, .cost = COST_FENTRY,
+	{ MEASURE(SYNC), PROBE_FENTRY, { { "iopt_read_and_clear_dirty_data", TAKES_SYNC } },
+	  "iommufd", { "enter_read_dirty", "exit_read_dirty" }, .cost = COST_FENTRY,
 	  .blind = "clean leaves" },
-	{ MEASURE(SYNC), PROBE_KPROBE, { "iopt_read_and_clear_dirty_data" }, "iommufd",
-	  { "kprobe_read_dirty", "kretprobe_read_dirty" }, .cost = COST_KPROBE,
+	{ MEASURE(SYNC), PROBE_KPROBE, { { "iopt_read_and_clear_dirty_data", TAKES_SYNC } },
+	  "iommufd", { "kprobe_read_dirty", "kretprobe_read_dirty" }, .cost = COST_KPROBE,
 	  .blind = "clean leaves; " BLIND_RETURNS },
 
-	{ MEASURE(DIRTY), PROBE_EVENT, { "iommu_dirty_sync" },
+	{ MEASURE(DIRTY), PROBE_EVENT, { { "iommu_dirty_sync", TAKES_STATS } },
 	  .programs = { "on_dirty_sync" }, .cost = "nothing beside sync" },
 	/* Exported; called once for each dirty leaf. */
-	{ MEASURE(DIRTY), PROBE_FENTRY, { "iova_bitmap_set" }, NULL,
+	{ MEASURE(DIRTY), PROBE_FENTRY, { { "iova_bitmap_set", TAKES_DIRTY } }, NULL,
 	  { "on_bitmap_set" }, .cost = "a few hundred ns for each dirty leaf" },
-	{ MEASURE(DIRTY), PROBE_KPROBE, { "iova_bitmap_set" }, NULL,
+	{ MEASURE(DIRTY), PROBE_KPROBE, { { "iova_bitmap_set", TAKES_DIRTY } }, NULL,
 	  { "kprobe_bitmap_set" }, .cost = "a microsecond for each dirty leaf" },
 
-	{ MEASURE(WALK), PROBE_EVENT, { "iommu_dirty_sync" },
+	{ MEASURE(WALK), PROBE_EVENT, { { "iommu_dirty_sync", TAKES_STATS } },
 	  .programs = { "on_dirty_sync" }, .cost = "nothing beside sync" },
 	/* Static, but kept because it is called by pointer. */
-	{ MEASURE(WALK), PROBE_FENTRY, { "__iommu_read_and_clear_dirty" }, "iommufd",
-	  { "enter_walk", "exit_walk" }, .cost = COST_FENTRY },
-	{ MEASURE(WALK), PROBE_KPROBE, { "__iommu_read_and_clear_dirty" }, "iommufd",
-	  { "kprobe_walk", "kretprobe_walk" }, .cost = COST_KPROBE, .blind = BLIND_RETURNS },
+	{ MEASURE(WALK), PROBE_FENTRY, { { "__iommu_read_and_clear_dirty" } },
+	  "iommufd", { "enter_walk", "exit_walk" }, .cost = COST_FENTRY },
+	{ MEASURE(WALK), PROBE_KPROBE, { { "__iommu_read_and_clear_dirty" } },
+	  "iommufd", { "kprobe_walk", "kretprobe_walk" }, .cost = COST_KPROBE, .blind = BLIND_RETURNS },
 
 	/* A kernel without the event has no splitting to measure. */
-	{ MEASURE(SPLIT), PROBE_EVENT, { "iommu_split" },
+	{ MEASURE(SPLIT), PROBE_EVENT, { { "iommu_split", TAKES_RESIZE } },
 	  .programs = { "on_split" }, .cost = COST_EVENT },
-	{ MEASURE(MERGE), PROBE_EVENT, { "iommu_merge" },
+	{ MEASURE(MERGE), PROBE_EVENT, { { "iommu_merge", TAKES_RESIZE } },
 	  .programs = { "on_merge" }, .cost = COST_EVENT },
 
-	{ MEASURE(TLB), PROBE_EVENT, { "iommu_tlb_inv" },
+	{ MEASURE(TLB), PROBE_EVENT, { { "iommu_tlb_inv", TAKES_TLB } },
 	  .programs = { "on_tlb_inv" }, .cost = COST_EVENT },
-	{ MEASURE(TLB), PROBE_FENTRY, { "arm_smmu_cmdq_issue_cmdlist" }, "arm_smmu_v3",
-	  { "enter_cmdlist", "exit_cmdlist" }, .cost = COST_FENTRY,
+	{ MEASURE(TLB), PROBE_FENTRY, { { "arm_smmu_cmdq_issue_cmdlist", TAKES_CMDLIST } },
+	  "arm_smmu_v3", { "enter_cmdlist", "exit_cmdlist" }, .cost = COST_FENTRY,
 	  .blind = "causes outside a sync" },
-	{ MEASURE(TLB), PROBE_KPROBE, { "arm_smmu_cmdq_issue_cmdlist" }, "arm_smmu_v3",
-	  { "kprobe_cmdlist", "kretprobe_cmdlist" }, .cost = COST_KPROBE,
+	/* Until Linux 6.11 there was one queue. */
+	{ MEASURE(TLB), PROBE_FENTRY, { { "arm_smmu_cmdq_issue_cmdlist", TAKES_CMDLIST_OLD } },
+	  "arm_smmu_v3", { "enter_cmdlist_old", "exit_cmdlist" }, .cost = COST_FENTRY,
+	  .blind = "causes outside a sync" },
+	{ MEASURE(TLB), PROBE_KPROBE, { { "arm_smmu_cmdq_issue_cmdlist", TAKES_CMDLIST } },
+	  "arm_smmu_v3", { "kprobe_cmdlist", "kretprobe_cmdlist" }, .cost = COST_KPROBE,
+	  .blind = "causes outside a sync; " BLIND_RETURNS },
+	{ MEASURE(TLB), PROBE_KPROBE, { { "arm_smmu_cmdq_issue_cmdlist", TAKES_CMDLIST_OLD } },
+	  "arm_smmu_v3", { "kprobe_cmdlist_old", "kretprobe_cmdlist" }, .cost = COST_KPROBE,
 	  .blind = "causes outside a sync; " BLIND_RETURNS },
 
 	/* KVM, devices and type1 go here. */

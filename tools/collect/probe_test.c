@@ -5,6 +5,7 @@
  * attempt tells. Not here: words for people (probe_choice.c).
  */
 #include "probe_test.h"
+#include "probe_types.h"
 #include "host.h"
 #include "../lib/cleanup.h"
 
@@ -96,17 +97,6 @@ static int open_module_btf(const char *module)
 	return errno == ENOENT ? -ENOENT : -errno;
 }
 
-/* A tracepoint is known to BTF by the type of its probe functions. */
-static __s32 type_of(const struct btf *btf, const struct probe *probe, const char *target)
-{
-	char name[80];
-
-	if (probe->kind != PROBE_EVENT)
-		return btf__find_by_name_kind(btf, target, BTF_KIND_FUNC);
-	snprintf(name, sizeof(name), "btf_trace_%s", target);
-	return btf__find_by_name_kind(btf, name, BTF_KIND_TYPEDEF);
-}
-
 /* What the lack of a target means: its module may be missing. */
 static enum probe_state absent(const struct probe *probe)
 {
@@ -114,15 +104,20 @@ static enum probe_state absent(const struct probe *probe)
 		       PROBE_NOT_LOADED : PROBE_ABSENT;
 }
 
+/*
+ * Finds a target in the type information of the kernel or of its module, and checks its
+ * arguments. The module's is opened only for programs that are typed by it.
+ */
 static enum probe_state find(const struct probe_bench *bench, const struct probe *probe,
-			     const char *target, struct place *place, int *error)
+			     const struct probe_target *target, struct place *place, int *error)
 {
-	__s32 type = type_of(bench->vmlinux, probe, target);
+	enum probe_state state = probe_types__find(bench->vmlinux, probe->kind, target,
+						   &place->type);
 	struct btf *btf;
 
-	*place = (struct place){ .type = type };
-	if (type > 0)
-		return PROBE_SERVES;
+	place->module_fd = 0;
+	if (state != PROBE_ABSENT)
+		return state;
 	if (!probe->module || host__module(probe->module) != MODULE_LOADED)
 		return absent(probe);
 
@@ -131,11 +126,10 @@ static enum probe_state find(const struct probe_bench *bench, const struct probe
 		*error = libbpf_get_error(btf);
 		return PROBE_UNTYPED;
 	}
-	type = type_of(btf, probe, target);
+	state = probe_types__find(btf, probe->kind, target, &place->type);
 	btf__free(btf);
-	if (type <= 0)
-		return PROBE_ABSENT;
-	place->type = type;
+	if (state != PROBE_SERVES || probe->kind == PROBE_KPROBE)
+		return state;
 	place->module_fd = open_module_btf(probe->module);
 	if (place->module_fd >= 0)
 		return PROBE_SERVES;
@@ -206,7 +200,7 @@ static enum probe_state try_typed(enum bpf_attach_type attach, const struct plac
 }
 
 static enum probe_state test_typed(const struct probe_bench *bench, const struct probe *probe,
-				   const char *target, int *error)
+				   const struct probe_target *target, int *error)
 {
 	struct place place;
 	enum probe_state state = find(bench, probe, target, &place, error);
@@ -257,15 +251,22 @@ static enum probe_state try_perf(enum bpf_prog_type type, struct perf_event_attr
 	return PROBE_SERVES;
 }
 
-static enum probe_state test_kprobe(const struct probe *probe, const char *target, int *error)
+static enum probe_state test_kprobe(const struct probe_bench *bench, const struct probe *probe,
+				    const struct probe_target *target, int *error)
 {
-	struct perf_event_attr attr = { .size = sizeof(attr), .config1 = (uintptr_t)target };
-	enum probe_state state;
+	struct perf_event_attr attr = { .size = sizeof(attr), .config1 = (uintptr_t)target->name };
+	enum probe_state state = PROBE_SERVES;
 	unsigned int type, bit;
+	struct place place;
 
 	if (!read_number(KPROBE_PMU "/type", &type) ||
 	    !read_number(KPROBE_PMU "/format/retprobe", &bit))
 		return PROBE_UNSUPPORTED;
+	/* A probe that reads no argument needs no types. */
+	if (target->takes)
+		state = find(bench, probe, target, &place, error);
+	if (state != PROBE_SERVES)
+		return state;
 	attr.type = type;
 	state = try_perf(BPF_PROG_TYPE_KPROBE, &attr, probe, error);
 	if (state != PROBE_SERVES)
@@ -275,7 +276,8 @@ static enum probe_state test_kprobe(const struct probe *probe, const char *targe
 }
 
 /* A system call is traced where it begins and where it ends. */
-static enum probe_state test_syscall(const struct probe *probe, const char *target, int *error)
+static enum probe_state test_syscall(const struct probe *probe, const struct probe_target *target,
+				     int *error)
 {
 	static const char * const sides[] = { "enter", "exit" };
 	struct perf_event_attr attr = { .type = PERF_TYPE_TRACEPOINT, .size = sizeof(attr) };
@@ -287,7 +289,7 @@ static enum probe_state test_syscall(const struct probe *probe, const char *targ
 		char path[160];
 
 		snprintf(path, sizeof(path), "%s/events/syscalls/sys_%s_%s/id", tracefs, sides[i],
-			 target);
+			 target->name);
 		if (!read_number(path, &id)) {
 			*error = -errno;
 			return errno == ENOENT ? PROBE_ABSENT : refused(*error);
@@ -301,11 +303,11 @@ static enum probe_state test_syscall(const struct probe *probe, const char *targ
 }
 
 static enum probe_state test_target(const struct probe_bench *bench, const struct probe *probe,
-				    const char *target, int *error)
+				    const struct probe_target *target, int *error)
 {
 	switch (probe->kind) {
 	case PROBE_KPROBE:
-		return test_kprobe(probe, target, error);
+		return test_kprobe(bench, probe, target, error);
 	case PROBE_SYSCALL:
 		return test_syscall(probe, target, error);
 	default:
@@ -316,13 +318,13 @@ static enum probe_state test_target(const struct probe_bench *bench, const struc
 enum probe_state probe_bench__test(void *context, const struct probe *probe,
 				   struct probe_result *result)
 {
-	for (size_t i = 0; i < PROBE_TARGETS && probe->targets[i]; i++) {
-		enum probe_state state = test_target(context, probe, probe->targets[i],
+	for (size_t i = 0; i < PROBE_TARGETS && probe->targets[i].name; i++) {
+		enum probe_state state = test_target(context, probe, &probe->targets[i],
 						     &result->error);
 
 		if (state == PROBE_SERVES)
 			continue;
-		result->target = probe->targets[i];
+		result->target = probe->targets[i].name;
 		return state;
 	}
 	return PROBE_SERVES;

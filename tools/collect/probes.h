@@ -6,6 +6,7 @@
  *
  *	probe_table.c	the alternatives
  *	probe_choice.c	the choice among them, and reasons in words (pure)
+ *	probe_types.c	what type information says about a target
  *	probe_test.c	the tests on the running kernel
  *	probes.c	the three together, for a BPF object
  */
@@ -36,11 +37,22 @@ enum probe_kind {
 #define PROBE_TARGETS 4
 #define PROBE_PROGRAMS 8
 
+/*
+ * An event, a function or a system call. A program that reads arguments says which it
+ * expects, as a kernel may have another function of that name: in order, "iommu_domain*"
+ * is a pointer to that struct, "*" any pointer, "8", "4", "2" or "1" an integer of so many
+ * bytes. The type information of the kernel has to agree.
+ */
+struct probe_target {
+	const char *name;
+	const char *takes;			/* "*, 8, 4"; NULL: none is read */
+};
+
 /* One alternative. */
 struct probe {
 	enum hwdbm_measure measures;
 	enum probe_kind kind;
-	const char *targets[PROBE_TARGETS];	/* events, functions or system calls: all are needed */
+	struct probe_target targets[PROBE_TARGETS];	/* all are needed */
 	const char *module;			/* where they live if not built in; NULL: nowhere else */
 	const char *programs[PROBE_PROGRAMS];	/* BPF programs; one may be named by several probes */
 	const char *cost;			/* what it costs, in a few words */
@@ -62,6 +74,7 @@ enum probe_state {
 	PROBE_SERVES,
 	PROBE_AVOIDED,		/* the user does without its kind */
 	PROBE_ABSENT,		/* this kernel does not have the target */
+	PROBE_CHANGED,		/* it takes other arguments than the programs read */
 	PROBE_NOT_LOADED,	/* the module that has it is not loaded */
 	PROBE_UNTYPED,		/* that module has no type information, or it may not be opened */
 	PROBE_UNSUPPORTED,	/* this kernel or machine lacks that kind of probe */
