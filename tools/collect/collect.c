@@ -217,7 +217,8 @@ static void explain_choice(const struct collector *c)
 	if (probe && result->state == PROBE_UNPRIVILEGED)
 		log__error("%s: no privilege to trace this kernel (%s); run as root, or with CAP_BPF and CAP_PERFMON",
 			   command, strerror(-result->error));
-	else if (probe && result->state != PROBE_ABSENT)
+	else if (probe && result->state != PROBE_ABSENT &&
+		 result->state != PROBE_NO_MODULE)
 		log__error("%s: kernel %s offers nothing to measure \"%s\" with: %s; hwdbm doctor says more",
 			   command, kernel.release, probes__measure_name(measure),
 			   probes__reason(probe, result, reason));
@@ -259,7 +260,7 @@ static int choose(struct collector *c)
 	const struct probe_options options = {
 		.measure = c->options.measure, .avoid = c->options.avoid,
 	};
-	int err = probes__test(&options, &c->choice);
+	int err = probes__test(&probe_table, &options, &c->choice);
 
 	if (err == -ENOENT)
 		log__error("%s: this kernel has no type information (/sys/kernel/btf/vmlinux); it takes one built with CONFIG_DEBUG_INFO_BTF=y",

@@ -26,7 +26,7 @@ struct collect_options {
 	const char *command;		/* whose messages these are: "record" */
 	uint64_t measure;		/* wanted measurements, bits of enum hwdbm_measure */
 	uint64_t require;		/* of which at least one has to be served */
-	unsigned int avoid;		/* do without these kinds of probe, bits of enum probe_kind */
+	unsigned int avoid;		/* kinds of probe to do without, bits of enum probe_kind */
 	pid_t pid;			/* process to follow, with its children; 0: all processes */
 };
 

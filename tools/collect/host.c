@@ -6,13 +6,10 @@
 #include "host.h"
 #include "../lib/cleanup.h"
 
+#include <errno.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/utsname.h>
-
-#define CAP_SYS_ADMIN 21
-#define CAP_PERFMON 38
-#define CAP_BPF 39
 
 /* Whether a file holds a text; its lines may be separated by NUL, as in the device tree. */
 static bool file_holds(const char *path, const char *text)
@@ -38,7 +35,7 @@ const char *host__time_basis(void)
 	return "hardware";
 }
 
-bool host__may_trace(void)
+bool host__capability(int number)
 {
 	_cleanup_fclose_ FILE *file = fopen("/proc/self/status", "re");
 	char line[256];
@@ -47,7 +44,44 @@ bool host__may_trace(void)
 	while (file && fgets(line, sizeof(line), file))
 		if (sscanf(line, "CapEff: %llx", &caps) == 1)
 			break;
-	return caps >> CAP_SYS_ADMIN & 1 || (caps >> CAP_BPF & 1 && caps >> CAP_PERFMON & 1);
+	return caps >> number & 1;
+}
+
+bool host__may_trace(void)
+{
+	return host__capability(CAP_SYS_ADMIN) ||
+	       (host__capability(CAP_BPF) && host__capability(CAP_PERFMON));
+}
+
+int host__read(const char *path, char *text, size_t size)
+{
+	_cleanup_fclose_ FILE *file = fopen(path, "re");
+	size_t length;
+
+	*text = '\0';
+	if (!file)
+		return -errno;
+	length = fread(text, 1, size - 1, file);
+	if (ferror(file))
+		return -EIO;
+	if (length && text[length - 1] == '\n')
+		length--;
+	text[length] = '\0';
+	return 0;
+}
+
+enum tristate host__configured(const char *path, const char *option)
+{
+	_cleanup_fclose_ FILE *file = fopen(path, "re");
+	size_t length = strlen(option);
+	char line[256];
+
+	while (file && fgets(line, sizeof(line), file))
+		if (!strncmp(line, option, length) && line[length] == '=')
+			return line[length + 1] == 'y' || line[length + 1] == 'm' ? TRI_TRUE :
+										     TRI_FALSE;
+	/* "# CONFIG_X is not set", or of a kernel that does not know it */
+	return file ? TRI_FALSE : TRI_UNKNOWN;
 }
 
 bool host__is_confidential(void)
@@ -66,28 +100,35 @@ static bool is_module_file(const char *path, const char *name)
 	return !strncmp(file, ".ko", 3);
 }
 
-enum module_state host__module(const char *name)
+/* Looks a module up in one of the lists beside the modules. */
+static enum tristate is_listed(const char *list, const char *name)
 {
 	_cleanup_fclose_ FILE *file = NULL;
 	struct utsname kernel = { 0 };
 	char line[4096];
 
-	snprintf(line, sizeof(line), "/sys/module/%s", name);
-	if (!access(line, F_OK))
-		return MODULE_LOADED;
-	if (access("/proc/modules", F_OK))
-		return MODULE_ABSENT;
 	uname(&kernel);
-	snprintf(line, sizeof(line), "/lib/modules/%s/modules.dep", kernel.release);
+	snprintf(line, sizeof(line), "/lib/modules/%s/%s", kernel.release, list);
 	file = fopen(line, "re");
-	if (!file)
-		return MODULE_NOT_LOADED;
-	while (fgets(line, sizeof(line), file)) {
-		line[strcspn(line, ":")] = '\0';
+	while (file && fgets(line, sizeof(line), file)) {
+		line[strcspn(line, ":\n")] = '\0';
 		if (is_module_file(line, name))
-			return MODULE_NOT_LOADED;
+			return TRI_TRUE;
 	}
-	return MODULE_ABSENT;
+	return file ? TRI_FALSE : TRI_UNKNOWN;
+}
+
+enum module_state host__module(const char *name)
+{
+	char path[80];
+
+	/* Built in, it may have no folder. */
+	snprintf(path, sizeof(path), "/sys/module/%s", name);
+	if (!access(path, F_OK) || is_listed("modules.builtin", name) == TRI_TRUE)
+		return MODULE_LOADED;
+	if (access("/proc/modules", F_OK) || is_listed("modules.dep", name) == TRI_FALSE)
+		return MODULE_ABSENT;
+	return MODULE_NOT_LOADED;
 }
 
 const char *host__tracefs(void)

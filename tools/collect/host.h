@@ -5,7 +5,10 @@
 #ifndef HWDBM_COLLECT_HOST_H
 #define HWDBM_COLLECT_HOST_H
 
+#include "../model/field.h"
+
 #include <stdbool.h>
+#include <stddef.h>
 
 /**
  * host__time_basis() - "emulated", "native" or "hardware"
@@ -25,6 +28,18 @@ bool host__may_trace(void);
  */
 bool host__is_confidential(void);
 
+/** host__capability() - whether this process has one, by its number */
+bool host__capability(int number);
+
+/**
+ * host__read() - a small text file, without its last line end
+ * Return: 0, or -errno with an empty text.
+ */
+int host__read(const char *path, char *text, size_t size);
+
+/** host__configured() - whether a kernel's configuration file has an option as "y" or "m" */
+enum tristate host__configured(const char *path, const char *option);
+
 enum module_state {
 	MODULE_ABSENT,		/* this kernel has no module of that name */
 	MODULE_NOT_LOADED,	/* it may have one; it is not loaded */
@@ -36,5 +51,9 @@ enum module_state host__module(const char *name);
 
 /** host__tracefs() - where tracefs is mounted; NULL if nowhere */
 const char *host__tracefs(void);
+
+#define CAP_SYS_ADMIN 21
+#define CAP_PERFMON 38
+#define CAP_BPF 39
 
 #endif

@@ -43,16 +43,21 @@ uint64_t probes__served(const struct probe_choice *choice)
 static int weight_of(const struct probe *probe, const struct probe_result *result)
 {
 	static const enum probe_state order[] = {
-		PROBE_UNSUPPORTED, PROBE_CHANGED, PROBE_ABSENT, PROBE_UNKNOWN, PROBE_AVOIDED,
-		PROBE_UNTYPED, PROBE_FAILED, PROBE_NOT_LOADED, PROBE_REFUSED, PROBE_LOCKED_DOWN,
-		PROBE_UNPRIVILEGED,
+		PROBE_UNSUPPORTED, PROBE_CHANGED, PROBE_ABSENT, PROBE_NO_MODULE, PROBE_UNKNOWN,
+		PROBE_AVOIDED, PROBE_UNTYPED, PROBE_FAILED, PROBE_NOT_LOADED, PROBE_REFUSED,
+		PROBE_LOCKED_DOWN, PROBE_UNPRIVILEGED,
 	};
 
+	enum probe_state state = result->state;
+
 	/* Most kernels lack an event; that alone explains least. */
-	if (probe->kind == PROBE_EVENT && result->state == PROBE_ABSENT)
+	if (probe->kind == PROBE_EVENT && state == PROBE_ABSENT)
 		return 1;
+	/* Anybody can mount tracefs. */
+	if (probe->kind == PROBE_SYSCALL && state == PROBE_UNSUPPORTED)
+		state = PROBE_NOT_LOADED;
 	for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++)
-		if (order[i] == result->state)
+		if (order[i] == state)
 			return (int)i + 2;
 	return 0;
 }
@@ -76,6 +81,34 @@ const struct probe *probes__why_not(const struct probe_choice *choice, enum hwdb
 	return best;
 }
 
+bool probes__is_denied(const struct probe_choice *choice, enum hwdbm_measure measure)
+{
+	bool denied = false;
+
+	for (size_t i = 0; i < choice->table->count && !choice->chosen[measure]; i++) {
+		const struct probe *probe = &choice->table->at[i];
+
+		if (probe->measures != measure)
+			continue;
+		switch (choice->results[i].state) {
+		case PROBE_UNTYPED:
+		case PROBE_UNPRIVILEGED:
+		case PROBE_LOCKED_DOWN:
+		case PROBE_REFUSED:
+		case PROBE_FAILED:
+			denied = true;
+			break;
+		case PROBE_UNSUPPORTED:
+			/* Kernels may be built without kprobes; the other two could be had. */
+			denied |= probe->kind == PROBE_FENTRY || probe->kind == PROBE_SYSCALL;
+			break;
+		default:
+			break;
+		}
+	}
+	return denied;
+}
+
 static const struct {
 	const char *name;	/* in options and JSON */
 	const char *label;	/* in front of a target */
@@ -90,7 +123,7 @@ static const struct {
 	[PROBE_KPROBE] = { "kprobe", "kprobe+kretprobe", "kprobes", "function",
 			   "this kernel was built without kprobes" },
 	[PROBE_SYSCALL] = { "syscall", "tp/syscalls", "tracepoint programs", "system call event",
-			    "tracefs is not mounted" },
+			    "tracefs is not mounted: mount -t tracefs tracefs /sys/kernel/tracing" },
 };
 
 static const char *error_name(int error)
@@ -115,7 +148,7 @@ const char *probes__reason(const struct probe *probe, const struct probe_result 
 		snprintf(buffer, PROBE_TEXT, "not needed");
 		break;
 	case PROBE_SERVES:
-		snprintf(buffer, PROBE_TEXT, "serves");
+		snprintf(buffer, PROBE_TEXT, "would serve");
 		break;
 	case PROBE_AVOIDED:
 		snprintf(buffer, PROBE_TEXT, "avoided as asked");
@@ -123,6 +156,9 @@ const char *probes__reason(const struct probe *probe, const struct probe_result 
 	case PROBE_ABSENT:
 		snprintf(buffer, PROBE_TEXT, "this kernel has no %s %s%s", kinds[probe->kind].target,
 			 target, code);
+		break;
+	case PROBE_NO_MODULE:
+		snprintf(buffer, PROBE_TEXT, "this kernel has no %s", module);
 		break;
 	case PROBE_CHANGED:
 		snprintf(buffer, PROBE_TEXT, "this kernel's %s takes other arguments", target);
@@ -158,7 +194,11 @@ const char *probes__reason(const struct probe *probe, const struct probe_result 
 		snprintf(buffer, PROBE_TEXT, "a test on %s failed%s", target, code);
 		break;
 	case PROBE_UNKNOWN:
-		snprintf(buffer, PROBE_TEXT, "cannot be known without running that kernel");
+		if (probe->module)
+			snprintf(buffer, PROBE_TEXT, "may be in module %s, whose types are not in that file",
+				 module);
+		else
+			snprintf(buffer, PROBE_TEXT, "type information does not tell");
 		break;
 	}
 	return buffer;
@@ -174,16 +214,27 @@ const char *probes__name(const struct probe *probe, char buffer[PROBE_TEXT])
 	return buffer;
 }
 
+static const struct {
+	const char *name;
+	const char *about;
+} measures[HWDBM_MEASURES] = {
+	[HWDBM_MEASURE_TRACKING] = { "tracking", "IOMMU tracking on and off" },
+	[HWDBM_MEASURE_SYNC] = { "sync", "IOMMU syncs" },
+	[HWDBM_MEASURE_DIRTY] = { "dirty", "their dirty bytes" },
+	[HWDBM_MEASURE_WALK] = { "walk", "their table walks" },
+	[HWDBM_MEASURE_SPLIT] = { "split", "IOMMU splits" },
+	[HWDBM_MEASURE_MERGE] = { "merge", "IOMMU merges" },
+	[HWDBM_MEASURE_TLB] = { "tlb", "IOMMU TLB flushes" },
+};
+
 const char *probes__measure_name(enum hwdbm_measure measure)
 {
-	static const char * const names[HWDBM_MEASURES] = {
-		[HWDBM_MEASURE_TRACKING] = "tracking", [HWDBM_MEASURE_SYNC] = "sync",
-		[HWDBM_MEASURE_DIRTY] = "dirty", [HWDBM_MEASURE_WALK] = "walk",
-		[HWDBM_MEASURE_SPLIT] = "split", [HWDBM_MEASURE_MERGE] = "merge",
-		[HWDBM_MEASURE_TLB] = "tlb",
-	};
+	return measures[measure].name;
+}
 
-	return names[measure];
+const char *probes__measure_about(enum hwdbm_measure measure)
+{
+	return measures[measure].about;
 }
 
 const char *probes__state_name(enum probe_state state)
@@ -191,7 +242,7 @@ const char *probes__state_name(enum probe_state state)
 	static const char * const names[] = {
 		[PROBE_UNTRIED] = "untried", [PROBE_SERVES] = "serves",
 		[PROBE_AVOIDED] = "avoided", [PROBE_ABSENT] = "absent",
-		[PROBE_CHANGED] = "changed",
+		[PROBE_NO_MODULE] = "no module", [PROBE_CHANGED] = "changed",
 		[PROBE_NOT_LOADED] = "module not loaded", [PROBE_UNTYPED] = "no type information",
 		[PROBE_UNSUPPORTED] = "unsupported", [PROBE_UNPRIVILEGED] = "no privilege",
 		[PROBE_LOCKED_DOWN] = "lockdown", [PROBE_REFUSED] = "policy",

@@ -15,7 +15,7 @@
 
 #define COST_EVENT "a few hundred ns for each"
 #define COST_FENTRY "a few hundred ns for each"
-#define COST_KPROBE "a microsecond for each"
+#define COST_KPROBE "more than an event, by a trap at both ends"
 
 /* Arguments, see struct probe_target. */
 #define TAKES_STATS "iommu_domain*, iommu_dirty_stats*, 4"
@@ -55,7 +55,7 @@ static const struct probe probes[] = {
 	{ MEASURE(DIRTY), PROBE_FENTRY, { { "iova_bitmap_set", TAKES_DIRTY } }, NULL,
 	  { "on_bitmap_set" }, .cost = "a few hundred ns for each dirty leaf" },
 	{ MEASURE(DIRTY), PROBE_KPROBE, { { "iova_bitmap_set", TAKES_DIRTY } }, NULL,
-	  { "kprobe_bitmap_set" }, .cost = "a microsecond for each dirty leaf" },
+	  { "kprobe_bitmap_set" }, .cost = "a trap for each dirty leaf" },
 
 	{ MEASURE(WALK), PROBE_EVENT, { { "iommu_dirty_sync", TAKES_STATS } },
 	  .programs = { "on_dirty_sync" }, .cost = "nothing beside sync" },
@@ -63,7 +63,8 @@ static const struct probe probes[] = {
 	{ MEASURE(WALK), PROBE_FENTRY, { { "__iommu_read_and_clear_dirty" } },
 	  "iommufd", { "enter_walk", "exit_walk" }, .cost = COST_FENTRY },
 	{ MEASURE(WALK), PROBE_KPROBE, { { "__iommu_read_and_clear_dirty" } },
-	  "iommufd", { "kprobe_walk", "kretprobe_walk" }, .cost = COST_KPROBE, .blind = BLIND_RETURNS },
+	  "iommufd", { "kprobe_walk", "kretprobe_walk" }, .cost = COST_KPROBE,
+	  .blind = BLIND_RETURNS },
 
 	/* A kernel without the event has no splitting to measure. */
 	{ MEASURE(SPLIT), PROBE_EVENT, { { "iommu_split", TAKES_RESIZE } },
@@ -91,5 +92,15 @@ static const struct probe probes[] = {
 };
 
 const struct probe_table probe_table = { probes, sizeof(probes) / sizeof(probes[0]) };
+
+/* Nothing else is measured by them. The function never runs on a host that is up. */
+static const struct probe kind_probes[PROBE_KINDS] = {
+	[PROBE_EVENT] = { .kind = PROBE_EVENT, .targets = { { "sched_process_fork" } } },
+	[PROBE_FENTRY] = { .kind = PROBE_FENTRY, .targets = { { "kernel_restart" } } },
+	[PROBE_KPROBE] = { .kind = PROBE_KPROBE, .targets = { { "kernel_restart" } } },
+	[PROBE_SYSCALL] = { .kind = PROBE_SYSCALL, .targets = { { "reboot" } } },
+};
+
+const struct probe_table kind_table = { kind_probes, PROBE_KINDS };
 
 _Static_assert(sizeof(probes) / sizeof(probes[0]) <= PROBES_MAX, "PROBES_MAX is too small");

@@ -100,8 +100,11 @@ static int open_module_btf(const char *module)
 /* What the lack of a target means: its module may be missing. */
 static enum probe_state absent(const struct probe *probe)
 {
-	return probe->module && host__module(probe->module) == MODULE_NOT_LOADED ?
-		       PROBE_NOT_LOADED : PROBE_ABSENT;
+	enum module_state module = probe->module ? host__module(probe->module) : MODULE_LOADED;
+
+	if (module == MODULE_LOADED)
+		return PROBE_ABSENT;
+	return module == MODULE_ABSENT ? PROBE_NO_MODULE : PROBE_NOT_LOADED;
 }
 
 /*
@@ -328,4 +331,33 @@ enum probe_state probe_bench__test(void *context, const struct probe *probe,
 		return state;
 	}
 	return PROBE_SERVES;
+}
+
+enum tristate probe_bench__has(const struct probe_bench *bench, enum probe_kind kind,
+			       const char *name, const char *module)
+{
+	const struct probe probe = { .kind = kind, .module = module };
+	const struct probe_target target = { .name = name };
+	struct place place;
+	int error;
+
+	switch (find(bench, &probe, &target, &place, &error)) {
+	case PROBE_SERVES:
+		return TRI_TRUE;
+	case PROBE_UNTYPED:
+		return TRI_UNKNOWN;
+	default:
+		return TRI_FALSE;
+	}
+}
+
+enum tristate probe_bench__returns(const struct probe_bench *bench, const char *function)
+{
+	__s32 id = btf__find_by_name_kind(bench->vmlinux, function, BTF_KIND_FUNC);
+	const struct btf_type *type = id > 0 ? btf__type_by_id(bench->vmlinux, id) : NULL;
+
+	type = type ? btf__type_by_id(bench->vmlinux, type->type) : NULL;
+	if (!type)
+		return TRI_UNKNOWN;
+	return type->type ? TRI_TRUE : TRI_FALSE;
 }

@@ -24,4 +24,19 @@ void probe_bench__free(struct probe_bench *bench);
 enum probe_state probe_bench__test(void *bench, const struct probe *probe,
 				   struct probe_result *result);
 
+/**
+ * probe_bench__has() - whether the kernel has an event or a function, by its type information
+ *
+ * @kind: PROBE_EVENT, or any other for a function
+ * @module: where it may be; NULL: nowhere but in the kernel itself
+ */
+enum tristate probe_bench__has(const struct probe_bench *bench, enum probe_kind kind,
+			       const char *name, const char *module);
+
+/**
+ * probe_bench__returns() - whether a function of the kernel itself returns anything
+ * Return: TRI_UNKNOWN if the kernel does not have it.
+ */
+enum tristate probe_bench__returns(const struct probe_bench *bench, const char *function);
+
 #endif

@@ -10,13 +10,16 @@
 #include <stdio.h>
 #include <string.h>
 
+/* No sane type has more layers; a damaged file may have a circle. */
+#define LAYERS 32
+
 /* Typedefs and qualifiers say nothing about how an argument is passed. */
 static const struct btf_type *plain(const struct btf *btf, __u32 type)
 {
 	const struct btf_type *t = btf__type_by_id(btf, type);
 
-	while (t && (btf_is_typedef(t) || btf_is_mod(t)))
-		t = btf__type_by_id(btf, t->type);
+	for (int i = 0; t && (btf_is_typedef(t) || btf_is_mod(t)); i++)
+		t = i < LAYERS ? btf__type_by_id(btf, t->type) : NULL;
 	return t;
 }
 
@@ -75,7 +78,8 @@ enum probe_state probe_types__find(const struct btf *btf, enum probe_kind kind,
 	*type = id;
 	if (!target->takes)
 		return PROBE_SERVES;
-	proto = btf__type_by_id(btf, btf__type_by_id(btf, id)->type);
+	proto = btf__type_by_id(btf, id);
+	proto = proto ? btf__type_by_id(btf, proto->type) : NULL;
 	if (event && proto && btf_is_ptr(proto))
 		proto = btf__type_by_id(btf, proto->type);
 	if (!proto || !btf_is_func_proto(proto))

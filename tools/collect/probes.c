@@ -1,23 +1,96 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The probe table on the running kernel, and what follows for a BPF object. Not here:
- * the choice itself and its tests.
+ * The probe table on the running kernel or on another one's type information, and what
+ * follows for a BPF object. Not here: the choice itself and its tests.
  */
 #include "probes.h"
 #include "probe_test.h"
+#include "probe_types.h"
 #include "../lib/strings.h"
 
+#include <bpf/btf.h>
 #include <bpf/libbpf.h>
+#include <errno.h>
+#include <limits.h>
+#include <sys/stat.h>
 
-int probes__test(const struct probe_options *options, struct probe_choice *choice)
+int probes__test(const struct probe_table *table, const struct probe_options *options,
+		 struct probe_choice *choice)
 {
 	struct probe_bench *bench;
 	int err = probe_bench__open(&bench);
 
 	if (err)
 		return err;
-	probes__choose(&probe_table, options, probe_bench__test, bench, choice);
+	probes__choose(table, options, probe_bench__test, bench, choice);
 	probe_bench__free(bench);
+	return 0;
+}
+
+/* Type information of another kernel. */
+struct library {
+	const char *folder;	/* with its modules'; NULL: there is none */
+	struct btf *vmlinux;
+};
+
+static enum probe_state look_up(const struct library *library, const struct probe *probe,
+				const struct probe_target *target)
+{
+	enum probe_state state;
+	char path[PATH_MAX];
+	struct btf *btf;
+	uint32_t type;
+
+	if (probe->kind == PROBE_SYSCALL)
+		return PROBE_UNKNOWN;
+	state = probe_types__find(library->vmlinux, probe->kind, target, &type);
+	if (state != PROBE_ABSENT || !probe->module)
+		return state;
+	if (!library->folder)
+		return PROBE_UNKNOWN;
+	snprintf(path, sizeof(path), "%s/%s", library->folder, probe->module);
+	btf = btf__parse_split(path, library->vmlinux);
+	if (libbpf_get_error(btf))
+		return PROBE_NOT_LOADED;
+	state = probe_types__find(btf, probe->kind, target, &type);
+	btf__free(btf);
+	return state;
+}
+
+static enum probe_state look_up_all(void *context, const struct probe *probe,
+				    struct probe_result *result)
+{
+	for (size_t i = 0; i < PROBE_TARGETS && probe->targets[i].name; i++) {
+		enum probe_state state = look_up(context, probe, &probe->targets[i]);
+
+		if (state == PROBE_SERVES)
+			continue;
+		result->target = probe->targets[i].name;
+		return state;
+	}
+	return PROBE_SERVES;
+}
+
+int probes__compare(const char *path, const struct probe_table *table,
+		    const struct probe_options *options, struct probe_choice *choice)
+{
+	struct library library = { 0 };
+	char file[PATH_MAX];
+	struct stat stat_;
+	int err;
+
+	if (stat(path, &stat_))
+		return -errno;
+	if (S_ISDIR(stat_.st_mode))
+		library.folder = path;
+	snprintf(file, sizeof(file), "%s%s", path, library.folder ? "/vmlinux" : "");
+	library.vmlinux = btf__parse(file, NULL);
+	err = libbpf_get_error(library.vmlinux);
+	/* libbpf has numbers of its own for files that make no sense, and EIO for short ones. */
+	if (err)
+		return err == -EIO || err <= -__LIBBPF_ERRNO__START ? -EINVAL : err;
+	probes__choose(table, options, look_up_all, &library, choice);
+	btf__free(library.vmlinux);
 	return 0;
 }
 

@@ -30,7 +30,7 @@ enum probe_kind {
 	PROBE_EVENT,		/* tp_btf: a tracepoint, its arguments typed by BTF */
 	PROBE_FENTRY,		/* fentry and fexit of a function, by BPF trampoline */
 	PROBE_KPROBE,		/* kprobe and kretprobe of a function */
-	PROBE_SYSCALL,		/* tracepoint of one system call, by tracefs; taxes every system call */
+	PROBE_SYSCALL,		/* tracepoint of a system call, by tracefs; taxes every call */
 	PROBE_KINDS
 };
 
@@ -53,14 +53,14 @@ struct probe {
 	enum hwdbm_measure measures;
 	enum probe_kind kind;
 	struct probe_target targets[PROBE_TARGETS];	/* all are needed */
-	const char *module;			/* where they live if not built in; NULL: nowhere else */
-	const char *programs[PROBE_PROGRAMS];	/* BPF programs; one may be named by several probes */
+	const char *module;			/* where they are if not built in, or NULL */
+	const char *programs[PROBE_PROGRAMS];	/* BPF programs; probes may share one */
 	const char *cost;			/* what it costs, in a few words */
 	const char *blind;			/* what it cannot see; NULL: nothing */
 };
 
 struct probe_table {
-	const struct probe *at;			/* alternatives of a measurement in order of choice */
+	const struct probe *at;			/* of a measurement, in order of choice */
 	size_t count;				/* at most PROBES_MAX */
 };
 
@@ -68,12 +68,16 @@ struct probe_table {
 
 extern const struct probe_table probe_table;
 
+/* One probe of each kind on a target that every kernel has, in the order of enum probe_kind. */
+extern const struct probe_table kind_table;
+
 /* What came of a test. */
 enum probe_state {
 	PROBE_UNTRIED,		/* not wanted, or one before it serves */
 	PROBE_SERVES,
 	PROBE_AVOIDED,		/* the user does without its kind */
 	PROBE_ABSENT,		/* this kernel does not have the target */
+	PROBE_NO_MODULE,	/* nor the module that would have it */
 	PROBE_CHANGED,		/* it takes other arguments than the programs read */
 	PROBE_NOT_LOADED,	/* the module that has it is not loaded */
 	PROBE_UNTYPED,		/* that module has no type information, or it may not be opened */
@@ -137,6 +141,9 @@ const char *probes__name(const struct probe *probe, char buffer[PROBE_TEXT]);
 /** probes__measure_name() - "sync" */
 const char *probes__measure_name(enum hwdbm_measure measure);
 
+/** probes__measure_about() - what it counts, in a few words */
+const char *probes__measure_about(enum hwdbm_measure measure);
+
 /** probes__state_name() - "serves", "absent", ...: a word for programs to read */
 const char *probes__state_name(enum probe_state state);
 
@@ -150,13 +157,33 @@ const char *probes__kind_name(enum probe_kind kind);
 int probes__parse_kinds(const char *text, unsigned int *kinds);
 
 /**
+ * probes__is_denied() - whether the kernel has a hook for a measurement, but nobody lets us use it
+ *
+ * By policy, for want of privilege, under lockdown, or for want of trampolines.
+ */
+bool probes__is_denied(const struct probe_choice *choice, enum hwdbm_measure measure);
+
+/**
  * probes__test() - choose on the running kernel; each test loads and attaches a tiny program
  *
  * Nothing stays attached.
  *
  * Return: 0; -ENOENT if the kernel has no type information; -ENOMEM.
  */
-int probes__test(const struct probe_options *options, struct probe_choice *choice);
+int probes__test(const struct probe_table *table, const struct probe_options *options,
+		 struct probe_choice *choice);
+
+/**
+ * probes__compare() - choose by the type information of another kernel
+ *
+ * A chosen probe has its target there; whether it could be used is not known.
+ *
+ * @path: its /sys/kernel/btf/vmlinux, or a folder that has this and its modules'
+ *
+ * Return: 0, or -errno if the file is not type information.
+ */
+int probes__compare(const char *path, const struct probe_table *table,
+		    const struct probe_options *options, struct probe_choice *choice);
 
 /** probes__apply() - let the programs of the chosen probes be loaded, and no other of the table */
 void probes__apply(const struct probe_choice *choice, struct bpf_object *object);

@@ -10,8 +10,10 @@
 /** string__copy() - copy what fits, always terminated; @size must not be 0 */
 static inline void string__copy(char *to, size_t size, const char *from)
 {
-	size_t length = strnlen(from, size - 1);
+	size_t length = strlen(from);
 
+	if (length >= size)
+		length = size - 1;
 	memcpy(to, from, length);
 	to[length] = '\0';
 }
