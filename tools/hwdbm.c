@@ -10,6 +10,7 @@
 #include <string.h>
 
 static const struct command commands[] = {
+	{ "doctor", doctor__main, "what can be measured on this host, and why not the rest" },
 	{ "record", record__main, "follow a migration and write a recording" },
 	{ "report", report__main, "tables, JSON and HTML from recordings" },
 #ifdef HWDBM_SERVE

@@ -21,6 +21,7 @@ struct command {
 	const char *summary;
 };
 
+int doctor__main(int argc, char **argv);
 int record__main(int argc, char **argv);
 int report__main(int argc, char **argv);
 int serve__main(int argc, char **argv);

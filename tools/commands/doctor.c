@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * hwdbm doctor: what this host can measure, and why not the rest; whether it can lose
+ * dirty pages. Not here: how that is found out (tools/collect/examine.c).
+ */
+#include "commands.h"
+#include "../collect/examine.h"
+#include "../collect/probes.h"
+#include "../lib/log.h"
+#include "../lib/options.h"
+#include "../output/diagnosis.h"
+
+#include <errno.h>
+#include <string.h>
+
+struct doctor_options {
+	const char *types;
+	const char *avoid;
+	bool safety;
+	bool json;
+	bool ask_devices;
+	bool verbose;
+};
+
+static const struct option_spec option_table[] = {
+	{ "safety", 0, OPTION_FLAG, offsetof(struct doctor_options, safety), NULL,
+	  "whether this host can lose dirty pages, and nothing else" },
+	{ "ask-devices", 0, OPTION_FLAG, offsetof(struct doctor_options, ask_devices), NULL,
+	  "open VFIO devices that nobody uses, which resets them, and ask" },
+	{ "btf", 0, OPTION_TEXT, offsetof(struct doctor_options, types), "FILE",
+	  "another kernel's /sys/kernel/btf/vmlinux, or a copy of that folder" },
+	{ "avoid", 0, OPTION_TEXT, offsetof(struct doctor_options, avoid), "KINDS",
+	  "do without these kinds of probe: event,fentry,kprobe,syscall" },
+	{ "json", 'j', OPTION_FLAG, offsetof(struct doctor_options, json), NULL,
+	  "JSON, with everything that was found" },
+	{ "verbose", 'v', OPTION_FLAG, offsetof(struct doctor_options, verbose), NULL,
+	  "every alternative, and what came of its test" },
+};
+
+static const struct command_spec spec = {
+	.name = "doctor",
+	.usage = "[OPTIONS]",
+	.summary = "Says what can be measured on this host and by which probe, and why not the rest;\n"
+		   "which IOMMUs and devices can track dirty pages; whether dirty pages can get lost.",
+	.notes = "Each probe is tried: a tiny program is loaded, attached, and taken away again.\n\n"
+		 "Requirements: none; without root, or CAP_BPF and CAP_PERFMON, it says that.\n"
+		 "Exit status: 0 all that this kernel has can be used, and no way to lose dirty pages is\n"
+		 "open; 1 it could not be found out; 2 for bad options; 3 nothing can\n"
+		 "be measured, something is refused, or dirty pages can get lost.",
+	.options = option_table,
+	.option_count = sizeof(option_table) / sizeof(option_table[0]),
+};
+
+static int examine(const struct doctor_options *o, const struct examine_options *options,
+		   struct diagnosis *diagnosis)
+{
+	int err;
+
+	if (!o->types) {
+		err = examine__host(options, diagnosis);
+		if (err)
+			log__error("doctor: cannot examine this host (%s)", strerror(-err));
+		return err;
+	}
+	err = examine__types(o->types, options, diagnosis);
+	if (err)
+		log__error("doctor: cannot read the type information of a kernel from %s (%s)",
+			   o->types, err == -EINVAL ? "it is none, or damaged" : strerror(-err));
+	return err;
+}
+
+static int print(const struct doctor_options *o, const struct diagnosis *diagnosis)
+{
+	int err;
+
+	if (o->json)
+		err = diagnosis__json(stdout, diagnosis);
+	else if (o->safety)
+		err = diagnosis__safety_text(stdout, diagnosis);
+	else
+		err = diagnosis__text(stdout, diagnosis, o->verbose);
+	if (err)
+		log__error("doctor: cannot write (%s)", strerror(-err));
+	return err;
+}
+
+static int status_of(const struct doctor_options *o, const struct diagnosis *d)
+{
+	if (o->safety && d->safety == SAFETY_UNKNOWN)
+		return COMMAND_FAILED;
+	if (o->safety)
+		return d->safety == SAFETY_SAFE ? COMMAND_OK : COMMAND_UNSOUND;
+	if (d->safety == SAFETY_UNSAFE || diagnosis__is_complete(d) == TRI_FALSE)
+		return COMMAND_UNSOUND;
+	return diagnosis__is_complete(d) == TRI_TRUE ? COMMAND_OK : COMMAND_FAILED;
+}
+
+int doctor__main(int argc, char **argv)
+{
+	struct doctor_options o = { 0 };
+	struct examine_options options = { 0 };
+	struct diagnosis diagnosis;
+	int first = options__parse(&spec, &o, argc, argv), status;
+
+	if (first == -ECANCELED)
+		return COMMAND_OK;
+	if (first < 0)
+		return COMMAND_USAGE;
+	if (first < argc || (o.types && (o.safety || o.ask_devices))) {
+		log__error(first < argc ? "doctor: it takes no operands; see hwdbm doctor --help" :
+					  "doctor: --btf is about another host; --safety and --ask-devices are about this one");
+		return COMMAND_USAGE;
+	}
+	if (o.avoid && probes__parse_kinds(o.avoid, &options.avoid)) {
+		log__error("doctor: --avoid %s: it is a list of event, fentry, kprobe and syscall",
+			   o.avoid);
+		return COMMAND_USAGE;
+	}
+	log__set_verbose(o.verbose);
+	options.all = o.verbose || o.json;
+	options.ask_devices = o.ask_devices;
+
+	if (examine(&o, &options, &diagnosis))
+		return COMMAND_FAILED;
+	status = print(&o, &diagnosis) ? COMMAND_FAILED : status_of(&o, &diagnosis);
+	diagnosis__release(&diagnosis);
+	return status;
+}
