@@ -42,7 +42,9 @@ endif
 endif
 
 HWDBM_OBJECTS := $(HWDBM_SOURCES:%.c=$(HWDBM_DIR)/obj/%.o)
-BPF_OBJECTS   := $(patsubst %.c,$(HWDBM_DIR)/obj/%.o,$(wildcard bpf/*.bpf.c))
+# What is loaded alone, and only when asked for, has a skeleton of its own.
+BPF_ALONE     := bpf/vms.bpf.c
+BPF_OBJECTS   := $(patsubst %.c,$(HWDBM_DIR)/obj/%.o,$(filter-out $(BPF_ALONE),$(wildcard bpf/*.bpf.c)))
 BPF_INCLUDE   := $(firstword $(wildcard /usr/include/$(shell uname -m)-linux-gnu) /usr/include)
 
 V ?= 0
@@ -62,6 +64,7 @@ $(HWDBM_DIR)/obj/%.o: %.c $(HWDBM_HEADERS) tools/build.mk
 	$(call hwdbm-say,CC,$<)$(HWDBM_CC) $(HWDBM_CFLAGS) $(CFLAGS) -I$(HWDBM_DIR)/obj -c -o $@ $<
 
 $(HWDBM_DIR)/obj/tools/collect/collect.o: $(HWDBM_DIR)/obj/hwdbm.skel.h
+$(HWDBM_DIR)/obj/tools/collect/vms_kernel.o: $(HWDBM_DIR)/obj/vms.skel.h
 
 # The report's style, as a string literal of html.c.
 $(HWDBM_DIR)/obj/tools/output/html.o: $(HWDBM_DIR)/obj/report.css.inc
@@ -72,6 +75,9 @@ $(HWDBM_DIR)/obj/report.css.inc: tools/output/report.css
 # Each file is compiled alone and linked into one object, so that maps exist once.
 $(HWDBM_DIR)/obj/hwdbm.skel.h: $(HWDBM_DIR)/obj/hwdbm.linked.o
 	$(call hwdbm-say,SKEL,$@)$(BPFTOOL) gen skeleton $< name hwdbm_bpf > $@
+
+$(HWDBM_DIR)/obj/vms.skel.h: $(HWDBM_DIR)/obj/bpf/vms.bpf.o
+	$(call hwdbm-say,SKEL,$@)$(BPFTOOL) gen skeleton $< name vms_bpf > $@
 
 $(HWDBM_DIR)/obj/hwdbm.linked.o: $(BPF_OBJECTS)
 	$(call hwdbm-say,BPFLD,$@)$(BPFTOOL) gen object $@ $^
