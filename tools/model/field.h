@@ -65,6 +65,8 @@ enum field_unit {
 	UNIT_PAGES,
 	UNIT_COUNT,
 	UNIT_RATIO,
+	UNIT_ID,		/* a number that is a name: no separators */
+	UNIT_ADDRESS,		/* in hexadecimal for people */
 };
 
 /* Where a field is shown; a field without a group is in JSON only. */

@@ -2,7 +2,9 @@
 /*
  * The one place that maps field types to JSON types. Not here: files.
  */
+#define _GNU_SOURCE
 #include "json.h"
+#include "../lib/utf8.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -82,6 +84,30 @@ static json_t *from_ratio(double value)
 	return json_real(value);
 }
 
+/* Names come from others, and need not be UTF-8; JSON must be. */
+static json_t *from_text(const char *text)
+{
+	json_t *string = json_string(text);
+	char *clean, *to;
+
+	if (string)
+		return string;
+	clean = to = malloc(strlen(UTF8_REPLACEMENT) * strlen(text) + 1);
+	if (!clean)
+		return NULL;
+	while (*text) {
+		size_t length = utf8__length(text, strlen(text));
+
+		to = stpncpy(to, length ? text : UTF8_REPLACEMENT,
+			     length ? length : strlen(UTF8_REPLACEMENT));
+		text += length ? length : 1;
+	}
+	*to = '\0';
+	string = json_string(clean);
+	free(clean);
+	return string;
+}
+
 static json_t *from_field(const struct field *field, const void *record)
 {
 	const void *at = (const char *)record + field->offset;
@@ -98,7 +124,7 @@ static json_t *from_field(const struct field *field, const void *record)
 	case FIELD_RATIO:
 		return from_ratio(field__ratio(field, record));
 	case FIELD_TEXT:
-		return json_string(field__text(field, record));
+		return from_text(field__text(field, record));
 	case FIELD_LEAVES:
 		return from_leaves(at);
 	case FIELD_PAIRS:

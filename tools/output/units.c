@@ -147,6 +147,12 @@ const char *units__field(const struct field *field, const void *record, char tex
 		units__bytes(value, text);
 		strncat(text, "/s", UNITS_TEXT - strlen(text) - 1);
 		return text;
+	case UNIT_ID:
+		snprintf(text, UNITS_TEXT, "%" PRIu64, value);
+		return text;
+	case UNIT_ADDRESS:
+		snprintf(text, UNITS_TEXT, "0x%" PRIx64, value);
+		return text;
 	default:
 		return units__count(value, text);
 	}

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Two passes over the records: how wide each column must be, then the lines. Not here:
+ * rounding (units.c).
+ */
+#include "table.h"
+#include "units.h"
+#include "../lib/cleanup.h"
+#include "../lib/utf8.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define GAP 2
+
+static bool is_shown(const struct field_table *table, const struct field *field,
+		     const void *records, size_t count, enum table_columns columns)
+{
+	if (!field->heading || columns == TABLE_ALL)
+		return field->heading;
+	for (size_t r = 0; r < count; r++)
+		if (field__known(field, (const char *)records + r * table->record_size))
+			return true;
+	return false;
+}
+
+static bool is_left(const struct field *field)
+{
+	return field->type == FIELD_TEXT || field->type == FIELD_BOOL;
+}
+
+static const char *cell_of(const struct field *field, const void *record, char text[UNITS_TEXT])
+{
+	if (field->type == FIELD_TEXT && field__known(field, record))
+		return field__text(field, record);
+	return units__field(field, record, text);
+}
+
+/* Length of the character at @text; 0 if it must not reach a terminal. C1 controls are such. */
+static size_t printable(const char *text)
+{
+	size_t length = utf8__length(text, strlen(text));
+
+	if (length == 1)
+		return (unsigned char)*text >= ' ' && *text != 0x7f;
+	if (length == 2 && (unsigned char)text[0] == 0xc2 && (unsigned char)text[1] < 0xa0)
+		return 0;
+	return length;
+}
+
+void table__text(FILE *out, const char *text)
+{
+	while (*text) {
+		size_t length = printable(text);
+
+		if (length)
+			fwrite(text, 1, length, out);
+		else
+			fputc('?', out);
+		text += length ? length : 1;
+	}
+}
+
+static size_t width_of(const char *text)
+{
+	size_t width = 0;
+
+	for (; *text; width++) {
+		size_t length = printable(text);
+
+		text += length ? length : 1;
+	}
+	return width;
+}
+
+static void put_cell(FILE *out, const char *text, size_t width, bool left, bool last)
+{
+	int space = (int)(width - width_of(text));
+
+	if (!left)
+		fprintf(out, "%*s", space, "");
+	table__text(out, text);
+	if (left && !last)
+		fprintf(out, "%*s", space, "");
+}
+
+struct column {
+	const struct field *field;
+	size_t width;
+};
+
+static size_t choose(const struct field_table *table, const void *records, size_t count,
+		     enum table_columns which, struct column *columns)
+{
+	size_t chosen = 0;
+
+	for (size_t i = 0; i < table->count; i++) {
+		struct column *column = &columns[chosen];
+		char text[UNITS_TEXT];
+
+		if (!is_shown(table, &table->fields[i], records, count, which))
+			continue;
+		column->field = &table->fields[i];
+		column->width = width_of(column->field->heading);
+		for (size_t r = 0; r < count; r++) {
+			const void *record = (const char *)records + r * table->record_size;
+			size_t width = width_of(cell_of(column->field, record, text));
+
+			if (column->width < width)
+				column->width = width;
+		}
+		chosen++;
+	}
+	return chosen;
+}
+
+/* @record NULL: the headings */
+static void put_line(FILE *out, const struct column *columns, size_t count, const void *record,
+		     int indent)
+{
+	char text[UNITS_TEXT];
+
+	fprintf(out, "%*s", indent, "");
+	for (size_t c = 0; c < count; c++) {
+		const struct field *field = columns[c].field;
+
+		fprintf(out, "%*s", c ? GAP : 0, "");
+		put_cell(out, record ? cell_of(field, record, text) : field->heading,
+			 columns[c].width, is_left(field), c + 1 == count);
+	}
+	fputc('\n', out);
+}
+
+int table__print(FILE *out, const struct field_table *table, const void *records, size_t count,
+		 enum table_columns which, int indent)
+{
+	_cleanup_free_ struct column *columns = calloc(table->count, sizeof(*columns));
+	size_t chosen;
+
+	if (!columns)
+		return -ENOMEM;
+	chosen = choose(table, records, count, which, columns);
+	put_line(out, columns, chosen, NULL, indent);
+	for (size_t r = 0; r < count; r++)
+		put_line(out, columns, chosen, (const char *)records + r * table->record_size,
+			 indent);
+	return 0;
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Records as a table for a terminal, by their field table. Not here: which records.
+ */
+#ifndef HWDBM_OUTPUT_TABLE_H
+#define HWDBM_OUTPUT_TABLE_H
+
+#include "../model/field.h"
+
+#include <stdio.h>
+
+enum table_columns {
+	TABLE_ALL,		/* every field that has a heading */
+	TABLE_KNOWN,		/* those of them that are known in some record */
+};
+
+/**
+ * table__print() - a line of headings, then one line for each record
+ *
+ * Text is flush left, numbers are flush right, what is unknown is "-". Bytes that could
+ * move the cursor are shown as "?": names come from others.
+ *
+ * @records: an array of table->record_size each
+ * @indent: columns left free before each line
+ *
+ * Return: 0 or -ENOMEM. Whether @out took it is the caller's to ask.
+ */
+int table__print(FILE *out, const struct field_table *table, const void *records, size_t count,
+		 enum table_columns columns, int indent);
+
+/** table__text() - print a text as the table would */
+void table__text(FILE *out, const char *text);
+
+#endif
