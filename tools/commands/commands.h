@@ -25,5 +25,6 @@ int doctor__main(int argc, char **argv);
 int record__main(int argc, char **argv);
 int report__main(int argc, char **argv);
 int serve__main(int argc, char **argv);
+int vms__main(int argc, char **argv);
 
 #endif
