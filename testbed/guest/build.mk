@@ -10,11 +10,12 @@ CROSS ?= aarch64-linux-gnu-
 GUEST_CFLAGS ?= -O2 -g -std=gnu11 -Wall -Wextra -Werror
 
 GUEST_COMMON := runtime iommu generator memory knobs
-GUEST_PROGRAMS := precopy dirtyprobe soak type1probe
+GUEST_PROGRAMS := precopy dirtyprobe soak type1probe hold
 precopy_PARTS := precopy log transfer truth workload $(GUEST_COMMON)
 dirtyprobe_PARTS := dirtyprobe probe $(GUEST_COMMON)
 soak_PARTS := soak ledger $(GUEST_COMMON)
 type1probe_PARTS := type1probe probe type1 $(GUEST_COMMON)
+hold_PARTS := hold type1 $(GUEST_COMMON)
 
 .PHONY: guest guest-initramfs
 guest: $(GUEST_PROGRAMS:%=$(GUEST_OUT)/%)
