@@ -464,8 +464,10 @@ static void tear_down(struct soak *soak)
 /* Lets the kernel's fault injection fail allocations of this thread, or not any more. */
 static void invite_failures(const struct soak *soak, bool on)
 {
-	if (soak->forgiving)
-		write_text("/proc/thread-self/make-it-fail", on ? "1" : "0");
+	/* Taking it back may fail for that very reason. */
+	for (int i = 0; soak->forgiving && i < 100; i++)
+		if (!write_text("/proc/thread-self/make-it-fail", on ? "1" : "0"))
+			return;
 }
 
 static void *work_on(void *arg)
