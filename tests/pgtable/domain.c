@@ -574,8 +574,7 @@ static void take_report(const unsigned long *bitmap, size_t bits, unsigned long 
 }
 
 /* iommu_unmap_fast() and iommu_iotlb_sync(), with what unmap_unpin_fast() of type1 gives them */
-static void kernel_unmap(struct domain *domain, u64 iova, u64 size, u64 page,
-			 struct iommu_dirty_bitmap *dirty)
+static void kernel_unmap(struct domain *domain, u64 iova, u64 size, u64 page)
 {
 	struct iommu_iotlb_gather gather;
 	size_t unmapped = 0;
@@ -584,7 +583,6 @@ static void kernel_unmap(struct domain *domain, u64 iova, u64 size, u64 page,
 	note_mapping(domain, iova, size, 0);
 	domain->cpus[fiber_self()].unmapping = true;
 	iommu_iotlb_gather_init(&gather);
-	gather.dirty = dirty;
 	while (unmapped < size) {
 		size_t now = domain->ops->unmap_pages(domain->ops, iova + unmapped, page,
 						      (size - unmapped) / page, &gather);
@@ -603,7 +601,7 @@ static void kernel_unmap(struct domain *domain, u64 iova, u64 size, u64 page,
 
 void domain_unmap(struct domain *domain, u64 iova, u64 size, u64 page)
 {
-	kernel_unmap(domain, iova, size, page, NULL);
+	kernel_unmap(domain, iova, size, page);
 	forget(domain, iova, size);
 }
 
@@ -621,7 +619,8 @@ void domain_unmap_report(struct domain *domain, u64 iova, u64 size, u64 page)
 	memset(domain->report, 0, DIV_ROUND_UP(smmu->pages, BITS_PER_LONG) * sizeof(long));
 	iter = iova_bitmap_alloc(iova, size, page_size(domain), (void *)bitmap);
 	iommu_dirty_bitmap_init(&dirty, iter, NULL);
-	kernel_unmap(domain, iova, size, page, &dirty);
+	check(!domain->ops->revoke_writes(domain->ops, iova, size, &dirty), "the write permission cannot be taken");
+	kernel_unmap(domain, iova, size, page);
 	iova_bitmap_free(iter);
 	take_report(bitmap, bytes * BITS_PER_BYTE, domain->report, first, count);
 

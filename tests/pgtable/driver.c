@@ -11,9 +11,6 @@
 
 #include IO_PGTABLE_ARM_C
 
-/* As in iommu.c; type1 patches it in */
-struct static_key_false iommu_unmap_records = { 1 };
-
 #define iova_bitmap_set kernel_iova_bitmap_set
 #include IOVA_BITMAP_C
 #undef iova_bitmap_set
