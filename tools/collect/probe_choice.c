@@ -44,20 +44,15 @@ static int weight_of(const struct probe *probe, const struct probe_result *resul
 {
 	static const enum probe_state order[] = {
 		PROBE_UNSUPPORTED, PROBE_CHANGED, PROBE_ABSENT, PROBE_NO_MODULE, PROBE_UNKNOWN,
-		PROBE_AVOIDED, PROBE_UNTYPED, PROBE_FAILED, PROBE_NOT_LOADED, PROBE_REFUSED,
+		PROBE_AVOIDED, PROBE_UNTYPED, PROBE_DEAF, PROBE_FAILED, PROBE_NOT_LOADED, PROBE_REFUSED,
 		PROBE_LOCKED_DOWN, PROBE_UNPRIVILEGED,
 	};
 
-	enum probe_state state = result->state;
-
 	/* Most kernels lack an event; that alone explains least. */
-	if (probe->kind == PROBE_EVENT && state == PROBE_ABSENT)
+	if (probe->kind == PROBE_EVENT && result->state == PROBE_ABSENT)
 		return 1;
-	/* Anybody can mount tracefs. */
-	if (probe->kind == PROBE_SYSCALL && state == PROBE_UNSUPPORTED)
-		state = PROBE_NOT_LOADED;
 	for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++)
-		if (order[i] == state)
+		if (order[i] == result->state)
 			return (int)i + 2;
 	return 0;
 }
@@ -99,8 +94,8 @@ bool probes__is_denied(const struct probe_choice *choice, enum hwdbm_measure mea
 			denied = true;
 			break;
 		case PROBE_UNSUPPORTED:
-			/* Kernels may be built without kprobes; the other two could be had. */
-			denied |= probe->kind == PROBE_FENTRY || probe->kind == PROBE_SYSCALL;
+			/* Kernels may be built without kprobes; trampolines could be had. */
+			denied |= probe->kind == PROBE_FENTRY;
 			break;
 		default:
 			break;
@@ -123,7 +118,9 @@ static const struct {
 	[PROBE_KPROBE] = { "kprobe", "kprobe+kretprobe", "kprobes", "function",
 			   "this kernel was built without kprobes" },
 	[PROBE_SYSCALL] = { "syscall", "tp/syscalls", "tracepoint programs", "system call event",
-			    "tracefs is not mounted: mount -t tracefs tracefs /sys/kernel/tracing" },
+			    "this kernel has no events of single system calls" },
+	[PROBE_SYSCALLS] = { "syscalls", "tp_btf", "tracepoint programs", "event",
+			     "this kernel cannot attach programs to tracepoints" },
 };
 
 static const char *error_name(int error)
@@ -190,6 +187,10 @@ const char *probes__reason(const struct probe *probe, const struct probe_result 
 		snprintf(buffer, PROBE_TEXT, "policy of this host refuses %s%s",
 			 kinds[probe->kind].programs, code);
 		break;
+	case PROBE_DEAF:
+		snprintf(buffer, PROBE_TEXT, "attached to %s, which this kernel then mistakes for another function",
+			 target);
+		break;
 	case PROBE_FAILED:
 		snprintf(buffer, PROBE_TEXT, "a test on %s failed%s", target, code);
 		break;
@@ -246,7 +247,7 @@ const char *probes__state_name(enum probe_state state)
 		[PROBE_NOT_LOADED] = "module not loaded", [PROBE_UNTYPED] = "no type information",
 		[PROBE_UNSUPPORTED] = "unsupported", [PROBE_UNPRIVILEGED] = "no privilege",
 		[PROBE_LOCKED_DOWN] = "lockdown", [PROBE_REFUSED] = "policy",
-		[PROBE_FAILED] = "failed", [PROBE_UNKNOWN] = "unknown",
+		[PROBE_DEAF] = "deaf", [PROBE_FAILED] = "failed", [PROBE_UNKNOWN] = "unknown",
 	};
 
 	return names[state];

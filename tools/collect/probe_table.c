@@ -99,6 +99,7 @@ static const struct probe kind_probes[PROBE_KINDS] = {
 	[PROBE_FENTRY] = { .kind = PROBE_FENTRY, .targets = { { "kernel_restart" } } },
 	[PROBE_KPROBE] = { .kind = PROBE_KPROBE, .targets = { { "kernel_restart" } } },
 	[PROBE_SYSCALL] = { .kind = PROBE_SYSCALL, .targets = { { "reboot" } } },
+	[PROBE_SYSCALLS] = { .kind = PROBE_SYSCALLS, .targets = { { "sys_exit" } } },
 };
 
 const struct probe_table kind_table = { kind_probes, PROBE_KINDS };

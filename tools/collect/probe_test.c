@@ -7,6 +7,7 @@
 #include "probe_test.h"
 #include "probe_types.h"
 #include "host.h"
+#include "tracefs.h"
 #include "../lib/cleanup.h"
 
 #include <bpf/bpf.h>
@@ -185,9 +186,32 @@ static int try_load(enum bpf_prog_type type, enum bpf_attach_type attach,
 	return -1;
 }
 
+/*
+ * Whether the kernel has patched a function that a program was just attached to. It may look up
+ * the address wrongly and patch nothing: where the code of a weak function, whose symbol is gone,
+ * follows the function, its own patch site may be found instead. So for kvm_vm_ioctl in Linux
+ * 6.12 and 7.3.
+ */
+static enum tristate is_patched(const char *function)
+{
+	_cleanup_fclose_ FILE *file = tracefs__open("enabled_functions");
+	_cleanup_free_ char *line = NULL;
+	size_t size = 0, length = strlen(function);
+	bool found = false;
+
+	if (!file)
+		return TRI_UNKNOWN;
+	errno = 0;
+	while (!found && getline(&line, &size, file) > 0)
+		found = !strncmp(line, function, length) && line[length] == ' ';
+	if (ferror(file))
+		return TRI_UNKNOWN;
+	return found ? TRI_TRUE : TRI_FALSE;
+}
+
 /* Loads and attaches a program typed by BTF. */
 static enum probe_state try_typed(enum bpf_attach_type attach, const struct place *place,
-				  int *error)
+				  const char *function, int *error)
 {
 	enum probe_state state = PROBE_SERVES;
 	_cleanup_close_ int program = try_load(BPF_PROG_TYPE_TRACING, attach, place, &state, error);
@@ -196,10 +220,11 @@ static enum probe_state try_typed(enum bpf_attach_type attach, const struct plac
 	if (program < 0)
 		return state;
 	link = bpf_raw_tracepoint_open(NULL, program);
-	if (link >= 0)
-		return PROBE_SERVES;
-	*error = link;
-	return refused(link);
+	if (link < 0) {
+		*error = link;
+		return refused(link);
+	}
+	return function && is_patched(function) == TRI_FALSE ? PROBE_DEAF : PROBE_SERVES;
 }
 
 static enum probe_state test_typed(const struct probe_bench *bench, const struct probe *probe,
@@ -210,12 +235,12 @@ static enum probe_state test_typed(const struct probe_bench *bench, const struct
 
 	if (state != PROBE_SERVES)
 		return state;
-	if (probe->kind == PROBE_EVENT) {
-		state = try_typed(BPF_TRACE_RAW_TP, &place, error);
+	if (probe->kind != PROBE_FENTRY) {
+		state = try_typed(BPF_TRACE_RAW_TP, &place, NULL, error);
 	} else {
-		state = try_typed(BPF_TRACE_FENTRY, &place, error);
+		state = try_typed(BPF_TRACE_FENTRY, &place, target->name, error);
 		if (state == PROBE_SERVES)
-			state = try_typed(BPF_TRACE_FEXIT, &place, error);
+			state = try_typed(BPF_TRACE_FEXIT, &place, NULL, error);
 	}
 	if (place.module_fd)
 		close(place.module_fd);
@@ -284,23 +309,18 @@ static enum probe_state test_syscall(const struct probe *probe, const struct pro
 {
 	static const char * const sides[] = { "enter", "exit" };
 	struct perf_event_attr attr = { .type = PERF_TYPE_TRACEPOINT, .size = sizeof(attr) };
-	const char *tracefs = host__tracefs();
-	enum probe_state state = PROBE_UNSUPPORTED;
+	enum probe_state state = PROBE_SERVES;
 
-	for (size_t i = 0; tracefs && i < sizeof(sides) / sizeof(sides[0]); i++) {
-		unsigned int id;
-		char path[160];
+	for (size_t i = 0; state == PROBE_SERVES && i < sizeof(sides) / sizeof(sides[0]); i++) {
+		int id = tracefs__syscall(sides[i], target->name);
 
-		snprintf(path, sizeof(path), "%s/events/syscalls/sys_%s_%s/id", tracefs, sides[i],
-			 target->name);
-		if (!read_number(path, &id)) {
-			*error = -errno;
-			return errno == ENOENT ? PROBE_ABSENT : refused(*error);
+		if (id < 0) {
+			*error = id;
+			/* Either the kernel has no tracefs, or no events of system calls. */
+			return id == -ENODEV || id == -ENOENT ? PROBE_UNSUPPORTED : refused(id);
 		}
 		attr.config = id;
 		state = try_perf(BPF_PROG_TYPE_TRACEPOINT, &attr, probe, error);
-		if (state != PROBE_SERVES)
-			return state;
 	}
 	return state;
 }

@@ -65,7 +65,7 @@ static bool takes(const struct btf *btf, const struct btf_type *proto, unsigned 
 enum probe_state probe_types__find(const struct btf *btf, enum probe_kind kind,
 				   const struct probe_target *target, uint32_t *type)
 {
-	bool event = kind == PROBE_EVENT;
+	bool event = kind == PROBE_EVENT || kind == PROBE_SYSCALLS;
 	const struct btf_type *proto;
 	char name[80];
 	__s32 id;

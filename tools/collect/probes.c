@@ -6,13 +6,17 @@
 #include "probes.h"
 #include "probe_test.h"
 #include "probe_types.h"
+#include "tracefs.h"
 #include "../lib/strings.h"
 
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <limits.h>
+#include <linux/perf_event.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 int probes__test(const struct probe_table *table, const struct probe_options *options,
 		 struct probe_choice *choice)
@@ -100,8 +104,10 @@ static void set_load(struct bpf_object *object, const struct probe *probe, bool 
 		struct bpf_program *program;
 
 		program = bpf_object__find_program_by_name(object, probe->programs[i]);
-		if (program)
-			bpf_program__set_autoload(program, load);
+		if (!program)
+			continue;
+		bpf_program__set_autoload(program, load);
+		bpf_program__set_autoattach(program, probe->kind != PROBE_SYSCALL);
 	}
 }
 
@@ -113,6 +119,61 @@ void probes__apply(const struct probe_choice *choice, struct bpf_object *object)
 	for (size_t i = 0; i < HWDBM_MEASURES; i++)
 		if (choice->chosen[i])
 			set_load(object, choice->chosen[i], true);
+}
+
+static int attach_side(const struct bpf_program *program, const char *side, const char *name,
+		       struct probe_links *links)
+{
+	struct perf_event_attr attr = { .type = PERF_TYPE_TRACEPOINT, .size = sizeof(attr) };
+	int id = tracefs__syscall(side, name), event;
+	struct bpf_link *link;
+
+	if (id < 0)
+		return id;
+	attr.config = id;
+	/* The program is called on every CPU, whichever the event is for. */
+	event = syscall(SYS_perf_event_open, &attr, -1, 0, -1, PERF_FLAG_FD_CLOEXEC);
+	if (event < 0)
+		return -errno;
+	link = bpf_program__attach_perf_event(program, event);
+	if (!link) {
+		int err = -errno;
+
+		close(event);
+		return err;
+	}
+	links->at[links->count++] = link;
+	return 0;
+}
+
+/* The first program is for the beginning of the call, the second for its end. */
+static int attach_syscall(const struct probe *probe, const struct bpf_object *object,
+			  struct probe_links *links)
+{
+	static const char * const sides[] = { "enter", "exit" };
+	int err = 0;
+
+	for (size_t i = 0; !err && i < sizeof(sides) / sizeof(sides[0]); i++)
+		err = attach_side(bpf_object__find_program_by_name(object, probe->programs[i]),
+				  sides[i], probe->targets[0].name, links);
+	return err;
+}
+
+int probes__attach(const struct probe_choice *choice, const struct bpf_object *object,
+		   struct probe_links *links)
+{
+	int err = 0;
+
+	for (size_t i = 0; !err && i < HWDBM_MEASURES; i++)
+		if (choice->chosen[i] && choice->chosen[i]->kind == PROBE_SYSCALL)
+			err = attach_syscall(choice->chosen[i], object, links);
+	return err;
+}
+
+void probes__detach(struct probe_links *links)
+{
+	while (links->count)
+		bpf_link__destroy(links->at[--links->count]);
 }
 
 void probes__list(const struct probe_choice *choice, struct named_list *used)

@@ -20,6 +20,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct bpf_link;
 struct bpf_object;
 
 /* A set of measurements, or of kinds of probe, is a word of these bits. */
@@ -30,7 +31,8 @@ enum probe_kind {
 	PROBE_EVENT,		/* tp_btf: a tracepoint, its arguments typed by BTF */
 	PROBE_FENTRY,		/* fentry and fexit of a function, by BPF trampoline */
 	PROBE_KPROBE,		/* kprobe and kretprobe of a function */
-	PROBE_SYSCALL,		/* tracepoint of a system call, by tracefs; taxes every call */
+	PROBE_SYSCALL,		/* tracepoints of one system call; all others pay a little, too */
+	PROBE_SYSCALLS,		/* tp_btf on the events of all system calls; all pay twice as much */
 	PROBE_KINDS
 };
 
@@ -85,6 +87,7 @@ enum probe_state {
 	PROBE_UNPRIVILEGED,	/* this process lacks capabilities */
 	PROBE_LOCKED_DOWN,	/* lockdown=confidentiality */
 	PROBE_REFUSED,		/* EPERM with every capability and without that lockdown: policy */
+	PROBE_DEAF,		/* it attaches, and the kernel never calls it */
 	PROBE_FAILED,		/* see the error */
 	PROBE_UNKNOWN,		/* of another kernel: its type information alone does not tell */
 };
@@ -147,7 +150,7 @@ const char *probes__measure_about(enum hwdbm_measure measure);
 /** probes__state_name() - "serves", "absent", ...: a word for programs to read */
 const char *probes__state_name(enum probe_state state);
 
-/** probes__kind_name() - "event", "fentry", "kprobe" or "syscall" */
+/** probes__kind_name() - "event", "fentry", "kprobe", "syscall" or "syscalls" */
 const char *probes__kind_name(enum probe_kind kind);
 
 /**
@@ -187,6 +190,25 @@ int probes__compare(const char *path, const struct probe_table *table,
 
 /** probes__apply() - let the programs of the chosen probes be loaded, and no other of the table */
 void probes__apply(const struct probe_choice *choice, struct bpf_object *object);
+
+/* What libbpf's own attaching leaves out: it looks for tracefs where it is mounted. */
+struct probe_links {
+	struct bpf_link *at[PROBE_PROGRAMS];
+	size_t count;
+};
+
+/**
+ * probes__attach() - attach the chosen tracepoints of single system calls, after libbpf the rest
+ *
+ * @links: end with probes__detach(), whatever is returned
+ *
+ * Return: 0 or -errno.
+ */
+int probes__attach(const struct probe_choice *choice, const struct bpf_object *object,
+		   struct probe_links *links);
+
+/** probes__detach() - detach them */
+void probes__detach(struct probe_links *links);
 
 /** probes__list() - what was chosen, for a recording's header */
 void probes__list(const struct probe_choice *choice, struct named_list *used);

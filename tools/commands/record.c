@@ -44,7 +44,7 @@ static const struct option_spec option_table[] = {
 	{ "time-basis", 0, OPTION_TEXT, offsetof(struct record_options, time_basis), "BASIS",
 	  "what durations mean: emulated, native or hardware" },
 	{ "avoid", 0, OPTION_TEXT, offsetof(struct record_options, avoid), "KINDS",
-	  "do without these kinds of probe: event,fentry,kprobe,syscall" },
+	  "do without these kinds of probe: event,fentry,kprobe,syscall,syscalls" },
 	{ "verbose", 'v', OPTION_FLAG, offsetof(struct record_options, verbose), NULL,
 	  "show libbpf's and the verifier's messages" },
 };
@@ -100,7 +100,7 @@ static int check_options(const struct record_options *o, bool has_command)
 		log__error("record: --time-basis %s: it is emulated, native or hardware",
 			   o->time_basis);
 	else if (o->avoid && probes__parse_kinds(o->avoid, &kinds))
-		log__error("record: --avoid %s: it is a list of event, fentry, kprobe and syscall",
+		log__error("record: --avoid %s: it is a list of event, fentry, kprobe, syscall and syscalls",
 			   o->avoid);
 	else if (o->pid && has_command)
 		log__error("record: -p and a command exclude each other; follow one of them");
