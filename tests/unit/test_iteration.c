@@ -100,6 +100,66 @@ static void restart_counts_from_the_full_copy(void)
 	iteration__release(&t);
 }
 
+/* The iteration of a read of a slot's log; negative if the start of that log was not seen. */
+static long long next_slot(struct slot_tracker *tracker, uint64_t slot, uint64_t length)
+{
+	uint64_t iteration = 0;
+	bool started = false;
+
+	if (slots__next(tracker, slot, length, &iteration, &started))
+		return 0;
+	return started ? (long long)iteration : -(long long)iteration;
+}
+
+static void a_slot_read_again_ends_it(void)
+{
+	struct slot_tracker t = { 0 };
+
+	for (int slot = 0; slot < 40; slot++)
+		CHECK(!slots__start(&t, slot, G));
+	for (long long iteration = 1; iteration < 4; iteration++)
+		for (int slot = 0; slot < 40; slot++)
+			CHECK(next_slot(&t, slot, G) == iteration);
+	slots__release(&t);
+}
+
+/* Read thirty times a second while the guest's memory is read once. */
+static void display_memory_does_not_end_it(void)
+{
+	struct slot_tracker t = { 0 };
+
+	CHECK(!slots__start(&t, 9, 16 << 20));
+	CHECK(next_slot(&t, 9, 16 << 20) == 1);
+	CHECK(next_slot(&t, 9, 16 << 20) == 2);
+	/* A migration begins. */
+	CHECK(!slots__start(&t, 1, 1 << 20));
+	CHECK(!slots__start(&t, 2, 4 * G));
+	for (long long iteration = 1; iteration < 5; iteration++) {
+		for (int i = 0; iteration > 1 && i < 10; i++)
+			CHECK(next_slot(&t, 9, 16 << 20) == iteration);
+		CHECK(next_slot(&t, 1, 1 << 20) == iteration);
+		CHECK(next_slot(&t, 2, 4 * G) == iteration);
+		if (iteration == 1)
+			CHECK(next_slot(&t, 9, 16 << 20) == 1);
+	}
+	slots__release(&t);
+}
+
+static void a_start_that_was_missed_is_known(void)
+{
+	struct slot_tracker t = { 0 };
+
+	CHECK(next_slot(&t, 1, G) == -1);
+	CHECK(next_slot(&t, 2, G) == -1);
+	CHECK(next_slot(&t, 1, G) == -2);
+	slots__stop(&t, 1);
+	slots__stop(&t, 2);
+	slots__stop(&t, 3);
+	CHECK(!slots__start(&t, 1, G));
+	CHECK(next_slot(&t, 1, G) == 1);
+	slots__release(&t);
+}
+
 static void regions_are_coarse_until_refined(void)
 {
 	struct leafmap map = { 0 };
@@ -128,5 +188,7 @@ static void a_broken_split_does_not_take_all_memory(void)
 RUN_TESTS(TEST(whole_syncs_count_up), TEST(chunks_are_one_iteration_in_any_order),
 	  TEST(one_common_byte_ends_it), TEST(domains_do_not_end_each_other),
 	  TEST(neighbours_take_no_room), TEST(the_end_of_the_address_space_is_in_reach),
-	  TEST(restart_counts_from_the_full_copy), TEST(regions_are_coarse_until_refined),
+	  TEST(restart_counts_from_the_full_copy), TEST(a_slot_read_again_ends_it),
+	  TEST(display_memory_does_not_end_it), TEST(a_start_that_was_missed_is_known),
+	  TEST(regions_are_coarse_until_refined),
 	  TEST(a_broken_split_does_not_take_all_memory))

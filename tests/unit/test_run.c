@@ -341,6 +341,27 @@ static void the_answer_never_compares_stock_with_patched(void)
 	run__free(runs[1]);
 }
 
+/* A VM's own writes are read in the same recording; they are no DMA. */
+static void the_log_of_kvm_is_no_part_of_a_run(void)
+{
+	struct run *run = lazy_run();
+	union sample sample;
+
+	field__clear(sample__table(SAMPLE_TRACKING), &sample);
+	strcpy(sample.tracking.source, "kvm");
+	sample.tracking.enable = TRI_TRUE;
+	give(run, SAMPLE_TRACKING, &sample);
+	field__clear(sample__table(SAMPLE_SYNC), &sample);
+	strcpy(sample.sync.source, "kvm-ring");
+	sample.sync.dirty_bytes = 77 * K4;
+	give(run, SAMPLE_SYNC, &sample);
+	CHECK_NUMBER(run__update(run), 0);
+	CHECK(run->result.amplification_first == 131328);
+	CHECK(run__is_sound(run));
+	CHECK_NUMBER(run->samples.other_sync_count, 1);
+	run__free(run);
+}
+
 RUN_TESTS(TEST(without_splits_both_amplifications_are_one),
 	  TEST(lazy_tells_first_reports_from_later_ones),
 	  TEST(lazy_to_2m_is_512_after_the_split), TEST(eager_splits_are_no_first_reports),
@@ -354,4 +375,5 @@ RUN_TESTS(TEST(without_splits_both_amplifications_are_one),
 	  TEST(another_mode_than_asked_for_is_a_disagreement),
 	  TEST(lost_events_make_a_run_unsound), TEST(a_granularity_not_below_the_backing_is_off),
 	  TEST(failed_syncs_are_no_rows), TEST(the_answer_names_gain_and_price),
-	  TEST(the_answer_names_losses), TEST(the_answer_never_compares_stock_with_patched))
+	  TEST(the_answer_names_losses), TEST(the_answer_never_compares_stock_with_patched),
+	  TEST(the_log_of_kvm_is_no_part_of_a_run))

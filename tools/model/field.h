@@ -18,6 +18,10 @@
 #define LEAF_SIZES 24
 #define LEAF_SHIFT 12
 
+/* Sizes at which dirty memory is counted: 4K, 64K, 2M, 1G. */
+#define UNIT_SIZES 4
+#define UNIT_SIZE_SHIFTS { 12, 16, 21, 30 }
+
 /* Three-valued truth: what nobody measured is not "false". */
 enum tristate { TRI_UNKNOWN = -1, TRI_FALSE = 0, TRI_TRUE = 1 };
 
@@ -60,6 +64,7 @@ enum field_type {
 enum field_unit {
 	UNIT_NONE,
 	UNIT_NS,
+	UNIT_CLOCK,		/* nanoseconds: a moment, not a duration */
 	UNIT_BYTES,
 	UNIT_BYTES_PER_SECOND,
 	UNIT_PAGES,

@@ -5,7 +5,6 @@
 #include "iteration.h"
 
 #include <errno.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -73,5 +72,91 @@ void iteration__restart(struct iteration_tracker *tracker)
 void iteration__release(struct iteration_tracker *tracker)
 {
 	free(tracker->ranges);
+	memset(tracker, 0, sizeof(*tracker));
+}
+
+static struct iteration_slot *find_slot(const struct slot_tracker *tracker, uint64_t slot)
+{
+	for (size_t i = 0; i < tracker->count; i++)
+		if (tracker->slots[i].slot == slot)
+			return &tracker->slots[i];
+	return NULL;
+}
+
+static struct iteration_slot *add_slot(struct slot_tracker *tracker, uint64_t slot)
+{
+	struct iteration_slot *found = find_slot(tracker, slot);
+
+	if (found)
+		return found;
+	if (tracker->count == tracker->capacity) {
+		size_t capacity = tracker->capacity ? tracker->capacity * 2 : 16;
+		void *slots = realloc(tracker->slots, capacity * sizeof(*tracker->slots));
+
+		if (!slots)
+			return NULL;
+		tracker->slots = slots;
+		tracker->capacity = capacity;
+	}
+	found = &tracker->slots[tracker->count++];
+	*found = (struct iteration_slot){ .slot = slot };
+	return found;
+}
+
+static void begin_iteration(struct slot_tracker *tracker, uint64_t number)
+{
+	tracker->current = number;
+	for (size_t i = 0; i < tracker->count; i++)
+		tracker->slots[i].synced = false;
+}
+
+int slots__start(struct slot_tracker *tracker, uint64_t slot, uint64_t length)
+{
+	struct iteration_slot *started = add_slot(tracker, slot);
+	bool largest = true;
+
+	if (!started)
+		return -ENOMEM;
+	*started = (struct iteration_slot){ .slot = slot, .length = length, .started = true };
+	for (size_t i = 0; i < tracker->count; i++)
+		largest &= tracker->slots[i].length <= length;
+	if (largest)
+		begin_iteration(tracker, 0);
+	return 0;
+}
+
+void slots__stop(struct slot_tracker *tracker, uint64_t slot)
+{
+	struct iteration_slot *stopped = find_slot(tracker, slot);
+
+	if (stopped)
+		*stopped = tracker->slots[--tracker->count];
+}
+
+int slots__next(struct slot_tracker *tracker, uint64_t slot, uint64_t length,
+		uint64_t *iteration, bool *started)
+{
+	struct iteration_slot *synced = add_slot(tracker, slot);
+	bool over = !tracker->current;
+
+	if (!synced)
+		return -ENOMEM;
+	synced->length = length;
+	if (synced->synced) {
+		over = true;
+		for (size_t i = 0; i < tracker->count; i++)
+			over &= tracker->slots[i].synced || tracker->slots[i].length <= length;
+	}
+	if (over)
+		begin_iteration(tracker, tracker->current + 1);
+	synced->synced = true;
+	*iteration = tracker->current;
+	*started = synced->started;
+	return 0;
+}
+
+void slots__release(struct slot_tracker *tracker)
+{
+	free(tracker->slots);
 	memset(tracker, 0, sizeof(*tracker));
 }

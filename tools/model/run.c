@@ -158,9 +158,11 @@ static int add_one(struct run_samples *s, enum sample_kind kind, union sample *s
 		s->has_header = true;
 		return 0;
 	case SAMPLE_TRACKING:
-		return add_tracking(s, &sample->tracking);
+		return sample__is_iommu(sample->tracking.source) ?
+			       add_tracking(s, &sample->tracking) : 0;
 	case SAMPLE_SYNC:
-		return add_sync(s, &sample->sync);
+		s->other_sync_count += !sample__is_iommu(sample->sync.source);
+		return sample__is_iommu(sample->sync.source) ? add_sync(s, &sample->sync) : 0;
 	case SAMPLE_SPLIT:
 		return add_split(s, &sample->split);
 	case SAMPLE_SPLIT_SUMMARY:
@@ -208,6 +210,8 @@ static int add_one(struct run_samples *s, enum sample_kind kind, union sample *s
 		s->vmm_end = sample->vmm_end;
 		s->has_vmm_end = true;
 		return 0;
+	case SAMPLE_CLEAR:
+	case SAMPLE_RING_SUMMARY:
 	case SAMPLE_KINDS:
 		break;
 	}

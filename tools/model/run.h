@@ -119,6 +119,7 @@ struct run_result {
 struct run_samples {
 	struct sync_sample *syncs;
 	size_t sync_count;
+	size_t other_sync_count;	/* of KVM or of a device: no part of a report on an IOMMU */
 	struct tracking_sample *trackings;
 	size_t tracking_count;
 	struct split_sample *splits;

@@ -42,9 +42,20 @@ static const struct field header_fields[] = {
 	  "which kernel hook served for what"),
 };
 
+#define SOURCE_TEXT "what keeps the dirty state: iommufd, type1, device, kvm or kvm-ring"
+#define VM_TEXT "VM of KVM, numbered in order of appearance"
+#define SLOT_TEXT "memory slot, as KVM numbers it: address space << 16 | id"
+
 static const struct field tracking_fields[] = {
 	F(tracking_sample, t_ns, "t_ns", NULL, FIELD_U64, NS, METRIC_NONE, "end of the call"),
 	F(tracking_sample, pid, "pid", NULL, FIELD_U64, NONE, METRIC_NONE, "calling process"),
+	F(tracking_sample, source, "source", NULL, FIELD_TEXT, NONE, METRIC_NONE, SOURCE_TEXT),
+	F(tracking_sample, vm, "vm", NULL, FIELD_U64, NONE, METRIC_NONE, VM_TEXT),
+	F(tracking_sample, slot, "slot", NULL, FIELD_U64, NONE, METRIC_NONE, SLOT_TEXT),
+	F(tracking_sample, iova, "iova", NULL, FIELD_U64, NONE, METRIC_NONE,
+	  "first guest-physical address of the slot"),
+	F(tracking_sample, length_bytes, "length_bytes", NULL, FIELD_U64, BYTES, METRIC_NONE,
+	  "length of the slot"),
 	F(tracking_sample, domain, "domain", NULL, FIELD_U64, NONE, METRIC_NONE,
 	  "IOMMU domain, numbered in order of appearance"),
 	F(tracking_sample, enable, "enable", "enable", FIELD_BOOL, NONE, METRIC_NONE,
@@ -75,11 +86,17 @@ static const struct field tracking_fields[] = {
 static const struct field sync_fields[] = {
 	F(sync_sample, t_ns, "t_ns", NULL, FIELD_U64, NS, METRIC_NONE, "end of the sync"),
 	F(sync_sample, pid, "pid", NULL, FIELD_U64, NONE, METRIC_NONE, "calling process"),
+	F(sync_sample, source, "source", NULL, FIELD_TEXT, NONE, METRIC_NONE, SOURCE_TEXT),
+	F(sync_sample, vm, "vm", NULL, FIELD_U64, NONE, METRIC_NONE, VM_TEXT),
+	F(sync_sample, slot, "slot", NULL, FIELD_U64, NONE, METRIC_NONE, SLOT_TEXT),
 	F(sync_sample, domain, "domain", NULL, FIELD_U64, NONE, METRIC_NONE,
 	  "IOMMU domain, numbered in order of appearance"),
 	F(sync_sample, iteration, "iteration", "iteration", FIELD_U64, COUNT, METRIC_GAUGE,
 	  "pre-copy iteration; one ends when an IOVA already synced is synced again"),
-	F(sync_sample, iova, "iova", NULL, FIELD_U64, NONE, METRIC_NONE, "first IOVA"),
+	F(sync_sample, start_seen, "start_seen", NULL, FIELD_BOOL, NONE, METRIC_NONE,
+	  "whether the start of this tracking was seen; if not, there may be earlier iterations"),
+	F(sync_sample, iova, "iova", NULL, FIELD_U64, NONE, METRIC_NONE,
+	  "first IOVA, or guest-physical address"),
 	F(sync_sample, length_bytes, "length_bytes", NULL, FIELD_U64, BYTES, METRIC_NONE,
 	  "length of the range"),
 	F(sync_sample, page_bytes, "page_bytes", NULL, FIELD_U64, BYTES, METRIC_NONE,
@@ -99,6 +116,16 @@ static const struct field sync_fields[] = {
 	  "dirty leaves by size"),
 	F(sync_sample, dirty_bytes, "dirty_bytes", "dirty", FIELD_U64, BYTES, METRIC_GAUGE,
 	  "bytes reported dirty"),
+	F(sync_sample, unit_bytes[0], "dirty_4k_bytes", NULL, FIELD_U64, BYTES, METRIC_GAUGE,
+	  "bytes of the 4K units that hold a dirty page"),
+	F(sync_sample, unit_bytes[1], "dirty_64k_bytes", NULL, FIELD_U64, BYTES, METRIC_GAUGE,
+	  "bytes of the 64K units that hold a dirty page"),
+	F(sync_sample, unit_bytes[2], "dirty_2m_bytes", NULL, FIELD_U64, BYTES, METRIC_GAUGE,
+	  "bytes of the 2M units that hold a dirty page"),
+	F(sync_sample, unit_bytes[3], "dirty_1g_bytes", NULL, FIELD_U64, BYTES, METRIC_GAUGE,
+	  "bytes of the 1G units that hold a dirty page"),
+	F(sync_sample, count_ns, "count_ns", NULL, FIELD_U64, NS, METRIC_GAUGE,
+	  "time this tool spent on counting them, after the sync"),
 	F(sync_sample, splits, "splits", "splits", FIELD_U64, COUNT, METRIC_GAUGE,
 	  "blocks split"),
 	F(sync_sample, tables, "tables", "tables", FIELD_U64, COUNT, METRIC_GAUGE,
@@ -109,6 +136,21 @@ static const struct field sync_fields[] = {
 	  METRIC_GAUGE, "TLB invalidations with their wait"),
 	F(sync_sample, tlb_commands, "tlb_commands", "commands", FIELD_U64, COUNT,
 	  METRIC_GAUGE, "commands queued for them"),
+};
+
+static const struct field clear_fields[] = {
+	F(clear_sample, t_ns, "t_ns", NULL, FIELD_U64, NS, METRIC_NONE, "end of the clear"),
+	F(clear_sample, pid, "pid", NULL, FIELD_U64, NONE, METRIC_NONE, "calling process"),
+	F(clear_sample, source, "source", NULL, FIELD_TEXT, NONE, METRIC_NONE, SOURCE_TEXT),
+	F(clear_sample, vm, "vm", NULL, FIELD_U64, NONE, METRIC_NONE, VM_TEXT),
+	F(clear_sample, slot, "slot", NULL, FIELD_U64, NONE, METRIC_NONE, SLOT_TEXT),
+	F(clear_sample, iova, "iova", NULL, FIELD_U64, NONE, METRIC_NONE,
+	  "first guest-physical address"),
+	F(clear_sample, length_bytes, "length_bytes", NULL, FIELD_U64, BYTES, METRIC_NONE,
+	  "length of the range"),
+	F(clear_sample, ret, "ret", NULL, FIELD_I64, NONE, METRIC_NONE, "0 or -errno"),
+	F(clear_sample, total_ns, "total_ns", NULL, FIELD_U64, NS, METRIC_NONE,
+	  "duration of the call"),
 };
 
 static const struct field split_fields[] = {
@@ -169,6 +211,16 @@ static const struct field tlb_summary_fields[] = {
 	  "longest one"),
 	F(tlb_summary_sample, histogram_ns, "histogram_ns", NULL, FIELD_PAIRS, NS, METRIC_HISTOGRAM,
 	  "latencies: [upper bound, count]"),
+};
+
+static const struct field ring_summary_fields[] = {
+	F(ring_summary_sample, vm, "vm", NULL, FIELD_U64, NONE, METRIC_NONE, VM_TEXT),
+	F(ring_summary_sample, pushed, "pushed", NULL, FIELD_U64, COUNT, METRIC_COUNTER,
+	  "entries that vCPUs wrote into their dirty rings"),
+	F(ring_summary_sample, resets, "resets", NULL, FIELD_U64, COUNT, METRIC_COUNTER,
+	  "resets of one vCPU's ring"),
+	F(ring_summary_sample, full, "full", NULL, FIELD_U64, COUNT, METRIC_COUNTER,
+	  "exits of a vCPU because its ring was full"),
 };
 
 static const struct field end_fields[] = {
@@ -308,12 +360,14 @@ static const struct field_table tables[SAMPLE_KINDS] = {
 	[SAMPLE_HEADER] = TABLE("header", header_sample, header_fields),
 	[SAMPLE_TRACKING] = TABLE("tracking", tracking_sample, tracking_fields),
 	[SAMPLE_SYNC] = TABLE("sync", sync_sample, sync_fields),
+	[SAMPLE_CLEAR] = TABLE("clear", clear_sample, clear_fields),
 	[SAMPLE_SPLIT] = TABLE("split", split_sample, split_fields),
 	[SAMPLE_SPLIT_SUMMARY] = TABLE("split_summary", size_summary_sample,
 				       split_summary_fields),
 	[SAMPLE_MERGE_SUMMARY] = TABLE("merge_summary", size_summary_sample,
 				       merge_summary_fields),
 	[SAMPLE_TLB_SUMMARY] = TABLE("tlb_summary", tlb_summary_sample, tlb_summary_fields),
+	[SAMPLE_RING_SUMMARY] = TABLE("ring_summary", ring_summary_sample, ring_summary_fields),
 	[SAMPLE_END] = TABLE("end", end_sample, end_fields),
 	[SAMPLE_PLAN] = TABLE("plan", plan_sample, plan_fields),
 	[SAMPLE_VMM_START] = TABLE("vmm.start", vmm_start_sample, vmm_start_fields),
@@ -340,4 +394,9 @@ enum sample_kind sample__kind(const char *type)
 		if (!strcmp(tables[kind].record, type))
 			return kind;
 	return SAMPLE_KINDS;
+}
+
+bool sample__is_iommu(const char *source)
+{
+	return !*source || !strcmp(source, "iommufd") || !strcmp(source, "type1");
 }

@@ -18,10 +18,12 @@ enum sample_kind {
 	SAMPLE_HEADER,
 	SAMPLE_TRACKING,
 	SAMPLE_SYNC,
+	SAMPLE_CLEAR,
 	SAMPLE_SPLIT,
 	SAMPLE_SPLIT_SUMMARY,
 	SAMPLE_MERGE_SUMMARY,
 	SAMPLE_TLB_SUMMARY,
+	SAMPLE_RING_SUMMARY,
 	SAMPLE_END,
 	/* What the test bed meant to run; a plain recording has none. */
 	SAMPLE_PLAN,
@@ -52,7 +54,12 @@ struct header_sample {
 struct tracking_sample {
 	uint64_t t_ns;
 	uint64_t pid;
+	char source[12];		/* "" in old recordings, which know iommufd only */
 	uint64_t domain;
+	uint64_t vm;			/* KVM only */
+	uint64_t slot;			/* KVM only: address space << 16 | id */
+	uint64_t iova;
+	uint64_t length_bytes;
 	enum tristate enable;
 	int64_t ret;
 	uint64_t granularity_bytes;	/* 0: as mapped */
@@ -70,8 +77,12 @@ struct tracking_sample {
 struct sync_sample {
 	uint64_t t_ns;
 	uint64_t pid;
+	char source[12];		/* "" in old recordings, which know iommufd only */
 	uint64_t domain;
+	uint64_t vm;			/* KVM only */
+	uint64_t slot;			/* KVM's bitmaps only: address space << 16 | id */
 	uint64_t iteration;		/* 1 is the first sync's; 0 is the full copy before it */
+	enum tristate start_seen;
 	uint64_t iova;
 	uint64_t length_bytes;
 	uint64_t page_bytes;		/* what one bit of the caller's bitmap stands for */
@@ -83,11 +94,26 @@ struct sync_sample {
 	uint64_t entries;
 	uint64_t dirty_entries[LEAF_SIZES];
 	uint64_t dirty_bytes;
+	uint64_t unit_bytes[UNIT_SIZES];	/* dirty bytes if tracked in units of 4K, 64K, 2M, 1G */
+	uint64_t count_ns;
 	uint64_t splits;
 	uint64_t tables;
 	uint64_t kept;
 	uint64_t tlb_invalidations;
 	uint64_t tlb_commands;
+};
+
+/* What a sync that cleared nothing had read is cleared. */
+struct clear_sample {
+	uint64_t t_ns;
+	uint64_t pid;
+	char source[12];
+	uint64_t vm;
+	uint64_t slot;
+	uint64_t iova;
+	uint64_t length_bytes;
+	int64_t ret;
+	uint64_t total_ns;
 };
 
 struct split_sample {
@@ -120,6 +146,13 @@ struct tlb_summary_sample {
 	uint64_t total_ns;
 	uint64_t max_ns;
 	struct pairs histogram_ns;
+};
+
+struct ring_summary_sample {
+	uint64_t vm;
+	uint64_t pushed;
+	uint64_t resets;
+	uint64_t full;
 };
 
 struct end_sample {
@@ -212,9 +245,11 @@ union sample {
 	struct header_sample header;
 	struct tracking_sample tracking;
 	struct sync_sample sync;
+	struct clear_sample clear;
 	struct split_sample split;
 	struct size_summary_sample size_summary;
 	struct tlb_summary_sample tlb_summary;
+	struct ring_summary_sample ring_summary;
 	struct end_sample end;
 	struct plan_sample plan;
 	struct vmm_start_sample vmm_start;
@@ -225,6 +260,18 @@ union sample {
 	struct vmm_moment_sample vmm_moment;
 	struct vmm_end_sample vmm_end;
 };
+
+/**
+ * sample_handler - takes one sample
+ *
+ * The sample's lists are the handler's to take; what it leaves is freed.
+ *
+ * Return: 0, or -errno to stop.
+ */
+typedef int (*sample_handler)(void *context, enum sample_kind kind, union sample *sample);
+
+/** sample__is_iommu() - whether a source's dirty state is an IOMMU's */
+bool sample__is_iommu(const char *source);
 
 /** sample__table() - the field table of a kind; its record name is the kind's "type" */
 const struct field_table *sample__table(enum sample_kind kind);

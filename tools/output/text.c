@@ -114,6 +114,9 @@ static void put_notes(FILE *out, struct run *const *runs, size_t count)
 		if (r->disagreement[0])
 			fprintf(out, "%s: the kernel and the VMM disagree: %s\n", r->name,
 				r->disagreement);
+		if (runs[i]->samples.other_sync_count)
+			fprintf(out, "%s: %zu syncs of KVM's or a device's log are in the recording too; hwdbm dirtysync -i shows them\n",
+				r->name, runs[i]->samples.other_sync_count);
 		if (r->events_lost != UNKNOWN && r->events_lost)
 			fprintf(out, "%s: %" PRIu64 " events were lost, its numbers are too low\n",
 				r->name, r->events_lost);

@@ -74,6 +74,15 @@ const char *units__duration(uint64_t ns, char text[UNITS_TEXT])
 	return scaled((double)ns / 1e9, "s", text);
 }
 
+const char *units__clock(uint64_t ns, char text[UNITS_TEXT])
+{
+	if (ns == UNKNOWN)
+		return unknown(text);
+	snprintf(text, UNITS_TEXT, "%" PRIu64 ".%06" PRIu64, ns / 1000000000,
+		 ns % 1000000000 / 1000);
+	return text;
+}
+
 /* Puts a comma before every third digit of the whole part. */
 static const char *grouped(const char *digits, char text[UNITS_TEXT])
 {
@@ -141,6 +150,8 @@ const char *units__field(const struct field *field, const void *record, char tex
 	switch (field->unit) {
 	case UNIT_NS:
 		return units__duration(value, text);
+	case UNIT_CLOCK:
+		return units__clock(value, text);
 	case UNIT_BYTES:
 		return units__bytes(value, text);
 	case UNIT_BYTES_PER_SECOND:

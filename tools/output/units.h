@@ -19,6 +19,9 @@ const char *units__leaf(uint64_t bytes, char text[UNITS_TEXT]);
 /** units__duration() - "91.2 µs", the clock being the caller's to name; UNKNOWN is "-" */
 const char *units__duration(uint64_t ns, char text[UNITS_TEXT]);
 
+/** units__clock() - a moment in seconds and microseconds, "81234.567890"; UNKNOWN is "-" */
+const char *units__clock(uint64_t ns, char text[UNITS_TEXT]);
+
 /** units__count() - "262,144"; UNKNOWN is "-" */
 const char *units__count(uint64_t count, char text[UNITS_TEXT]);
 
