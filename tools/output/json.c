@@ -150,6 +150,24 @@ int json__add_record(json_t *object, const struct field_table *table, const void
 	return 0;
 }
 
+int json__write_line(FILE *out, const struct field_table *table, const void *record)
+{
+	json_t *object = json_object();
+	char *line = NULL;
+	int err = -ENOMEM;
+
+	if (object && !json_object_set_new(object, "type", json_string(table->record)) &&
+	    !json__add_record(object, table, record))
+		line = json_dumps(object, JSON_COMPACT);
+	if (line) {
+		errno = 0;
+		err = fprintf(out, "%s\n", line) < 0 || fflush(out) ? -(errno ?: EIO) : 0;
+	}
+	free(line);
+	json_decref(object);
+	return err;
+}
+
 static const json_t *lookup(const json_t *object, const char *name)
 {
 	const char *dot;

@@ -9,6 +9,7 @@
 #include "../model/field.h"
 
 #include <jansson.h>
+#include <stdio.h>
 
 /**
  * json__add_record() - add all fields of a record to an object
@@ -18,6 +19,12 @@
  * Return: 0 or -ENOMEM.
  */
 int json__add_record(json_t *object, const struct field_table *table, const void *record);
+
+/**
+ * json__write_line() - write a record as one line, its table's name as "type", and flush it
+ * Return: 0, -ENOMEM, or the -errno of the write.
+ */
+int json__write_line(FILE *out, const struct field_table *table, const void *record);
 
 /**
  * json__read_record() - fill a record from an object

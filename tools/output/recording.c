@@ -9,8 +9,10 @@
 #include "../lib/log.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 static void put_json(json_t **json)
 {
@@ -19,27 +21,34 @@ static void put_json(json_t **json)
 
 #define _cleanup_json_ _cleanup_(put_json)
 
+FILE *recording__create(const char *path)
+{
+	int copy;
+
+	if (strcmp(path, "-"))
+		return fopen(path, "we");
+	copy = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 0);
+	return copy < 0 ? NULL : fdopen(copy, "w");
+}
+
 int recording__write(FILE *out, enum sample_kind kind, const union sample *sample)
 {
-	const struct field_table *table = sample__table(kind);
-	_cleanup_json_ json_t *object = json_object();
-	_cleanup_free_ char *line = NULL;
+	return json__write_line(out, sample__table(kind), sample);
+}
 
-	if (!object || json_object_set_new(object, "type", json_string(table->record)))
-		return -ENOMEM;
-	if (json__add_record(object, table, sample))
-		return -ENOMEM;
-	line = json_dumps(object, JSON_COMPACT);
-	if (!line)
-		return -ENOMEM;
-	errno = 0;
-	if (fprintf(out, "%s\n", line) < 0 || fflush(out))
-		return errno ? -errno : -EIO;
-	return 0;
+/* Where samples go. */
+struct reader {
+	sample_handler handler;
+	void *context;
+};
+
+static int add_to_run(void *context, enum sample_kind kind, union sample *sample)
+{
+	return run__add(context, kind, sample);
 }
 
 static int add_object(const char *path, size_t number, const json_t *object, const char *type,
-		      struct run *run)
+		      const struct reader *reader)
 {
 	enum sample_kind kind = sample__kind(type);
 	const char *bad = "?";
@@ -59,21 +68,20 @@ static int add_object(const char *path, size_t number, const json_t *object, con
 			   sample.header.schema, RECORDING_SCHEMA);
 		return -EINVAL;
 	}
-	err = run__add(run, kind, &sample);
-	if (err)
-		field__release(sample__table(kind), &sample);
+	err = reader->handler(reader->context, kind, &sample);
+	field__release(sample__table(kind), &sample);
 	return err;
 }
 
 static int add_line(const char *path, size_t number, const char *line, size_t length, bool whole,
-		    struct run *run, bool *cut)
+		    const struct reader *reader, bool *cut)
 {
 	json_error_t error;
 	_cleanup_json_ json_t *object = json_loadb(line, length, 0, &error);
 	const char *type = json_string_value(json_object_get(object, "type"));
 
 	if (type)
-		return add_object(path, number, object, type, run);
+		return add_object(path, number, object, type, reader);
 	if (!whole) {
 		log__warn("%s:%zu: the last line is cut off and was skipped; what is before it is complete",
 			  path, number);
@@ -88,11 +96,19 @@ static int add_line(const char *path, size_t number, const char *line, size_t le
 int recording__add_line(const char *path, size_t number, const char *line, size_t length,
 			struct run *run)
 {
-	return add_line(path, number, line, length, true, run, NULL);
+	const struct reader reader = { add_to_run, run };
+
+	return add_line(path, number, line, length, true, &reader, NULL);
 }
 
 int recording__load(const char *path, struct run *run, bool *cut)
 {
+	return recording__read(path, add_to_run, run, cut);
+}
+
+int recording__read(const char *path, sample_handler handler, void *context, bool *cut)
+{
+	const struct reader reader = { handler, context };
 	_cleanup_fclose_ FILE *file = fopen(path, "re");
 	_cleanup_free_ char *line = NULL;
 	size_t size = 0, number = 0;
@@ -104,7 +120,7 @@ int recording__load(const char *path, struct run *run, bool *cut)
 	while (!err && (errno = 0, length = getline(&line, &size, file)) > 0) {
 		bool whole = line[length - 1] == '\n';
 
-		err = add_line(path, ++number, line, length, whole, run, cut);
+		err = add_line(path, ++number, line, length, whole, &reader, cut);
 	}
 	if (!err && ferror(file))
 		err = errno ? -errno : -EIO;
@@ -113,6 +129,7 @@ int recording__load(const char *path, struct run *run, bool *cut)
 
 int recording__load_plan(const char *path, struct run *run)
 {
+	const struct reader reader = { add_to_run, run };
 	json_error_t error;
 	_cleanup_json_ json_t *object = NULL;
 
@@ -120,7 +137,7 @@ int recording__load_plan(const char *path, struct run *run)
 		return 0;
 	object = json_load_file(path, 0, &error);
 	if (object)
-		return add_object(path, 1, object, "plan", run);
+		return add_object(path, 1, object, "plan", &reader);
 	log__error("%s:%d: %s", path, error.line, error.text);
 	return -EINVAL;
 }

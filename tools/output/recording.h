@@ -11,6 +11,12 @@
 #include <stdio.h>
 
 /**
+ * recording__create() - open a file for writing; "-" is stdout
+ * Return: the file, or NULL with errno set.
+ */
+FILE *recording__create(const char *path);
+
+/**
  * recording__write() - write one sample as one line, and flush it
  * Return: 0, -ENOMEM, or the -errno of the write. The sample stays the caller's.
  */
@@ -29,6 +35,15 @@ int recording__write(FILE *out, enum sample_kind kind, const union sample *sampl
  * (no message); -ENOMEM.
  */
 int recording__load(const char *path, struct run *run, bool *cut);
+
+/**
+ * recording__read() - hand on all samples of a recording, in order
+ *
+ * As recording__load(), but what the samples are for is the handler's business.
+ *
+ * Return: as recording__load(), or the handler's error.
+ */
+int recording__read(const char *path, sample_handler handler, void *context, bool *cut);
 
 /**
  * recording__add_line() - give a run the sample in one whole line; unknown types are skipped
