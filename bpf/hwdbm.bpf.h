@@ -138,6 +138,7 @@ struct task_state {
 	__u64 iova;
 	__u64 length;
 	__u64 page_size;
+	__u64 data;
 	__u64 flags;
 	__u64 walk_ns;
 	__u64 flush_ns;
@@ -175,6 +176,15 @@ static __always_inline void lose(__u32 where)
 
 	if (count)
 		(*count)++;
+}
+
+/* It was not lost after all. One CPU may have gained what another has lost; their sum counts. */
+static __always_inline void regain(__u32 where)
+{
+	__u64 *count = bpf_map_lookup_elem(&losses, &where);
+
+	if (count)
+		(*count)--;
 }
 
 static __always_inline struct task_state *task_state(void)

@@ -30,6 +30,8 @@ enum hwdbm_measure {
 	HWDBM_MEASURE_SPLIT,		/* blocks replaced by tables */
 	HWDBM_MEASURE_MERGE,		/* tables replaced by blocks */
 	HWDBM_MEASURE_TLB,		/* TLB invalidations of the IOMMU */
+	HWDBM_MEASURE_KVM_SYNC,		/* KVM's dirty log: started, stopped, read, cleared */
+	HWDBM_MEASURE_KVM_RING,		/* what goes through the dirty rings of vCPUs */
 	HWDBM_MEASURES
 };
 
@@ -37,13 +39,24 @@ enum hwdbm_record_type {
 	HWDBM_TRACKING = 1,
 	HWDBM_SYNC,
 	HWDBM_SPLIT,
+	HWDBM_CLEAR,
+};
+
+/* What keeps the dirty state. */
+enum hwdbm_source {
+	HWDBM_SOURCE_IOMMUFD,
+	HWDBM_SOURCE_TYPE1,
+	HWDBM_SOURCE_DEVICE,
+	HWDBM_SOURCE_KVM,
+	HWDBM_SOURCE_KVM_RING,
+	HWDBM_SOURCES
 };
 
 struct hwdbm_record {
 	__u32 type;
 	__u32 pid;
 	__u64 t_ns;
-	__u64 domain;			/* address of the struct iommu_domain: an identity only */
+	__u64 domain;			/* address of the struct iommu_domain or kvm: an identity only */
 	__s32 ret;
 	__u32 reserved;
 };
@@ -69,12 +82,44 @@ struct hwdbm_stats {
 struct hwdbm_tracking {
 	struct hwdbm_record record;
 	__u32 enable;
+	__u32 source;
+	__u32 slot;			/* KVM only: address space << 16 | id, as KVM writes it */
 	__u32 reserved;
+	__u64 iova;			/* of the slot; HWDBM_UNKNOWN for an IOMMU domain */
+	__u64 length;
 	struct hwdbm_stats stats;
+};
+
+/* Sizes at which dirty memory is counted: 4K, 64K, 2M, 1G. */
+#define HWDBM_UNITS 4
+#define HWDBM_UNIT_SHIFTS { 12, 16, 21, 30 }
+
+enum hwdbm_count_state {
+	HWDBM_COUNT_OFF,		/* nobody wanted it, or the data cannot be had */
+	HWDBM_COUNT_DONE,
+	HWDBM_COUNT_SKIPPED,		/* not this sync's turn */
+	HWDBM_COUNT_FAILED,
+};
+
+/*
+ * A caller's bitmap as the call left it. Units are aligned in guest memory (IOVA space); one
+ * is dirty if a bit in it is set. A unit smaller than a page is HWDBM_UNKNOWN.
+ */
+struct hwdbm_count {
+	__u64 pages;			/* bits set */
+	__u64 units[HWDBM_UNITS];
+	__u64 first;			/* addresses of the first and last dirty page, if any */
+	__u64 last;
+	__u64 ns;			/* what counting took */
+	__u32 state;			/* the rest is valid if it is HWDBM_COUNT_DONE */
+	__u32 reserved;
 };
 
 /* iommu_dirty_sync's flags bit: the dirty state is read but not cleared. */
 #define HWDBM_NO_CLEAR 1
+
+/* A sync that is not about a slot. */
+#define HWDBM_NO_SLOT (~0U)
 
 struct hwdbm_sync {
 	struct hwdbm_record record;
@@ -84,7 +129,20 @@ struct hwdbm_sync {
 	__u64 flags;
 	__u64 tlb_invalidations;
 	__u64 tlb_commands;
+	__u32 source;
+	__u32 slot;			/* KVM only */
+	struct hwdbm_count count;
 	struct hwdbm_stats stats;
+};
+
+/* KVM_CLEAR_DIRTY_LOG: what a sync has read before is cleared. */
+struct hwdbm_clear {
+	struct hwdbm_record record;
+	__u32 source;
+	__u32 slot;
+	__u64 iova;			/* HWDBM_UNKNOWN if the slot's place is */
+	__u64 length;
+	__u64 total_ns;
 };
 
 struct hwdbm_split {
@@ -182,6 +240,13 @@ enum hwdbm_cause {
 	HWDBM_CAUSES
 };
 
+/* Totals of a VM's dirty rings. */
+struct hwdbm_ring_totals {
+	__u64 pushed;			/* entries that vCPUs wrote */
+	__u64 resets;			/* of one vCPU's ring */
+	__u64 full;			/* exits to the VMM because a ring was full */
+};
+
 enum hwdbm_loss {
 	HWDBM_LOSS_RING,		/* the ring was full */
 	HWDBM_LOSS_STATS,		/* an event came without its numbers */
@@ -190,6 +255,10 @@ enum hwdbm_loss {
 	HWDBM_LOSS_SPLIT,		/* too many kinds of split or merge */
 	HWDBM_LOSS_TLB,			/* a cause this tool does not know */
 	HWDBM_LOSS_FOLLOW,		/* too many processes to follow */
+	HWDBM_LOSS_ARGUMENT,		/* a call's arguments could not be read */
+	HWDBM_LOSS_BITMAP,		/* a caller's bitmap could not be read */
+	HWDBM_LOSS_VM,			/* too many VMs */
+	HWDBM_LOSS_CALL,		/* a call to KVM began and was not seen to end */
 	HWDBM_LOSSES
 };
 

@@ -4,7 +4,23 @@
  * own iommu_dirty_* events where it has them; else from the functions of iommufd, which
  * cannot tell how many leaves were seen. Not here: single splits and TLBIs.
  */
-#include "hwdbm.bpf.h"
+#include "bitmap.bpf.h"
+#include "regs.bpf.h"
+
+/* include/uapi/linux/iommufd.h and vfio.h */
+#define IOMMU_HWPT_GET_DIRTY_BITMAP	0x3b8c
+#define VFIO_IOMMU_DIRTY_PAGES		0x3b75
+
+struct dirty_bitmap_request {
+	__u32 size;
+	__u32 hwpt_id;
+	__u32 flags;
+	__u32 reserved;
+	__u64 iova;
+	__u64 length;
+	__u64 page_size;
+	__u64 data;
+};
 
 char LICENSE[] SEC("license") = "GPL";
 
@@ -21,6 +37,15 @@ static __always_inline void mark_tracked(__u64 domain, bool enable)
 
 	if (bpf_map_update_elem(&tracked, &domain, &on, BPF_ANY))
 		lose(HWDBM_LOSS_DOMAIN);
+}
+
+/* A domain's tracking is about all of it. */
+static __always_inline void no_slot(struct hwdbm_tracking *record)
+{
+	record->source = HWDBM_SOURCE_IOMMUFD;
+	record->slot = HWDBM_NO_SLOT;
+	record->iova = HWDBM_UNKNOWN;
+	record->length = HWDBM_UNKNOWN;
 }
 
 static __always_inline int copy_stats(struct hwdbm_stats *to, const struct iommu_dirty_stats *from)
@@ -72,24 +97,63 @@ int BPF_PROG(on_dirty_tracking, struct iommu_domain *domain,
 	__builtin_memset(record, 0, sizeof(*record));
 	fill_record(&record->record, HWDBM_TRACKING, (__u64)domain, ret);
 	record->enable = stats->enable;
+	no_slot(record);
 	if (copy_stats(&record->stats, stats))
 		lose(HWDBM_LOSS_STATS);
 	bpf_ringbuf_submit(record, 0);
 	return 0;
 }
 
+/*
+ * The bits of a sync that has ended well, if each stands for a page. The kernel only sets bits:
+ * a caller that does not clear its bitmap in between gets the sum of its syncs, which then is
+ * more than this sync's dirty bytes.
+ */
+static __always_inline void count_sync(struct hwdbm_count *count, __u64 domain, __u64 data,
+				       __u64 iova, __u64 length, __u64 page_size)
+{
+	if (page_size >> page_shift == 1)
+		count_bitmap(count, domain, iova, data, iova, length >> page_shift);
+}
+
+/* The event does not say where the bitmap is; the registers of the system call do. */
+static __always_inline __u32 find_request(struct dirty_bitmap_request *request)
+{
+	struct pt_regs___kernel *regs = (void *)bpf_task_pt_regs(bpf_get_current_task_btf());
+	__u32 command = syscall_number(regs) == SYSCALL_IOCTL ? syscall_second(regs) : 0;
+
+	if (command == VFIO_IOMMU_DIRTY_PAGES)
+		return HWDBM_SOURCE_TYPE1;
+	if (command == IOMMU_HWPT_GET_DIRTY_BITMAP &&
+	    bpf_probe_read_user(request, sizeof(*request), (void *)syscall_third(regs))) {
+		request->data = 0;
+		lose(HWDBM_LOSS_ARGUMENT);
+	}
+	return HWDBM_SOURCE_IOMMUFD;
+}
+
 SEC("tp_btf/iommu_dirty_sync")
 int BPF_PROG(on_dirty_sync, struct iommu_domain *domain, const struct iommu_dirty_stats *stats,
 	     int ret)
 {
+	struct dirty_bitmap_request request = {};
+	__u64 now = bpf_ktime_get_ns();
 	struct task_state *state;
+	struct hwdbm_count count;
 	struct hwdbm_sync *record;
+	__u32 source;
 
 	if (!is_followed())
 		return 0;
 	/* Tracking may have started before this tool did. */
 	mark_tracked((__u64)domain, true);
 	state = task_state();
+	/* The bitmap is complete: the kernel writes to it during the walk. */
+	clear_count(&count);
+	source = find_request(&request);
+	if (!ret && request.data && request.iova == stats->iova && request.length == stats->length)
+		count_sync(&count, (__u64)domain, request.data, stats->iova, stats->length,
+			   stats->page_size);
 
 	record = bpf_ringbuf_reserve(&ring, sizeof(*record), 0);
 	if (!record) {
@@ -100,10 +164,14 @@ int BPF_PROG(on_dirty_sync, struct iommu_domain *domain, const struct iommu_dirt
 	}
 	__builtin_memset(record, 0, sizeof(*record));
 	fill_record(&record->record, HWDBM_SYNC, (__u64)domain, ret);
+	record->record.t_ns = now;
 	record->iova = stats->iova;
 	record->length = stats->length;
 	record->page_size = stats->page_size;
 	record->flags = stats->flags;
+	record->source = source;
+	record->slot = HWDBM_NO_SLOT;
+	record->count = count;
 	if (copy_stats(&record->stats, stats))
 		lose(HWDBM_LOSS_STATS);
 	if (state) {
@@ -139,6 +207,7 @@ static __always_inline int begin_sync(struct iommu_domain *domain, unsigned long
 	state->iova = BPF_CORE_READ(bitmap, iova);
 	state->length = BPF_CORE_READ(bitmap, length);
 	state->page_size = BPF_CORE_READ(bitmap, page_size);
+	state->data = BPF_CORE_READ(bitmap, data);
 	state->call_start = bpf_ktime_get_ns();
 	return 0;
 }
@@ -197,6 +266,7 @@ static __always_inline int end_sync(int ret)
 	__u64 now = bpf_ktime_get_ns();
 	struct task_state *state;
 	struct hwdbm_sync *record;
+	struct hwdbm_count count;
 
 	if (!is_followed())
 		return 0;
@@ -204,6 +274,10 @@ static __always_inline int end_sync(int ret)
 	if (!state || !state->in_sync)
 		return 0;
 	state->in_sync = 0;
+	clear_count(&count);
+	if (!ret)
+		count_sync(&count, state->domain, state->data, state->iova, state->length,
+			   state->page_size);
 
 	record = bpf_ringbuf_reserve(&ring, sizeof(*record), 0);
 	if (!record) {
@@ -215,7 +289,11 @@ static __always_inline int end_sync(int ret)
 	record->iova = state->iova;
 	record->length = state->length;
 	record->page_size = state->page_size;
+	record->record.t_ns = now;
 	record->flags = state->flags;
+	record->source = HWDBM_SOURCE_IOMMUFD;
+	record->slot = HWDBM_NO_SLOT;
+	record->count = count;
 	record->tlb_invalidations = HWDBM_UNKNOWN;
 	record->tlb_commands = HWDBM_UNKNOWN;
 	record->stats.entries = HWDBM_UNKNOWN;
@@ -274,6 +352,7 @@ static __always_inline int end_tracking(int ret)
 	__builtin_memset(record, 0, sizeof(*record));
 	fill_record(&record->record, HWDBM_TRACKING, state->domain, ret);
 	record->enable = state->enable;
+	no_slot(record);
 	record->stats.entries = HWDBM_UNKNOWN;
 	record->stats.walk_ns = HWDBM_UNKNOWN;
 	record->stats.flush_ns = HWDBM_UNKNOWN;

@@ -4,39 +4,35 @@
  * samples. Not here: the choice of probes (probes.c) and the totals (summary.c).
  */
 #include "collect.h"
+#include "domains.h"
 #include "host.h"
 #include "summary.h"
+#include "kvm.h"
 #include "hwdbm.skel.h"
 #include "../../bpf/records.h"
 #include "../lib/cleanup.h"
 #include "../lib/log.h"
 #include "../lib/strings.h"
-#include "../model/iteration.h"
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
-#include <limits.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
-
-struct known_domain {
-	uint64_t address;
-	bool tracked;
-};
+#include <unistd.h>
 
 struct collector {
 	struct hwdbm_bpf *skeleton;
+	struct probe_links links;
 	struct ring_buffer *ring;
-	collect_handler handler;
+	sample_handler handler;
 	void *context;
 	int error;			/* the handler's first */
 	struct collect_options options;
 	struct probe_choice choice;
-	struct iteration_tracker iterations;
-	struct known_domain *domains;
-	size_t domain_count;
+	struct domain_list domains;
+	struct known_vms vms;
 };
 
 static int print_libbpf(enum libbpf_print_level level, const char *format, va_list args)
@@ -46,127 +42,40 @@ static int print_libbpf(enum libbpf_print_level level, const char *format, va_li
 	return 0;
 }
 
-/* Kernel addresses stay here: a recording has domain 1, 2, ... Returns 0 without memory. */
-static uint64_t number_of(struct collector *c, uint64_t address)
-{
-	struct known_domain *domains;
+static const struct {
+	enum sample_kind kind;
+	size_t size;
+} kinds[] = {
+	[HWDBM_TRACKING] = { SAMPLE_TRACKING, sizeof(struct hwdbm_tracking) },
+	[HWDBM_SYNC] = { SAMPLE_SYNC, sizeof(struct hwdbm_sync) },
+	[HWDBM_SPLIT] = { SAMPLE_SPLIT, sizeof(struct hwdbm_split) },
+	[HWDBM_CLEAR] = { SAMPLE_CLEAR, sizeof(struct hwdbm_clear) },
+};
 
-	for (size_t i = 0; i < c->domain_count; i++)
-		if (c->domains[i].address == address)
-			return i + 1;
-	domains = realloc(c->domains, (c->domain_count + 1) * sizeof(*domains));
-	if (!domains)
-		return 0;
-	c->domains = domains;
-	c->domains[c->domain_count++] = (struct known_domain){ .address = address };
-	return c->domain_count;
+static bool is_kvm(unsigned int source)
+{
+	return source == HWDBM_SOURCE_KVM || source == HWDBM_SOURCE_KVM_RING;
 }
 
-/* A migration starts when the first domain of the VM is tracked. */
-static void note_tracking(struct collector *c, uint64_t number, bool enable)
+static int make_sample(struct collector *c, const void *data, union sample *sample)
 {
-	bool any = false;
+	const struct hwdbm_record *record = data;
+	const struct hwdbm_tracking *tracking = data;
+	const struct hwdbm_sync *sync = data;
 
-	for (size_t i = 0; i < c->domain_count; i++)
-		any |= c->domains[i].tracked;
-	if (enable && !any)
-		iteration__restart(&c->iterations);
-	if (number)
-		c->domains[number - 1].tracked = enable;
-}
-
-static void copy_leaves(uint64_t *to, const __u32 *from, bool known)
-{
-	for (int i = 0; i < LEAF_SIZES; i++)
-		to[i] = known ? from[i] : UNKNOWN;
-}
-
-static const char *mode_name(unsigned int mode)
-{
-	static const char * const names[] = { "off", "eager", "lazy", "sample" };
-
-	return mode < sizeof(names) / sizeof(names[0]) ? names[mode] : "unknown";
-}
-
-static const char *kept_name(int error)
-{
-	static const struct {
-		int error;
-		char name[12];
-	} names[] = { { 0, "" }, { -EOPNOTSUPP, "bbml0" }, { -ENOMEM, "nomem" },
-		      { -EBUSY, "budget" }, { INT_MIN, "other" } };
-	size_t i = 0;
-
-	while (names[i].error != error && names[i].error != INT_MIN)
-		i++;
-	return names[i].name;
-}
-
-static void make_tracking(struct collector *c, const struct hwdbm_tracking *in,
-			  struct tracking_sample *out)
-{
-	const struct hwdbm_stats *stats = &in->stats;
-
-	out->t_ns = in->record.t_ns;
-	out->pid = in->record.pid;
-	out->domain = number_of(c, in->record.domain);
-	out->enable = in->enable ? TRI_TRUE : TRI_FALSE;
-	out->ret = in->record.ret;
-	out->granularity_bytes = stats->granularity;
-	STRING_COPY(out->split_mode, mode_name(stats->mode));
-	out->total_ns = stats->total_ns;
-	out->walk_ns = stats->walk_ns;
-	out->flush_ns = stats->flush_ns;
-	copy_leaves(out->leaves, stats->leaves, stats->leaves_known);
-	/* Each split builds one table. */
-	out->splits = stats->splits;
-	out->tables = stats->splits;
-	out->kept = stats->kept;
-	STRING_COPY(out->kept_reason, kept_name(stats->kept_error));
-	if (!in->record.ret)
-		note_tracking(c, out->domain, in->enable);
-}
-
-static int make_sync(struct collector *c, const struct hwdbm_sync *in, struct sync_sample *out)
-{
-	const struct hwdbm_stats *stats = &in->stats;
-
-	out->t_ns = in->record.t_ns;
-	out->pid = in->record.pid;
-	out->domain = number_of(c, in->record.domain);
-	out->iova = in->iova;
-	out->length_bytes = in->length;
-	out->page_bytes = in->page_size;
-	out->clear = in->flags & HWDBM_NO_CLEAR ? TRI_FALSE : TRI_TRUE;
-	out->ret = in->record.ret;
-	out->total_ns = stats->total_ns;
-	out->walk_ns = stats->walk_ns;
-	out->flush_ns = stats->flush_ns;
-	out->entries = stats->entries;
-	copy_leaves(out->dirty_entries, stats->dirty, stats->dirty_bytes != HWDBM_UNKNOWN);
-	out->dirty_bytes = stats->dirty_bytes;
-	out->splits = stats->splits;
-	out->tables = stats->splits;
-	out->kept = stats->kept;
-	out->tlb_invalidations = in->tlb_invalidations;
-	out->tlb_commands = in->tlb_commands;
-	/* A failed sync or one that clears nothing is no part of an iteration. */
-	if (out->ret || out->clear == TRI_FALSE)
-		return 0;
-	return iteration__next(&c->iterations, out->domain, out->iova, out->length_bytes,
-			       &out->iteration);
-}
-
-static void make_split(struct collector *c, const struct hwdbm_split *in, struct split_sample *out)
-{
-	out->t_ns = in->record.t_ns;
-	out->domain = number_of(c, in->record.domain);
-	out->iova = in->iova;
-	out->from_bytes = in->from;
-	out->to_bytes = in->to;
-	out->tables = !in->record.ret;
-	out->ret = in->record.ret;
-	out->ns = in->ns;
+	switch (record->type) {
+	case HWDBM_TRACKING:
+		return is_kvm(tracking->source) ?
+			       kvm__tracking(&c->vms, tracking, &sample->tracking) :
+			       domains__tracking(&c->domains, tracking, &sample->tracking);
+	case HWDBM_SYNC:
+		return is_kvm(sync->source) ? kvm__sync(&c->vms, sync, &sample->sync) :
+					      domains__sync(&c->domains, sync, &sample->sync);
+	case HWDBM_CLEAR:
+		return kvm__clear(&c->vms, data, &sample->clear);
+	default:
+		return domains__split(&c->domains, data, &sample->split);
+	}
 }
 
 static int take_record(void *context, void *data, size_t size)
@@ -175,57 +84,57 @@ static int take_record(void *context, void *data, size_t size)
 	struct collector *c = context;
 	enum sample_kind kind;
 	union sample sample;
-	int err = 0;
+	int err;
 
-	if (record->type == HWDBM_TRACKING && size >= sizeof(struct hwdbm_tracking))
-		kind = SAMPLE_TRACKING;
-	else if (record->type == HWDBM_SYNC && size >= sizeof(struct hwdbm_sync))
-		kind = SAMPLE_SYNC;
-	else if (record->type == HWDBM_SPLIT && size >= sizeof(struct hwdbm_split))
-		kind = SAMPLE_SPLIT;
-	else
+	if (record->type >= sizeof(kinds) / sizeof(kinds[0]) || !kinds[record->type].size ||
+	    size < kinds[record->type].size)
 		return -EPROTO;
-
+	kind = kinds[record->type].kind;
 	field__clear(sample__table(kind), &sample);
-	if (kind == SAMPLE_TRACKING)
-		make_tracking(c, data, &sample.tracking);
-	else if (kind == SAMPLE_SYNC)
-		err = make_sync(c, data, &sample.sync);
-	else
-		make_split(c, data, &sample.split);
+	err = make_sample(c, data, &sample);
 	err = err ?: c->handler(c->context, kind, &sample);
 	field__release(sample__table(kind), &sample);
 	c->error = err;
 	return err;
 }
 
-/* One sentence about the first required measurement that nothing serves. */
+/* How much a result explains; 0: this kernel just does not have it. */
+static int rank_of(const struct probe_result *result)
+{
+	if (result->state == PROBE_ABSENT || result->state == PROBE_NO_MODULE)
+		return 0;
+	return result->state == PROBE_AVOIDED ? 1 : 2;
+}
+
+/* One sentence about the required measurement that says best why none of them is served. */
 static void explain_choice(const struct collector *c)
 {
-	const struct probe_result *result = NULL;
+	const struct probe_result *result = NULL, *why = NULL;
 	const char *command = c->options.command;
 	const struct probe *probe = NULL;
 	char reason[PROBE_TEXT];
 	struct utsname kernel = { 0 };
-	unsigned int measure = 0;
 
-	while (measure < HWDBM_MEASURES && !(c->options.require & BIT_OF(measure)))
-		measure++;
-	if (measure < HWDBM_MEASURES)
-		probe = probes__why_not(&c->choice, measure, &result);
+	for (unsigned int i = 0; i < HWDBM_MEASURES; i++) {
+		const struct probe *at = c->options.require & BIT_OF(i) ?
+						 probes__why_not(&c->choice, i, &why) : NULL;
+
+		if (!at || (probe && rank_of(why) <= rank_of(result)))
+			continue;
+		probe = at;
+		result = why;
+	}
 	uname(&kernel);
 	if (probe && result->state == PROBE_UNPRIVILEGED)
 		log__error("%s: no privilege to trace this kernel (%s); run as root, or with CAP_BPF and CAP_PERFMON",
 			   command, strerror(-result->error));
-	else if (probe && result->state != PROBE_ABSENT &&
-		 result->state != PROBE_NO_MODULE)
+	else if (probe && rank_of(result))
 		log__error("%s: kernel %s offers nothing to measure \"%s\" with: %s; hwdbm doctor says more",
-			   command, kernel.release, probes__measure_name(measure),
+			   command, kernel.release, probes__measure_name(probe->measures),
 			   probes__reason(probe, result, reason));
 	else
-		log__error("%s: kernel %s has nothing to measure \"%s\" with: neither the iommu_dirty_* events of hwdbm's kernel patches nor iommufd with dirty tracking (Linux 6.7 or later, CONFIG_IOMMUFD); hwdbm doctor says more",
-			   command, kernel.release,
-			   measure < HWDBM_MEASURES ? probes__measure_name(measure) : "");
+		log__error("%s: kernel %s has nothing to measure dirty tracking with: neither KVM, nor the iommu_dirty_* events of hwdbm's kernel patches, nor iommufd with dirty tracking (Linux 6.7 or later, CONFIG_IOMMUFD); hwdbm doctor says more",
+			   command, kernel.release);
 }
 
 /* The probes passed their tests, so this is about the programs themselves. */
@@ -288,6 +197,8 @@ static int load(struct collector *c)
 	}
 	probes__apply(&c->choice, c->skeleton->obj);
 	c->skeleton->rodata->measured = probes__served(&c->choice);
+	c->skeleton->rodata->page_shift = __builtin_ctzl(sysconf(_SC_PAGESIZE));
+	c->skeleton->rodata->count_every = c->options.count_every;
 	set_filter(c->skeleton, c->options.pid);
 	err = hwdbm_bpf__load(c->skeleton);
 	if (err) {
@@ -295,13 +206,29 @@ static int load(struct collector *c)
 		return err;
 	}
 	err = hwdbm_bpf__attach(c->skeleton);
+	err = err ?: probes__attach(&c->choice, c->skeleton->obj, &c->links);
 	if (err)
 		explain_refusal(c, "attach", err);
 	return err;
 }
 
+/* The last resort has a price that others pay. */
+static void warn_of_tax(const struct collector *c)
+{
+	char name[PROBE_TEXT];
+
+	for (size_t i = 0; i < HWDBM_MEASURES; i++) {
+		const struct probe *probe = c->choice.chosen[i];
+
+		if (probe && (probe->kind == PROBE_SYSCALL || probe->kind == PROBE_SYSCALLS))
+			log__warn("%s: \"%s\" is measured by %s on this host, which costs %s; --avoid syscall,syscalls does without",
+				  c->options.command, probes__measure_name(i),
+				  probes__name(probe, name), probe->cost);
+	}
+}
+
 int collect__open(struct collector **out, const struct collect_options *options,
-		  collect_handler handler, void *context)
+		  sample_handler handler, void *context)
 {
 	struct collector *c = calloc(1, sizeof(*c));
 	int err;
@@ -314,6 +241,7 @@ int collect__open(struct collector **out, const struct collect_options *options,
 	libbpf_set_print(print_libbpf);
 	err = load(c);
 	if (!err) {
+		warn_of_tax(c);
 		c->ring = ring_buffer__new(bpf_map__fd(c->skeleton->maps.ring), take_record, c,
 					   NULL);
 		if (!c->ring) {
@@ -340,9 +268,10 @@ void collect__free(struct collector *c)
 	if (!c)
 		return;
 	ring_buffer__free(c->ring);
+	probes__detach(&c->links);
 	hwdbm_bpf__destroy(c->skeleton);
-	iteration__release(&c->iterations);
-	free(c->domains);
+	domains__release(&c->domains);
+	kvm__release(&c->vms);
 	free(c);
 }
 
@@ -382,8 +311,21 @@ int collect__summaries(struct collector *c)
 
 	err = err ?: summary__sizes(bpf_map__fd(c->skeleton->maps.merges), SAMPLE_MERGE_SUMMARY,
 				    c->handler, c->context);
-	return err ?: summary__causes(bpf_map__fd(c->skeleton->maps.causes), c->handler,
-				      c->context);
+	err = err ?: summary__causes(bpf_map__fd(c->skeleton->maps.causes), c->handler,
+				     c->context);
+	return err ?: summary__rings(bpf_map__fd(c->skeleton->maps.rings), &c->vms, c->handler,
+				     c->context);
+}
+
+/* Whether a program is asked about more than it is for, and knows by itself what it missed. */
+static bool knows_its_losses(const struct collector *c, const struct bpf_program *program)
+{
+	const struct probe *probe = c->choice.chosen[HWDBM_MEASURE_KVM_SYNC];
+
+	for (size_t i = 0; probe && i < PROBE_PROGRAMS && probe->programs[i]; i++)
+		if (!strcmp(probe->programs[i], bpf_program__name(program)))
+			return true;
+	return false;
 }
 
 /* Runs of a program that the kernel skipped because it was already running on that CPU. */
@@ -397,7 +339,8 @@ static uint64_t recursion_misses(const struct collector *c)
 		__u32 length = sizeof(info);
 		int fd = bpf_program__fd(program);
 
-		if (fd >= 0 && !bpf_obj_get_info_by_fd(fd, &info, &length))
+		if (fd >= 0 && !knows_its_losses(c, program) &&
+		    !bpf_obj_get_info_by_fd(fd, &info, &length))
 			misses += info.recursion_misses;
 	}
 	return misses;
@@ -418,6 +361,7 @@ int collect__finish(struct collector *c)
 {
 	int err;
 
+	probes__detach(&c->links);
 	hwdbm_bpf__detach(c->skeleton);
 	err = collect__read(c);
 	return err ?: collect__summaries(c);

@@ -13,21 +13,13 @@
 
 struct collector;
 
-/**
- * collect_handler - takes one sample
- *
- * The sample's lists are the handler's to take; what it leaves is freed.
- *
- * Return: 0, or -errno to stop.
- */
-typedef int (*collect_handler)(void *context, enum sample_kind kind, union sample *sample);
-
 struct collect_options {
 	const char *command;		/* whose messages these are: "record" */
 	uint64_t measure;		/* wanted measurements, bits of enum hwdbm_measure */
 	uint64_t require;		/* of which at least one has to be served */
 	unsigned int avoid;		/* kinds of probe to do without, bits of enum probe_kind */
 	pid_t pid;			/* process to follow, with its children; 0: all processes */
+	unsigned int count_every;	/* count every how-manieth bitmap of a range; 0: none */
 };
 
 /**
@@ -43,7 +35,7 @@ struct collect_options {
  * Return: 0, -EOPNOTSUPP (the kernel lacks something), -EPERM, or another -errno.
  */
 int collect__open(struct collector **out, const struct collect_options *options,
-		  collect_handler handler, void *context);
+		  sample_handler handler, void *context);
 
 /** collect__probes() - what was chosen, and why not the rest; valid as long as the collector */
 const struct probe_choice *collect__probes(const struct collector *collector);
@@ -64,7 +56,7 @@ int collect__read(struct collector *collector);
 void collect__describe(const struct collector *collector, struct header_sample *header);
 
 /**
- * collect__summaries() - hand on the totals so far: splits by size, TLBIs by cause
+ * collect__summaries() - hand on the totals so far: splits by size, TLBIs by cause, rings by VM
  * Return: 0 or -errno.
  */
 int collect__summaries(struct collector *collector);

@@ -226,6 +226,8 @@ static const struct {
 	[HWDBM_MEASURE_SPLIT] = { "split", "IOMMU splits" },
 	[HWDBM_MEASURE_MERGE] = { "merge", "IOMMU merges" },
 	[HWDBM_MEASURE_TLB] = { "tlb", "IOMMU TLB flushes" },
+	[HWDBM_MEASURE_KVM_SYNC] = { "kvm-sync", "KVM's dirty log" },
+	[HWDBM_MEASURE_KVM_RING] = { "kvm-ring", "KVM's dirty rings" },
 };
 
 const char *probes__measure_name(enum hwdbm_measure measure)

@@ -57,7 +57,7 @@ static int make_histogram(const struct hwdbm_totals *totals, struct pairs *out)
 	return 0;
 }
 
-static int hand_on(enum sample_kind kind, union sample *sample, collect_handler handler,
+static int hand_on(enum sample_kind kind, union sample *sample, sample_handler handler,
 		   void *context)
 {
 	int err = handler(context, kind, sample);
@@ -66,7 +66,7 @@ static int hand_on(enum sample_kind kind, union sample *sample, collect_handler 
 	return err;
 }
 
-int summary__sizes(int map_fd, enum sample_kind kind, collect_handler handler, void *context)
+int summary__sizes(int map_fd, enum sample_kind kind, sample_handler handler, void *context)
 {
 	struct hwdbm_split_key key, *previous = NULL;
 	struct hwdbm_totals totals;
@@ -93,7 +93,7 @@ int summary__sizes(int map_fd, enum sample_kind kind, collect_handler handler, v
 	return err;
 }
 
-int summary__causes(int map_fd, collect_handler handler, void *context)
+int summary__causes(int map_fd, sample_handler handler, void *context)
 {
 	static const char * const names[HWDBM_CAUSES] = {
 		[HWDBM_CAUSE_UNMAP] = "unmap", [HWDBM_CAUSE_SYNC] = "sync",
@@ -122,13 +122,58 @@ int summary__causes(int map_fd, collect_handler handler, void *context)
 	return err;
 }
 
+static int read_ring(int map_fd, const void *key, struct hwdbm_ring_totals *sum)
+{
+	int cpus = libbpf_num_possible_cpus();
+	_cleanup_free_ struct hwdbm_ring_totals *each = NULL;
+
+	if (cpus < 0)
+		return cpus;
+	each = calloc(cpus, sizeof(*each));
+	if (!each)
+		return -ENOMEM;
+	if (bpf_map_lookup_elem(map_fd, key, each))
+		return -errno;
+	memset(sum, 0, sizeof(*sum));
+	for (int cpu = 0; cpu < cpus; cpu++) {
+		sum->pushed += each[cpu].pushed;
+		sum->resets += each[cpu].resets;
+		sum->full += each[cpu].full;
+	}
+	return 0;
+}
+
+int summary__rings(int map_fd, const struct known_vms *vms, sample_handler handler, void *context)
+{
+	__u64 key, *previous = NULL;
+	int err = 0;
+
+	for (; !err && !bpf_map_get_next_key(map_fd, previous, &key); previous = &key) {
+		struct hwdbm_ring_totals totals;
+		union sample sample;
+
+		field__clear(sample__table(SAMPLE_RING_SUMMARY), &sample);
+		err = read_ring(map_fd, &key, &totals);
+		if (err)
+			break;
+		sample.ring_summary.vm = kvm__number(vms, key);
+		sample.ring_summary.pushed = totals.pushed;
+		sample.ring_summary.resets = totals.resets;
+		sample.ring_summary.full = totals.full;
+		err = hand_on(SAMPLE_RING_SUMMARY, &sample, handler, context);
+	}
+	return err;
+}
+
 void summary__losses(int map_fd, struct named_list *lost)
 {
 	static const char * const names[HWDBM_LOSSES] = {
 		[HWDBM_LOSS_RING] = "ring", [HWDBM_LOSS_STATS] = "stats",
 		[HWDBM_LOSS_TASK] = "task", [HWDBM_LOSS_DOMAIN] = "domain",
 		[HWDBM_LOSS_SPLIT] = "split", [HWDBM_LOSS_TLB] = "tlb",
-		[HWDBM_LOSS_FOLLOW] = "follow",
+		[HWDBM_LOSS_FOLLOW] = "follow", [HWDBM_LOSS_ARGUMENT] = "argument",
+		[HWDBM_LOSS_BITMAP] = "bitmap", [HWDBM_LOSS_VM] = "vm",
+		[HWDBM_LOSS_CALL] = "call",
 	};
 	int cpus = libbpf_num_possible_cpus();
 	_cleanup_free_ __u64 *each = calloc(cpus > 0 ? cpus : 1, sizeof(*each));

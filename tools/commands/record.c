@@ -241,7 +241,8 @@ static int open_collector(struct session *s)
 	struct collect_options options = {
 		.command = "record",
 		.measure = MEASURE_ALL,
-		.require = BIT_OF(HWDBM_MEASURE_SYNC),
+		.require = BIT_OF(HWDBM_MEASURE_SYNC) | BIT_OF(HWDBM_MEASURE_KVM_SYNC),
+		.count_every = 1,
 		.pid = s->child.pid ?: (pid_t)s->options.pid,
 	};
 
