@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The loop around a collector. Not here: options of any one command.
+ */
+#define _GNU_SOURCE
+#include "session.h"
+#include "../lib/cleanup.h"
+#include "../lib/log.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/syscall.h>
+#include <sys/timerfd.h>
+#include <time.h>
+
+#define NS_PER_SECOND UINT64_C(1000000000)
+
+static const char *name_of(const struct session *s)
+{
+	return s->options.collect.command;
+}
+
+int session__check(struct session_options *options, const char *avoid, bool has_command)
+{
+	static const char * const bases[] = { "emulated", "native", "hardware" };
+	const char *basis = options->time_basis, *name = options->collect.command;
+	bool known = !basis;
+
+	for (size_t i = 0; i < sizeof(bases) / sizeof(bases[0]); i++)
+		known |= basis && !strcmp(basis, bases[i]);
+	if (!known)
+		log__error("%s: --time-basis %s: it is emulated, native or hardware", name, basis);
+	else if (avoid && probes__parse_kinds(avoid, &options->collect.avoid))
+		log__error("%s: --avoid %s: it is a list of event, fentry, kprobe, syscall and syscalls", name,
+			   avoid);
+	else if (options->collect.pid && has_command)
+		log__error("%s: -p and a command exclude each other; follow one of them", name);
+	else
+		return 0;
+	return -EINVAL;
+}
+
+static int open_signals(struct session *s)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGHUP);
+	sigaddset(&set, SIGCHLD);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	/* A shell starts what it puts in the background with SIGINT ignored. */
+	signal(SIGINT, SIG_DFL);
+	/* A reader of our output that goes away is an error of write(). */
+	signal(SIGPIPE, SIG_IGN);
+	s->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	return s->signals < 0 ? -errno : 0;
+}
+
+static int open_target(struct session *s)
+{
+	pid_t pid = s->options.collect.pid;
+
+	if (!pid)
+		return 0;
+	s->target = syscall(SYS_pidfd_open, pid, 0);
+	if (s->target >= 0)
+		return 0;
+	log__error("%s: cannot follow process %d (%s)", name_of(s), pid,
+		   errno == ESRCH ? "there is none" : strerror(errno));
+	return -errno;
+}
+
+static int open_timer(int *timer, uint64_t ns, bool repeat)
+{
+	const struct timespec time = { .tv_sec = ns / NS_PER_SECOND, .tv_nsec = ns % NS_PER_SECOND };
+	const struct itimerspec when = {
+		.it_value = time, .it_interval = repeat ? time : (struct timespec){ 0 },
+	};
+
+	if (!ns)
+		return 0;
+	*timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	return *timer < 0 || timerfd_settime(*timer, 0, &when, NULL) ? -errno : 0;
+}
+
+int session__open(struct session *s, const struct session_options *options, char **command)
+{
+	struct collect_options collect = options->collect;
+	int err;
+
+	s->options = *options;
+	err = open_signals(s);
+	err = err ?: open_target(s);
+	err = err ?: open_timer(&s->timer, options->duration_ns, false);
+	err = err ?: open_timer(&s->ticks, options->interval_ns, true);
+	if (!err && *command) {
+		err = child__prepare(&s->child, command);
+		if (err)
+			log__error("%s: cannot start a process (%s)", name_of(s), strerror(-err));
+	}
+	if (err)
+		return err;
+	collect.pid = s->child.pid ?: collect.pid;
+	return collect__open(&s->collector, &collect, options->handler, options->context);
+}
+
+int session__header(struct session *s)
+{
+	union sample sample;
+
+	collect__describe(s->collector, &sample.header);
+	if (s->options.time_basis)
+		snprintf(sample.header.time_basis, sizeof(sample.header.time_basis), "%s",
+			 s->options.time_basis);
+	return s->options.handler(s->options.context, SAMPLE_HEADER, &sample);
+}
+
+/* Whether a signal means the end. */
+static bool take_signal(struct session *s)
+{
+	struct signalfd_siginfo info;
+	bool done = false;
+
+	while (read(s->signals, &info, sizeof(info)) == sizeof(info)) {
+		if (info.ssi_signo == SIGCHLD) {
+			done |= child__reap(&s->child);
+		} else {
+			s->signal = info.ssi_signo;
+			done = true;
+		}
+	}
+	return done;
+}
+
+static int take_tick(struct session *s)
+{
+	uint64_t ticks;
+
+	if (s->ticks < 0 || read(s->ticks, &ticks, sizeof(ticks)) != sizeof(ticks))
+		return 0;
+	return s->options.tick(s->options.context);
+}
+
+static int follow(struct session *s)
+{
+	struct pollfd fds[] = {
+		{ .fd = s->signals, .events = POLLIN },
+		{ .fd = collect__fd(s->collector), .events = POLLIN },
+		{ .fd = s->timer, .events = POLLIN },
+		{ .fd = s->target, .events = POLLIN },
+		{ .fd = s->ticks, .events = POLLIN },
+	};
+
+	for (;;) {
+		int err;
+
+		if (poll(fds, sizeof(fds) / sizeof(fds[0]), -1) < 0 && errno != EINTR)
+			return -errno;
+		err = collect__read(s->collector);
+		err = err ?: take_tick(s);
+		if (err)
+			return err;
+		if (take_signal(s) || fds[2].revents || fds[3].revents)
+			return 0;
+	}
+}
+
+int session__follow(struct session *s, char **command)
+{
+	int err = *command ? child__start(&s->child) : 0;
+
+	if (!err)
+		return follow(s);
+	log__error("%s: cannot run %s (%s)", name_of(s), command[0], strerror(-err));
+	return err;
+}
+
+static int hand_on_end(struct session *s)
+{
+	struct timespec now;
+	union sample sample;
+
+	field__clear(sample__table(SAMPLE_END), &sample);
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	sample.end.t_ns = now.tv_sec * NS_PER_SECOND + now.tv_nsec;
+	collect__lost(s->collector, &sample.end.lost);
+	if (s->child.ended)
+		sample.end.child_status = s->child.status;
+	for (size_t i = 0; i < sample.end.lost.count; i++)
+		if (sample.end.lost.at[i].number)
+			log__warn("%s: %" PRIu64 " events were lost (%s)", name_of(s),
+				  sample.end.lost.at[i].number, sample.end.lost.at[i].name);
+	return s->options.handler(s->options.context, SAMPLE_END, &sample);
+}
+
+int session__finish(struct session *s)
+{
+	int err, ended;
+
+	child__stop(&s->child);
+	err = collect__finish(s->collector);
+	ended = hand_on_end(s);
+	return err ?: ended;
+}
+
+void session__close(struct session *s)
+{
+	child__stop(&s->child);
+	collect__free(s->collector);
+	s->collector = NULL;
+	cleanup__close(&s->signals);
+	cleanup__close(&s->timer);
+	cleanup__close(&s->ticks);
+	cleanup__close(&s->target);
+}

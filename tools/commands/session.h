@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What every command that measures does: attach, follow a command, a process or the whole
+ * host until something ends it, detach. Not here: what becomes of the samples.
+ */
+#ifndef HWDBM_COMMANDS_SESSION_H
+#define HWDBM_COMMANDS_SESSION_H
+
+#include "../collect/collect.h"
+#include "../lib/child.h"
+
+#include <stdbool.h>
+
+struct session_options {
+	struct collect_options collect;	/* pid is that of -p */
+	uint64_t duration_ns;		/* 0: no limit */
+	uint64_t interval_ns;		/* between two ticks; 0: none */
+	const char *time_basis;		/* NULL: as found */
+	sample_handler handler;
+	int (*tick)(void *context);	/* NULL: none */
+	void *context;			/* of both */
+};
+
+struct session {
+	struct session_options options;
+	struct collector *collector;
+	struct child child;
+	int signals;			/* signalfd */
+	int timer;			/* timerfd, -1 if no duration */
+	int ticks;			/* timerfd, -1 if no interval */
+	int target;			/* pidfd of -p, -1 if none */
+	int signal;			/* that stopped us, 0 if none */
+};
+
+#define SESSION_NONE { .child = CHILD_NONE, .signals = -1, .timer = -1, .ticks = -1, .target = -1 }
+
+/**
+ * session__check() - the options that all such commands have
+ *
+ * @avoid: the text of --avoid, or NULL; parsed into the options
+ * @has_command: whether there is a command to run
+ *
+ * Return: 0, or -EINVAL after a message.
+ */
+int session__check(struct session_options *options, const char *avoid, bool has_command);
+
+/**
+ * session__open() - hold the command back, then attach
+ *
+ * Says on stderr what is wrong when it fails. End with session__close() in every case.
+ *
+ * @command: NULL-terminated; empty: none
+ *
+ * Return: 0 or -errno.
+ */
+int session__open(struct session *session, const struct session_options *options, char **command);
+
+/** session__header() - hand on the header sample. Return: 0 or the handler's error. */
+int session__header(struct session *session);
+
+/**
+ * session__follow() - let the command run, and hand on samples until the end
+ *
+ * That is the end of the command or process, of the duration, or a signal.
+ *
+ * Return: 0, or -errno (of the handler, of the tick, or after a message).
+ */
+int session__follow(struct session *session, char **command);
+
+/**
+ * session__finish() - stop the command, detach, hand on what is left and the end sample
+ *
+ * The command is stopped first: what it does while ending is recorded too. Warns of losses.
+ *
+ * Return: 0 or -errno.
+ */
+int session__finish(struct session *session);
+
+/** session__close() - stop and free what is left, whatever state the session is in */
+void session__close(struct session *session);
+
+#endif
