@@ -1,0 +1,338 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * hwdbm dirtysync: one line for each read of dirty state, as it happens or from a recording.
+ * Not here: how syncs are seen (tools/collect/) or summed up (tools/model/sync_row.c).
+ */
+#define _GNU_SOURCE
+#include "commands.h"
+#include "session.h"
+#include "../lib/cleanup.h"
+#include "../lib/log.h"
+#include "../lib/options.h"
+#include "../model/sync_row.h"
+#include "../output/json.h"
+#include "../output/recording.h"
+#include "../output/rows.h"
+#include "../output/units.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+#define NS_PER_MS UINT64_C(1000000)
+
+/* Rows between two headings, so that one is always on the screen. */
+#define ROWS_PER_HEADING 40
+
+struct dirtysync_options {
+	uint64_t pid;
+	uint64_t duration_ns;
+	uint64_t interval_ms;
+	uint64_t count_every;
+	const char *input;
+	const char *output;
+	const char *avoid;
+	bool iterations;
+	bool json;
+	bool no_count;
+	bool verbose;
+};
+
+static const struct option_spec option_table[] = {
+	{ "pid", 'p', OPTION_U64, offsetof(struct dirtysync_options, pid), "PID",
+	  "follow this process and its children, until it ends" },
+	{ "iterations", 'a', OPTION_FLAG, offsetof(struct dirtysync_options, iterations), NULL,
+	  "a line for each pre-copy iteration: all slots or ranges of a VM" },
+	{ "interval", 'I', OPTION_U64, offsetof(struct dirtysync_options, interval_ms), "MS",
+	  "a line for each VM every so many milliseconds" },
+	{ "json", 'j', OPTION_FLAG, offsetof(struct dirtysync_options, json), NULL,
+	  "JSON lines, with sizes in bytes and times in nanoseconds" },
+	{ "duration", 'd', OPTION_SECONDS, offsetof(struct dirtysync_options, duration_ns), "TIME",
+	  "stop after this time: 10, 2.5s, 300ms, 5m" },
+	{ "no-count", 0, OPTION_FLAG, offsetof(struct dirtysync_options, no_count), NULL,
+	  "do not count bitmaps: costs nothing, and KVM's dirty bytes are unknown" },
+	{ "count-every", 0, OPTION_U64, offsetof(struct dirtysync_options, count_every), "N",
+	  "count the bitmap of every Nth sync of a slot or range (1)" },
+	{ "output", 'o', OPTION_TEXT, offsetof(struct dirtysync_options, output), "FILE",
+	  "write a recording too, for -i and for hwdbm report" },
+	{ "input", 'i', OPTION_TEXT, offsetof(struct dirtysync_options, input), "FILE",
+	  "show the syncs of a recording" },
+	{ "avoid", 0, OPTION_TEXT, offsetof(struct dirtysync_options, avoid), "KINDS",
+	  "do without these kinds of probe: event,fentry,kprobe,syscall,syscalls" },
+	{ "verbose", 'v', OPTION_FLAG, offsetof(struct dirtysync_options, verbose), NULL,
+	  "show libbpf's and the verifier's messages" },
+};
+
+static const struct command_spec spec = {
+	.name = "dirtysync",
+	.usage = "[OPTIONS] [-- COMMAND [ARGUMENT...]]",
+	.summary = "Shows every read of dirty state by KVM's dirty log or rings and by IOMMUs: when, how\n"
+		   "long, and how much was dirty at 4K, 64K, 2M and 1G. What cannot be known is \"-\".",
+	.notes = "Without a COMMAND, -p or -d it runs until Ctrl-C.\n\n"
+		 "Sizes say how much would have to be sent if memory were tracked in such units. Of an\n"
+		 "IOMMU's larger leaf nothing is known about what is smaller, and its bitmap tells only\n"
+		 "if the VMM has cleared it before: the kernel adds to it.\n"
+		 "\"count\" is what it cost to count a bitmap, after the sync; --count-every and --no-count\n"
+		 "cap that. \"clear\" is the KVM_CLEAR_DIRTY_LOG that follows, in lines of several syncs.\n\n"
+		 "Requirements: a kernel with BTF, and KVM, iommufd or hwdbm's tracepoint patches; root,\n"
+		 "or CAP_BPF and CAP_PERFMON.\n"
+		 "Overhead: 10 to 60 us for each GiB of a bitmap. Where KVM's functions cannot be hooked,\n"
+		 "every system call of every task takes about 120 ns longer; a warning says so.\n"
+		 "Exit status: the command's own; 0; 1 if it failed; 2 for bad options; 3 if a recording\n"
+		 "is cut off; 128 + signal if a signal stopped it.",
+	.options = option_table,
+	.option_count = sizeof(option_table) / sizeof(option_table[0]),
+	.stop_at_first = true,
+};
+
+struct dirtysync {
+	struct dirtysync_options options;
+	struct session session;
+	struct sync_rows rows;
+	FILE *recording;		/* NULL: none */
+	int recording_error;
+	int output_error;
+	uint64_t lines;
+	bool emulated;
+	bool has_header, has_end;
+};
+
+static int note_output(struct dirtysync *d, int err)
+{
+	if (err)
+		d->output_error = err;
+	return err;
+}
+
+static int put_row(void *context, const struct sync_row *row)
+{
+	struct dirtysync *d = context;
+	int err = 0;
+
+	if (d->options.json)
+		return note_output(d, json__write_line(stdout, &sync_row_table, row));
+	if (d->lines++ % ROWS_PER_HEADING == 0)
+		err = rows__heading(stdout, &sync_row_table);
+	return note_output(d, err ?: rows__put(stdout, &sync_row_table, row, d->emulated));
+}
+
+static int put_tracking(const struct dirtysync *d, const struct tracking_sample *tracking)
+{
+	char time[UNITS_TEXT], size[UNITS_TEXT], took[UNITS_TEXT], what[96];
+	const char *does = tracking->enable == TRI_TRUE ? "starts" : "stops";
+
+	if (tracking->slot != UNKNOWN)
+		snprintf(what, sizeof(what), "vm%" PRIu64 "/%" PRIu64 " slot %" PRIu64 " (%s)",
+			 tracking->vm, tracking->pid, tracking->slot,
+			 units__bytes(tracking->length_bytes, size));
+	else
+		snprintf(what, sizeof(what), "domain%" PRIu64 "/%" PRIu64, tracking->domain,
+			 tracking->pid);
+	errno = 0;
+	printf("%14s  %s: tracking %s, in %s%s%s%s\n", units__clock(tracking->t_ns, time), what,
+	       does, units__duration(tracking->total_ns, took), d->emulated ? "*" : "",
+	       tracking->ret ? "; refused: " : "",
+	       tracking->ret ? strerror((int)-tracking->ret) : "");
+	return ferror(stdout) || fflush(stdout) ? -(errno ?: EIO) : 0;
+}
+
+/* The last line: what was seen, what it cost to see it, and what was missed. */
+static int put_end(struct dirtysync *d, const struct end_sample *end)
+{
+	const struct sync_rows *rows = &d->rows;
+	char count[UNITS_TEXT], syncs[UNITS_TEXT];
+	uint64_t lost = 0;
+
+	for (size_t i = 0; i < end->lost.count; i++)
+		lost += end->lost.at[i].number;
+	errno = 0;
+	printf("%" PRIu64 " syncs, %s in all%s; counting %" PRIu64 " bitmaps took %s%s", rows->syncs,
+	       units__duration(rows->sync_ns, syncs), d->emulated ? "*" : "", rows->counted,
+	       units__duration(rows->count_ns, count), d->emulated ? "*" : "");
+	if (rows->counted_sync_ns)
+		printf(", %.1f %% of the time of those syncs and clears",
+		       100.0 * (double)rows->count_ns /
+			       (double)(rows->counted_sync_ns + rows->clear_ns));
+	if (rows->uncounted)
+		printf("; %" PRIu64 " were not counted", rows->uncounted);
+	printf("; lost=%" PRIu64, lost);
+	for (size_t i = 0; i < end->lost.count; i++)
+		if (end->lost.at[i].number)
+			printf(" %s=%" PRIu64, end->lost.at[i].name, end->lost.at[i].number);
+	if (d->emulated)
+		printf("\n* emulated time: comparable within one run only, and never with hardware");
+	return putchar('\n') == EOF || fflush(stdout) ? -(errno ?: EIO) : 0;
+}
+
+static int show(struct dirtysync *d, enum sample_kind kind, const union sample *sample)
+{
+	bool shown = kind == SAMPLE_HEADER || kind == SAMPLE_TRACKING || kind == SAMPLE_END;
+
+	d->has_header |= kind == SAMPLE_HEADER;
+	d->has_end |= kind == SAMPLE_END;
+	if (kind == SAMPLE_HEADER)
+		d->emulated = !strcmp(sample->header.time_basis, "emulated");
+	if (d->options.json)
+		return shown ? json__write_line(stdout, sample__table(kind), sample) : 0;
+	if (kind == SAMPLE_TRACKING)
+		return put_tracking(d, &sample->tracking);
+	return kind == SAMPLE_END ? put_end(d, &sample->end) : 0;
+}
+
+static int take_sample(void *context, enum sample_kind kind, union sample *sample)
+{
+	struct dirtysync *d = context;
+	int err;
+
+	if (d->recording) {
+		d->recording_error = recording__write(d->recording, kind, sample);
+		if (d->recording_error)
+			return d->recording_error;
+	}
+	err = sync_rows__add(&d->rows, kind, sample);
+	if (kind == SAMPLE_END)
+		err = err ?: sync_rows__flush(&d->rows);
+	return err ?: note_output(d, show(d, kind, sample));
+}
+
+static int tick(void *context)
+{
+	struct dirtysync *d = context;
+
+	return sync_rows__flush(&d->rows);
+}
+
+static int check_options(const struct dirtysync_options *o, struct session_options *session,
+			 bool has_command)
+{
+	if (o->pid > INT32_MAX)
+		log__error("dirtysync: --pid %" PRIu64 " is no process id", o->pid);
+	else if (o->iterations && o->interval_ms)
+		log__error("dirtysync: -a and -I exclude each other: a line is for an iteration or for a time");
+	else if (o->input && (o->pid || o->output || o->duration_ns || o->interval_ms || has_command))
+		log__error("dirtysync: -i shows a recording that exists; -p, -o, -d, -I and a command are for a new one");
+	else if (!o->count_every || o->count_every > UINT32_MAX)
+		log__error("dirtysync: --count-every %" PRIu64 ": count every sync (1), every second one (2), ...; see --no-count",
+			   o->count_every);
+	else
+		goto fine;
+	return -EINVAL;
+fine:
+	session->collect.pid = o->pid;
+	session->collect.count_every = o->no_count ? 0 : o->count_every;
+	session->duration_ns = o->duration_ns;
+	session->interval_ns = o->interval_ms * NS_PER_MS;
+	return session__check(session, o->avoid, has_command);
+}
+
+static void explain_write(const struct dirtysync *d)
+{
+	if (d->recording_error)
+		log__error("dirtysync: cannot write %s (%s)", d->options.output,
+			   strerror(-d->recording_error));
+	else if (d->output_error)
+		log__error("dirtysync: cannot write to stdout (%s)", strerror(-d->output_error));
+}
+
+static int show_recording(struct dirtysync *d)
+{
+	bool cut = false;
+	int err = recording__read(d->options.input, take_sample, d, &cut);
+
+	err = err ?: sync_rows__flush(&d->rows);
+	explain_write(d);
+	if (err && err != -EINVAL && !d->output_error)
+		log__error("dirtysync: cannot read %s (%s)", d->options.input, strerror(-err));
+	if (!err && !d->has_header) {
+		log__error("dirtysync: %s is no recording (it has no header line); make one with -o, or with hwdbm record",
+			   d->options.input);
+		err = -EINVAL;
+	}
+	if (err)
+		return COMMAND_FAILED;
+	if (!d->has_end)
+		log__warn("dirtysync: %s has no end, it was interrupted; what was lost is unknown",
+			  d->options.input);
+	return cut || !d->has_end ? COMMAND_UNSOUND : COMMAND_OK;
+}
+
+static int open_recording(struct dirtysync *d)
+{
+	if (!d->options.output)
+		return 0;
+	d->recording = recording__create(d->options.output);
+	if (d->recording)
+		return 0;
+	log__error("dirtysync: cannot write %s (%s)", d->options.output, strerror(errno));
+	return -errno;
+}
+
+static int watch(struct dirtysync *d, const struct session_options *options, char **command)
+{
+	int err = session__open(&d->session, options, command), ended = 0;
+
+	err = err ?: open_recording(d);
+	err = err ?: session__header(&d->session);
+	if (!err && !*command && !d->options.duration_ns)
+		log__info("dirtysync: watching until Ctrl-C%s",
+			  d->options.pid ? " or the end of the process" : "");
+	err = err ?: session__follow(&d->session, command);
+	if (d->session.collector && !d->recording_error && !d->output_error)
+		ended = session__finish(&d->session);
+	explain_write(d);
+	return err ?: ended;
+}
+
+static int status_of(const struct dirtysync *d, int err)
+{
+	const struct child *child = &d->session.child;
+
+	if (err)
+		return COMMAND_FAILED;
+	if (d->session.signal)
+		return 128 + d->session.signal;
+	return child->pid ? child->status : COMMAND_OK;
+}
+
+int dirtysync__main(int argc, char **argv)
+{
+	struct dirtysync d = {
+		.options = { .count_every = 1 }, .session = SESSION_NONE,
+		.rows = { .handler = put_row, .context = &d },
+	};
+	struct session_options options = {
+		.collect = {
+			.command = "dirtysync",
+			.measure = BIT_OF(HWDBM_MEASURE_TRACKING) | BIT_OF(HWDBM_MEASURE_SYNC) |
+				   BIT_OF(HWDBM_MEASURE_DIRTY) | BIT_OF(HWDBM_MEASURE_WALK) |
+				   BIT_OF(HWDBM_MEASURE_KVM_SYNC) | BIT_OF(HWDBM_MEASURE_KVM_RING),
+			.require = BIT_OF(HWDBM_MEASURE_SYNC) | BIT_OF(HWDBM_MEASURE_KVM_SYNC),
+		},
+		.handler = take_sample, .tick = tick, .context = &d,
+	};
+	int first = options__parse(&spec, &d.options, argc, argv);
+	int err, status;
+
+	if (first == -ECANCELED)
+		return COMMAND_OK;
+	if (first < 0 || check_options(&d.options, &options, first < argc))
+		return COMMAND_USAGE;
+	log__set_verbose(d.options.verbose);
+	d.rows.grouping = d.options.iterations ? SYNC_ITERATION :
+			  d.options.interval_ms ? SYNC_INTERVAL : SYNC_EACH;
+
+	if (d.options.input) {
+		status = show_recording(&d);
+		sync_rows__release(&d.rows);
+		return status;
+	}
+	err = watch(&d, &options, argv + first);
+	status = status_of(&d, err);
+	session__close(&d.session);
+	sync_rows__release(&d.rows);
+	if (d.recording && fclose(d.recording) && !err) {
+		log__error("dirtysync: cannot write %s (%s)", d.options.output, strerror(errno));
+		status = COMMAND_FAILED;
+	}
+	return status;
+}
