@@ -77,7 +77,7 @@ packages_testbed() {
 	echo gcc-aarch64-linux-gnu libc6-dev-arm64-cross ccache ninja-build flex bison bc dwarves libssl-dev \
 		cpio patch xz-utils tar util-linux dpkg-dev debian-archive-keyring ca-certificates python3-tomli \
 		python3-venv libglib2.0-dev libpixman-1-dev libfdt-dev libattr1-dev libcap-ng-dev \
-		perl procps curl
+		perl procps curl qemu-system-x86
 }
 
 packages_missing() {

@@ -97,6 +97,17 @@ $(BUILD)/unit/%: tests/unit/%.c tests/unit/unit.h $(UNIT_UNDER_TEST) $(HWDBM_HEA
 	@mkdir -p $(@D)
 	$(call hwdbm-say,CC,$<)$(CC) $(UNIT_FLAGS) -I$(BUILD)/obj -o $@ $< $(UNIT_UNDER_TEST) -ljansson -lm
 
+# The guest that knows the truth about KVM's dirty log, and the one that is migrated. Of x86-64 machines only.
+$(BUILD)/kvm/dirtylog: tests/kvm/dirtylog.c tools/build.mk
+	@mkdir -p $(@D)
+	$(call hwdbm-say,CC,$<)$(CC) $(HWDBM_CFLAGS) $(CFLAGS) -pthread -o $@ $<
+
+# 1 MiB to 100 MiB: 25,344 pages
+$(BUILD)/kvm/payload.rom: tests/kvm/payload.S tools/build.mk
+	@mkdir -p $(@D)
+	$(call hwdbm-say,AS,$<)as --32 --defsym START=0x100000 --defsym END=0x6400000 -o $(@:.rom=.o) $<
+	@ld -m elf_i386 -Ttext 0 --oformat binary -e 0 -o $@ $(@:.rom=.o)
+
 .PHONY: unit-tests
 unit-tests: $(UNIT_PROGRAMS)
 	@tests/unit/run $(UNIT_PROGRAMS)
