@@ -26,6 +26,7 @@
 
 struct dirtysync_options {
 	uint64_t pid;
+	const char *vm;
 	uint64_t duration_ns;
 	uint64_t interval_ms;
 	uint64_t count_every;
@@ -41,6 +42,8 @@ struct dirtysync_options {
 static const struct option_spec option_table[] = {
 	{ "pid", 'p', OPTION_U64, offsetof(struct dirtysync_options, pid), "PID",
 	  "follow this process and its children, until it ends" },
+	{ "vm", 0, OPTION_TEXT, offsetof(struct dirtysync_options, vm), "NAME|UUID",
+	  "follow the process of this VM" },
 	{ "iterations", 'a', OPTION_FLAG, offsetof(struct dirtysync_options, iterations), NULL,
 	  "a line for each pre-copy iteration: all slots or ranges of a VM" },
 	{ "interval", 'I', OPTION_U64, offsetof(struct dirtysync_options, interval_ms), "MS",
@@ -68,7 +71,7 @@ static const struct command_spec spec = {
 	.usage = "[OPTIONS] [-- COMMAND [ARGUMENT...]]",
 	.summary = "Shows every read of dirty state by KVM's dirty log or rings and by IOMMUs: when, how\n"
 		   "long, and how much was dirty at 4K, 64K, 2M and 1G. What cannot be known is \"-\".",
-	.notes = "Without a COMMAND, -p or -d it runs until Ctrl-C.\n\n"
+	.notes = "Without a COMMAND, -p, --vm or -d it runs until Ctrl-C.\n\n"
 		 "Sizes say how much would have to be sent if memory were tracked in such units. Of an\n"
 		 "IOMMU's larger leaf nothing is known about what is smaller, and its bitmap tells only\n"
 		 "if the VMM has cleared it before: the kernel adds to it.\n"
@@ -209,8 +212,8 @@ static int check_options(const struct dirtysync_options *o, struct session_optio
 		log__error("dirtysync: --pid %" PRIu64 " is no process id", o->pid);
 	else if (o->iterations && o->interval_ms)
 		log__error("dirtysync: -a and -I exclude each other: a line is for an iteration or for a time");
-	else if (o->input && (o->pid || o->output || o->duration_ns || o->interval_ms || has_command))
-		log__error("dirtysync: -i shows a recording that exists; -p, -o, -d, -I and a command are for a new one");
+	else if (o->input && (o->pid || o->vm || o->output || o->duration_ns || o->interval_ms || has_command))
+		log__error("dirtysync: -i shows a recording that exists; -p, --vm, -o, -d, -I and a command are for a new one");
 	else if (!o->count_every || o->count_every > UINT32_MAX)
 		log__error("dirtysync: --count-every %" PRIu64 ": count every sync (1), every second one (2), ...; see --no-count",
 			   o->count_every);
@@ -219,6 +222,7 @@ static int check_options(const struct dirtysync_options *o, struct session_optio
 	return -EINVAL;
 fine:
 	session->collect.pid = o->pid;
+	session->vm = o->vm;
 	session->collect.count_every = o->no_count ? 0 : o->count_every;
 	session->duration_ns = o->duration_ns;
 	session->interval_ns = o->interval_ms * NS_PER_MS;
@@ -275,7 +279,7 @@ static int watch(struct dirtysync *d, const struct session_options *options, cha
 	err = err ?: session__header(&d->session);
 	if (!err && !*command && !d->options.duration_ns)
 		log__info("dirtysync: watching until Ctrl-C%s",
-			  d->options.pid ? " or the end of the process" : "");
+			  d->session.target >= 0 ? " or the end of the process" : "");
 	err = err ?: session__follow(&d->session, command);
 	if (d->session.collector && !d->recording_error && !d->output_error)
 		ended = session__finish(&d->session);

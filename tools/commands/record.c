@@ -17,6 +17,7 @@
 struct record_options {
 	const char *output;
 	uint64_t pid;
+	const char *vm;
 	uint64_t duration_ns;
 	const char *time_basis;
 	const char *avoid;
@@ -28,6 +29,8 @@ static const struct option_spec option_table[] = {
 	  "where to write (recording.jsonl); - is stdout" },
 	{ "pid", 'p', OPTION_U64, offsetof(struct record_options, pid), "PID",
 	  "follow this process and its children, until it ends" },
+	{ "vm", 0, OPTION_TEXT, offsetof(struct record_options, vm), "NAME|UUID",
+	  "follow the process of this VM" },
 	{ "duration", 'd', OPTION_SECONDS, offsetof(struct record_options, duration_ns), "TIME",
 	  "stop after this time: 10, 2.5s, 300ms, 5m" },
 	{ "time-basis", 0, OPTION_TEXT, offsetof(struct record_options, time_basis), "BASIS",
@@ -43,7 +46,7 @@ static const struct command_spec spec = {
 	.usage = "[OPTIONS] [-- COMMAND [ARGUMENT...]]",
 	.summary = "Records dirty tracking, syncs, splits and TLB invalidations of IOMMUs, and the dirty\n"
 		   "log of KVM, of a command, of a running process, or of the whole host.",
-	.notes = "Without a COMMAND, -p or -d it runs until Ctrl-C.\n\n"
+	.notes = "Without a COMMAND, -p, --vm or -d it runs until Ctrl-C.\n\n"
 		 "Requirements: a kernel with BTF, and KVM, iommufd or hwdbm's tracepoint patches; root,\n"
 		 "or CAP_BPF and CAP_PERFMON.\n"
 		 "Overhead: with the kernel's own events a few hundred ns for each sync, split and TLBI;\n"
@@ -80,6 +83,7 @@ static int check_options(const struct record_options *o, struct session_options 
 		return -EINVAL;
 	}
 	session->collect.pid = o->pid;
+	session->vm = o->vm;
 	session->duration_ns = o->duration_ns;
 	session->time_basis = o->time_basis;
 	return session__check(session, o->avoid, has_command);
@@ -102,7 +106,7 @@ static int start(struct recorder *r, const struct session_options *options, char
 	err = err ?: session__header(&r->session);
 	if (!err && !*command && !r->options.duration_ns)
 		log__info("record: writing to %s until Ctrl-C%s", r->options.output,
-			  r->options.pid ? " or the end of the process" : "");
+			  r->session.target >= 0 ? " or the end of the process" : "");
 	return err;
 }
 

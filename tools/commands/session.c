@@ -4,6 +4,7 @@
  */
 #define _GNU_SOURCE
 #include "session.h"
+#include "../collect/vms.h"
 #include "../lib/cleanup.h"
 #include "../lib/log.h"
 
@@ -37,8 +38,10 @@ int session__check(struct session_options *options, const char *avoid, bool has_
 	else if (avoid && probes__parse_kinds(avoid, &options->collect.avoid))
 		log__error("%s: --avoid %s: it is a list of event, fentry, kprobe, syscall and syscalls", name,
 			   avoid);
-	else if (options->collect.pid && has_command)
-		log__error("%s: -p and a command exclude each other; follow one of them", name);
+	else if (!!options->collect.pid + !!options->vm + has_command > 1)
+		log__error("%s: %s exclude each other; follow one of them", name,
+			   !has_command ? "-p and --vm" : options->vm ? "--vm and a command" :
+			   "-p and a command");
 	else
 		return 0;
 	return -EINVAL;
@@ -65,7 +68,15 @@ static int open_signals(struct session *s)
 static int open_target(struct session *s)
 {
 	pid_t pid = s->options.collect.pid;
+	struct vm_target vm = VM_TARGET_NONE;
+	int err;
 
+	if (s->options.vm) {
+		err = vms__find(name_of(s), s->options.vm, &vm);
+		s->options.collect.pid = vm.pid;
+		s->target = vm.pidfd;
+		return err;
+	}
 	if (!pid)
 		return 0;
 	s->target = syscall(SYS_pidfd_open, pid, 0);
@@ -91,7 +102,7 @@ static int open_timer(int *timer, uint64_t ns, bool repeat)
 
 int session__open(struct session *s, const struct session_options *options, char **command)
 {
-	struct collect_options collect = options->collect;
+	struct collect_options collect;
 	int err;
 
 	s->options = *options;
@@ -106,6 +117,7 @@ int session__open(struct session *s, const struct session_options *options, char
 	}
 	if (err)
 		return err;
+	collect = s->options.collect;
 	collect.pid = s->child.pid ?: collect.pid;
 	return collect__open(&s->collector, &collect, options->handler, options->context);
 }

@@ -13,6 +13,7 @@
 
 struct session_options {
 	struct collect_options collect;	/* pid is that of -p */
+	const char *vm;			/* name or UUID of the VM to follow instead, or NULL */
 	uint64_t duration_ns;		/* 0: no limit */
 	uint64_t interval_ns;		/* between two ticks; 0: none */
 	const char *time_basis;		/* NULL: as found */
@@ -28,7 +29,7 @@ struct session {
 	int signals;			/* signalfd */
 	int timer;			/* timerfd, -1 if no duration */
 	int ticks;			/* timerfd, -1 if no interval */
-	int target;			/* pidfd of -p, -1 if none */
+	int target;			/* pidfd of -p or --vm, -1 if none */
 	int signal;			/* that stopped us, 0 if none */
 };
 
