@@ -10,8 +10,11 @@
 #include "iommu.h"
 #include "probe_test.h"
 #include "probes.h"
+#include "vms.h"
+#include "../lib/cleanup.h"
 #include "../lib/log.h"
 #include "../lib/strings.h"
+#include "../model/outlook.h"
 
 #include <bpf/libbpf.h>
 #include <dirent.h>
@@ -298,6 +301,26 @@ static int examine_hardware(const struct examine_options *options, const struct 
 	return 0;
 }
 
+/* After the hardware: what a VM can use follows from that. */
+static int add_outlooks(struct diagnosis *d)
+{
+	_cleanup_(vm_list__release) struct vm_list list;
+	int err;
+
+	vm_list__init(&list);
+	err = vms__scan(&list, 0, false);
+	for (size_t i = 0; !err && i < list.count; i++) {
+		struct outlook_facts *outlook = facts__add(&d->outlooks);
+
+		if (!outlook)
+			return -ENOMEM;
+		outlook__judge(&list.at[i], d, outlook);
+	}
+	for (size_t i = 0; list.count && i < list.note_count; i++)
+		log__warn("doctor: %s", list.notes[i]);
+	return err;
+}
+
 /* True if one of the SMMUs has it, unknown if one may. */
 static enum tristate any_smmu(const struct diagnosis *d, bool hardware)
 {
@@ -365,6 +388,7 @@ int examine__host(const struct examine_options *options, struct diagnosis *out)
 	err = err ?: add_facilities(&d);
 	err = err ?: add_parameters(&d);
 	err = err ?: examine_hardware(options, bench, &d, &overridden);
+	err = err ?: add_outlooks(&d);
 	if (!err)
 		judge_safety(bench, overridden, &d);
 	probe_bench__free(bench);

@@ -41,7 +41,8 @@ static const struct command_spec spec = {
 	.name = "doctor",
 	.usage = "[OPTIONS]",
 	.summary = "Says what can be measured on this host and by which probe, and why not the rest;\n"
-		   "which IOMMUs and devices can track dirty pages; whether dirty pages can get lost.",
+		   "which IOMMUs and devices can track dirty pages, and what a migration of each VM would\n"
+		   "use; whether dirty pages can get lost.",
 	.notes = "Each probe is tried: a tiny program is loaded, attached, and taken away again.\n\n"
 		 "Requirements: none; without root, or CAP_BPF and CAP_PERFMON, it says that.\n"
 		 "Exit status: 0 all that this kernel has can be used, and no way to lose dirty pages is\n"

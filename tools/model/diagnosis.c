@@ -4,6 +4,7 @@
  * (safety.c).
  */
 #include "diagnosis.h"
+#include "outlook.h"
 
 #include "../lib/strings.h"
 
@@ -93,6 +94,20 @@ static const struct field device_fields[] = {
 	F(device_facts, reason, "because", FIELD_TEXT, "why"),
 };
 
+static const struct field outlook_fields[] = {
+	F(outlook_facts, pid, "pid", FIELD_U64, "process of the VMM"),
+	F(outlook_facts, vm, "VM", FIELD_TEXT, "its name"),
+	F(outlook_facts, vcpus, "vCPUs", FIELD_TEXT,
+	  "how KVM logs what vCPUs write: bitmap, manual, manual+set, ring, ...; empty without KVM"),
+	F(outlook_facts, dma, "DMA", FIELD_TEXT,
+	  "what tracks the VM's devices: device log, iommu, all dirty, none, unknown; empty without devices"),
+	F(outlook_facts, vhost, "vhost", FIELD_TEXT, "vhost devices, which log into the VMM's memory"),
+	F(outlook_facts, splits, NULL, FIELD_BOOL,
+	  "whether the granularity of the IOMMU changes what is found dirty"),
+	F(outlook_facts, refused, NULL, FIELD_BOOL, "whether QEMU would refuse to migrate"),
+	F(outlook_facts, reason, "because", FIELD_TEXT, "why"),
+};
+
 static const struct field finding_fields[] = {
 	F(finding_facts, verdict, "", FIELD_TEXT, "safe, unknown or unsafe"),
 	F(finding_facts, name, "way to lose dirty pages", FIELD_TEXT, "what was looked at"),
@@ -109,6 +124,7 @@ static const struct field_table facility_table = TABLE("facility", facility_fact
 static const struct field_table parameter_table =
 	TABLE("parameter", parameter_facts, parameter_fields);
 static const struct field_table device_table = TABLE("device", device_facts, device_fields);
+static const struct field_table outlook_table = TABLE("outlook", outlook_facts, outlook_fields);
 static const struct field_table finding_table = TABLE("finding", finding_facts, finding_fields);
 
 void diagnosis__init(struct diagnosis *d)
@@ -117,7 +133,8 @@ void diagnosis__init(struct diagnosis *d)
 		.kinds.table = &kind_table, .measures.table = &measure_table,
 		.alternatives.table = &alternative_table, .iommus.table = &iommu_table,
 		.facilities.table = &facility_table, .parameters.table = &parameter_table,
-		.devices.table = &device_table, .findings.table = &finding_table,
+		.devices.table = &device_table, .outlooks.table = &outlook_table,
+		.findings.table = &finding_table,
 		.safety = SAFETY_UNKNOWN,
 	};
 	field__clear(&host_table, &d->host);
@@ -126,7 +143,8 @@ void diagnosis__init(struct diagnosis *d)
 void diagnosis__release(struct diagnosis *d)
 {
 	struct fact_list *lists[] = { &d->kinds, &d->measures, &d->alternatives, &d->iommus,
-				      &d->facilities, &d->parameters, &d->devices, &d->findings };
+				      &d->facilities, &d->parameters, &d->devices, &d->outlooks,
+				      &d->findings };
 
 	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
 		free(lists[i]->at);

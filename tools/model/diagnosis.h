@@ -113,6 +113,7 @@ struct diagnosis {
 	struct fact_list facilities;
 	struct fact_list parameters;
 	struct fact_list devices;
+	struct fact_list outlooks;	/* one for each VM: outlook.h */
 	struct fact_list findings;
 	enum safety_verdict safety;
 };

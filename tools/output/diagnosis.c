@@ -5,7 +5,9 @@
  */
 #include "diagnosis.h"
 #include "json.h"
+#include "table.h"
 #include "../lib/strings.h"
+#include "../model/outlook.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -28,8 +30,10 @@ static void grid_add(struct grid *grid, const char *a, const char *b, const char
 	if (!at)
 		return;
 	grid->at = at;
-	for (size_t i = 0; i < CELLS; i++)
+	for (size_t i = 0; i < CELLS; i++) {
 		STRING_COPY(at[grid->count][i], cells[i]);
+		table__clean(at[grid->count][i]);
+	}
 	grid->count++;
 }
 
@@ -198,6 +202,32 @@ static void put_alternatives(FILE *out, const struct diagnosis *d)
 	grid_put(out, &grid, "Alternatives, in order of choice");
 }
 
+/* "web (4711)", "vCPUs: manual; DMA: iommu", and why */
+static void put_outlooks(FILE *out, const struct diagnosis *d)
+{
+	struct grid grid = { 0 };
+
+	for (size_t i = 0; i < d->outlooks.count; i++) {
+		const struct outlook_facts *o = facts__at(&d->outlooks, i);
+		char vm[CELL], trackers[CELL] = "";
+		const struct {
+			const char *name;
+			const char *tracker;
+		} parts[] = { { "KVM", o->vcpus }, { "DMA", o->dma }, { "log of", o->vhost } };
+
+		for (size_t p = 0; p < sizeof(parts) / sizeof(parts[0]); p++) {
+			size_t length = strlen(trackers);
+
+			if (*parts[p].tracker)
+				snprintf(trackers + length, sizeof(trackers) - length, "%s%s %s",
+					 length ? ", " : "", parts[p].name, parts[p].tracker);
+		}
+		snprintf(vm, sizeof(vm), "%s (%" PRIu64 ")", o->vm, o->pid);
+		grid_add(&grid, vm, trackers, o->reason, "");
+	}
+	grid_put(out, &grid, "VMs, and what a migration by QEMU would use");
+}
+
 static void put_hardware(FILE *out, const struct diagnosis *d)
 {
 	struct grid grid = { 0 };
@@ -218,6 +248,7 @@ static void put_hardware(FILE *out, const struct diagnosis *d)
 		grid_add(&grid, device->name, device->driver, device->tracker, device->reason);
 	}
 	grid_put(out, &grid, "Devices for VMs, and what would track them in a migration");
+	put_outlooks(out, d);
 
 	for (size_t i = 0; i < d->facilities.count; i++) {
 		const struct facility_facts *facility = facts__at(&d->facilities, i);
@@ -305,7 +336,7 @@ static json_t *from_diagnosis(const struct diagnosis *d)
 		json_decref(host);
 		return NULL;
 	}
-	document = json_pack("{s:s,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:{s:s,s:o}}",
+	document = json_pack("{s:s,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:{s:s,s:o}}",
 			     "schema", DIAGNOSIS_SCHEMA, "complete", from_truth(diagnosis__is_complete(d)),
 			     "host", host, "kinds", from_list(&d->kinds),
 			     "measures", from_list(&d->measures),
@@ -314,6 +345,7 @@ static json_t *from_diagnosis(const struct diagnosis *d)
 			     "facilities", from_list(&d->facilities),
 			     "parameters", from_list(&d->parameters),
 			     "devices", from_list(&d->devices),
+			     "vms", from_list(&d->outlooks),
 			     "safety", "verdict", safety__name(d->safety),
 			     "findings", from_list(&d->findings));
 	return document;

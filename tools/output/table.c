@@ -62,6 +62,17 @@ void table__text(FILE *out, const char *text)
 	}
 }
 
+void table__clean(char *text)
+{
+	while (*text) {
+		size_t length = printable(text);
+
+		if (!length)
+			*text = '?';
+		text += length ?: 1;
+	}
+}
+
 static size_t width_of(const char *text)
 {
 	size_t width = 0;

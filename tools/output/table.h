@@ -31,4 +31,7 @@ int table__print(FILE *out, const struct field_table *table, const void *records
 /** table__text() - print a text as the table would */
 void table__text(FILE *out, const char *text);
 
+/** table__clean() - make of a text what table__text() would print; no longer than it was */
+void table__clean(char *text);
+
 #endif
