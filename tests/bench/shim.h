@@ -62,15 +62,13 @@ void bench_warn(const char *function, int line) __attribute__((cold, noreturn));
 #define WARN_ON_ONCE(condition)	WARN_ON(condition)
 #endif
 
-/* ---- static keys: all off, a five byte nop each, as in a running kernel --- */
+/* ---- tracepoints: all off, a five byte nop each, as in a running kernel --- */
 
 #define bench_static_false() \
 	({ __label__ on_; bool ret_ = false; \
 	   asm goto(".byte 0x0f, 0x1f, 0x44, 0x00, 0x00" : : : : on_); \
 	   if (0) { on_: __attribute__((cold)); ret_ = true; } ret_; })
 
-#undef static_branch_unlikely
-#define static_branch_unlikely(key)		bench_static_false()
 #undef tracepoint_enabled
 #undef trace_iommu_split_enabled
 #define tracepoint_enabled(name)		bench_static_false()

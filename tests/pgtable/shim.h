@@ -374,12 +374,6 @@ static inline u64 ktime_get_ns(void)
 	return now.tv_sec * 1000000000ull + now.tv_nsec;
 }
 
-/* A branch that is patched in and out */
-struct static_key_false { int enabled; };
-#define DECLARE_STATIC_KEY_FALSE(name)	extern struct static_key_false name
-#define DEFINE_STATIC_KEY_FALSE(name)	struct static_key_false name
-#define static_branch_unlikely(key)	((key)->enabled > 0)
-
 #define subsys_initcall(function)	int (*const shim_##function)(void) = function
 
 #define DECLARE_TRACEPOINT(name)
