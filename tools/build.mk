@@ -15,7 +15,9 @@ CFLAGS     ?= -O2 -g
 
 HWDBM_VERSION := 0.1.0
 HWDBM_HEADERS := $(wildcard bpf/*.h tools/*/*.h)
-HWDBM_SOURCES := tools/hwdbm.c $(filter-out tools/commands/serve.c,$(wildcard tools/*/*.c))
+# What a static build does without: a server, and a library that is loaded at run time.
+HWDBM_DYNAMIC := $(wildcard tools/commands/serve.c tools/collect/libvirt.c)
+HWDBM_SOURCES := tools/hwdbm.c $(filter-out $(HWDBM_DYNAMIC),$(wildcard tools/*/*.c))
 HWDBM_CFLAGS  := -std=gnu17 -Wall -Wextra -DHWDBM_VERSION='"$(HWDBM_VERSION)"'
 
 ifeq ($(HWDBM_ARCH),arm64)
@@ -34,8 +36,9 @@ HWDBM_DIR    := $(BUILD)
 HWDBM_CC     := $(CC)
 HWDBM_LIBS   := $(shell $(PKG_CONFIG) --libs libbpf jansson 2>/dev/null || echo -lbpf -ljansson) -lelf -lz -lm
 BPF_ARCH     := $(patsubst aarch64,arm64,$(patsubst x86_64,x86,$(shell uname -m)))
+HWDBM_SOURCES += $(HWDBM_DYNAMIC)
+HWDBM_CFLAGS  += -DHWDBM_LIBVIRT
 ifneq ($(wildcard tools/commands/serve.c),)
-HWDBM_SOURCES += tools/commands/serve.c
 HWDBM_CFLAGS  += -DHWDBM_SERVE
 HWDBM_LIBS    += -lmicrohttpd
 endif
@@ -91,7 +94,7 @@ UNIT_SOURCES := $(wildcard tests/unit/test_*.c)
 UNIT_PROGRAMS := $(UNIT_SOURCES:tests/unit/%.c=$(BUILD)/unit/%)
 UNIT_FLAGS := $(HWDBM_CFLAGS) -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined
 UNIT_UNDER_TEST := $(wildcard tools/model/*.c tools/output/*.c tools/lib/*.c) \
-	$(addprefix tools/collect/,devices.c host.c iommu.c probe_choice.c)
+	$(addprefix tools/collect/,devices.c host.c iommu.c probe_choice.c qmp.c transfer.c)
 
 $(BUILD)/unit/%: tests/unit/%.c tests/unit/unit.h $(UNIT_UNDER_TEST) $(HWDBM_HEADERS) $(BUILD)/obj/report.css.inc tools/build.mk
 	@mkdir -p $(@D)

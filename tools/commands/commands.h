@@ -21,6 +21,7 @@ struct command {
 	const char *summary;
 };
 
+int converge__main(int argc, char **argv);
 int doctor__main(int argc, char **argv);
 int dirtysync__main(int argc, char **argv);
 int record__main(int argc, char **argv);

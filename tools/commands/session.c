@@ -159,9 +159,43 @@ static int take_tick(struct session *s)
 	return s->options.tick(s->options.context);
 }
 
+void session__watch(struct session *s, int fd, int (*ready)(void *context), void *context)
+{
+	if (s->watch_count < SESSION_WATCHES)
+		s->watches[s->watch_count++] = (struct session_watch){ fd, ready, context };
+}
+
+void session__unwatch(struct session *s, int fd)
+{
+	for (size_t i = 0; i < s->watch_count; i++)
+		if (s->watches[i].fd == fd)
+			s->watches[i] = s->watches[--s->watch_count];
+}
+
+static int take_watches(struct session *s)
+{
+	struct session_watch watches[SESSION_WATCHES];
+	struct pollfd fds[SESSION_WATCHES];
+	size_t count = s->watch_count;
+	int err = 0;
+
+	/* One that is ready may end itself or another. */
+	memcpy(watches, s->watches, sizeof(watches));
+	for (size_t i = 0; i < count; i++)
+		fds[i] = (struct pollfd){ .fd = watches[i].fd, .events = POLLIN };
+	if (!count || poll(fds, count, 0) <= 0)
+		return 0;
+	for (size_t i = 0; !err && i < count; i++)
+		if (fds[i].revents)
+			err = watches[i].ready(watches[i].context);
+	return err;
+}
+
+#define OWN_FDS 5
+
 static int follow(struct session *s)
 {
-	struct pollfd fds[] = {
+	struct pollfd fds[OWN_FDS + SESSION_WATCHES] = {
 		{ .fd = s->signals, .events = POLLIN },
 		{ .fd = collect__fd(s->collector), .events = POLLIN },
 		{ .fd = s->timer, .events = POLLIN },
@@ -172,12 +206,16 @@ static int follow(struct session *s)
 	for (;;) {
 		int err;
 
-		if (poll(fds, sizeof(fds) / sizeof(fds[0]), -1) < 0 && errno != EINTR)
+		for (size_t i = 0; i < s->watch_count; i++)
+			fds[OWN_FDS + i] = (struct pollfd){ .fd = s->watches[i].fd, .events = POLLIN };
+		if (poll(fds, OWN_FDS + s->watch_count, -1) < 0 && errno != EINTR)
 			return -errno;
 		err = collect__read(s->collector);
+		err = err ?: take_watches(s);
 		err = err ?: take_tick(s);
 		if (err)
 			return err;
+		s->target_ended = fds[3].revents;
 		if (take_signal(s) || fds[2].revents || fds[3].revents)
 			return 0;
 	}
@@ -204,6 +242,8 @@ static int hand_on_end(struct session *s)
 	collect__lost(s->collector, &sample.end.lost);
 	if (s->child.ended)
 		sample.end.child_status = s->child.status;
+	if (s->target >= 0)
+		sample.end.target_ended = s->target_ended ? TRI_TRUE : TRI_FALSE;
 	for (size_t i = 0; i < sample.end.lost.count; i++)
 		if (sample.end.lost.at[i].number)
 			log__warn("%s: %" PRIu64 " events were lost (%s)", name_of(s),

@@ -22,6 +22,15 @@ struct session_options {
 	void *context;			/* of both */
 };
 
+/* Something else to wait for. */
+struct session_watch {
+	int fd;
+	int (*ready)(void *context);	/* 0, or -errno to end the session */
+	void *context;
+};
+
+#define SESSION_WATCHES 4
+
 struct session {
 	struct session_options options;
 	struct collector *collector;
@@ -31,6 +40,9 @@ struct session {
 	int ticks;			/* timerfd, -1 if no interval */
 	int target;			/* pidfd of -p or --vm, -1 if none */
 	int signal;			/* that stopped us, 0 if none */
+	bool target_ended;		/* the process of -p */
+	struct session_watch watches[SESSION_WATCHES];
+	size_t watch_count;
 };
 
 #define SESSION_NONE { .child = CHILD_NONE, .signals = -1, .timer = -1, .ticks = -1, .target = -1 }
@@ -55,6 +67,12 @@ int session__check(struct session_options *options, const char *avoid, bool has_
  * Return: 0 or -errno.
  */
 int session__open(struct session *session, const struct session_options *options, char **command);
+
+/** session__watch() - call @ready whenever @fd is readable, at most SESSION_WATCHES of them */
+void session__watch(struct session *session, int fd, int (*ready)(void *context), void *context);
+
+/** session__unwatch() - and no more; may be called from @ready */
+void session__unwatch(struct session *session, int fd);
 
 /** session__header() - hand on the header sample. Return: 0 or the handler's error. */
 int session__header(struct session *session);

@@ -212,6 +212,8 @@ static int add_one(struct run_samples *s, enum sample_kind kind, union sample *s
 		return 0;
 	case SAMPLE_CLEAR:
 	case SAMPLE_RING_SUMMARY:
+	case SAMPLE_TRANSFER:
+	case SAMPLE_VMM_STATE:
 	case SAMPLE_KINDS:
 		break;
 	}

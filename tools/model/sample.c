@@ -223,12 +223,25 @@ static const struct field ring_summary_fields[] = {
 	  "exits of a vCPU because its ring was full"),
 };
 
+static const struct field transfer_fields[] = {
+	F(transfer_sample, t_ns, "t_ns", NULL, FIELD_U64, NS, METRIC_NONE, "when"),
+	F(transfer_sample, pid, "pid", NULL, FIELD_U64, NONE, METRIC_NONE, "the VMM"),
+	F(transfer_sample, connections, "connections", NULL, FIELD_U64, COUNT, METRIC_NONE,
+	  "TCP connections counted, open or closed"),
+	F(transfer_sample, sent_bytes, "sent_bytes", NULL, FIELD_U64, BYTES, METRIC_NONE,
+	  "bytes that the other side has acknowledged, since each connection began"),
+	F(transfer_sample, why_unknown, "why_unknown", NULL, FIELD_TEXT, NONE, METRIC_NONE,
+	  "why that is not known"),
+};
+
 static const struct field end_fields[] = {
 	F(end_sample, t_ns, "t_ns", NULL, FIELD_U64, NS, METRIC_NONE, "end of the recording"),
 	F(end_sample, lost, "lost", NULL, FIELD_LOST, COUNT, METRIC_NONE,
 	  "events not recorded, by the place where they were lost"),
 	F(end_sample, child_status, "child_status", NULL, FIELD_U64, NONE, METRIC_NONE,
 	  "exit status of the command, 128 + signal if one ended it"),
+	F(end_sample, target_ended, "target_ended", NULL, FIELD_BOOL, NONE, METRIC_NONE,
+	  "whether the process that was followed ended by itself"),
 };
 
 static const struct field plan_fields[] = {
@@ -356,6 +369,41 @@ static const struct field vmm_end_fields[] = {
 	  "why the migration did not complete"),
 };
 
+static const struct field vmm_state_fields[] = {
+	F(vmm_state_sample, t_ns, "t_ns", NULL, FIELD_U64, NS, METRIC_NONE, "when it answered"),
+	F(vmm_state_sample, pid, "pid", NULL, FIELD_U64, NONE, METRIC_NONE,
+	  "the VMM, if one process is followed"),
+	F(vmm_state_sample, via, "via", NULL, FIELD_TEXT, NONE, METRIC_NONE, "qmp or libvirt"),
+	F(vmm_state_sample, status, "status", NULL, FIELD_TEXT, NONE, METRIC_NONE,
+	  "state of the migration, in the VMM's words"),
+	F(vmm_state_sample, event, "event", NULL, FIELD_TEXT, NONE, METRIC_NONE,
+	  "event of the VMM that came before this answer"),
+	F(vmm_state_sample, syncs, "syncs", NULL, FIELD_U64, COUNT, METRIC_NONE,
+	  "dirty syncs by its count"),
+	F(vmm_state_sample, remaining_bytes, "remaining_bytes", NULL, FIELD_U64, BYTES,
+	  METRIC_NONE, "memory still to be sent"),
+	F(vmm_state_sample, transferred_bytes, "transferred_bytes", NULL, FIELD_U64, BYTES,
+	  METRIC_NONE, "bytes sent for memory"),
+	F(vmm_state_sample, total_bytes, "total_bytes", NULL, FIELD_U64, BYTES, METRIC_NONE,
+	  "size of the memory"),
+	F(vmm_state_sample, device_bytes, "device_bytes", NULL, FIELD_U64, BYTES, METRIC_NONE,
+	  "bytes sent of the states of VFIO devices"),
+	F(vmm_state_sample, dirty_bytes_per_second, "dirty_bytes_per_second", NULL, FIELD_U64,
+	  UNIT_BYTES_PER_SECOND, METRIC_NONE, "dirty rate by its count"),
+	F(vmm_state_sample, bytes_per_second, "bytes_per_second", NULL, FIELD_U64,
+	  UNIT_BYTES_PER_SECOND, METRIC_NONE, "transfer rate by its count"),
+	F(vmm_state_sample, elapsed_ns, "elapsed_ns", NULL, FIELD_U64, NS, METRIC_NONE,
+	  "duration of the migration so far"),
+	F(vmm_state_sample, downtime_ns, "downtime_ns", NULL, FIELD_U64, NS, METRIC_NONE,
+	  "downtime, once it is over"),
+	F(vmm_state_sample, expected_downtime_ns, "expected_downtime_ns", NULL, FIELD_U64, NS,
+	  METRIC_NONE, "downtime that it expects"),
+	F(vmm_state_sample, throttle_percent, "throttle_percent", NULL, FIELD_U64, COUNT,
+	  METRIC_NONE, "by how much it slows vCPUs down"),
+	F(vmm_state_sample, error, "error", NULL, FIELD_TEXT, NONE, METRIC_NONE,
+	  "why the migration failed, in its words"),
+};
+
 static const struct field_table tables[SAMPLE_KINDS] = {
 	[SAMPLE_HEADER] = TABLE("header", header_sample, header_fields),
 	[SAMPLE_TRACKING] = TABLE("tracking", tracking_sample, tracking_fields),
@@ -368,6 +416,7 @@ static const struct field_table tables[SAMPLE_KINDS] = {
 				       merge_summary_fields),
 	[SAMPLE_TLB_SUMMARY] = TABLE("tlb_summary", tlb_summary_sample, tlb_summary_fields),
 	[SAMPLE_RING_SUMMARY] = TABLE("ring_summary", ring_summary_sample, ring_summary_fields),
+	[SAMPLE_TRANSFER] = TABLE("transfer", transfer_sample, transfer_fields),
 	[SAMPLE_END] = TABLE("end", end_sample, end_fields),
 	[SAMPLE_PLAN] = TABLE("plan", plan_sample, plan_fields),
 	[SAMPLE_VMM_START] = TABLE("vmm.start", vmm_start_sample, vmm_start_fields),
@@ -381,6 +430,7 @@ static const struct field_table tables[SAMPLE_KINDS] = {
 	[SAMPLE_VMM_DESTINATION_RUNNING] = TABLE("vmm.destination_running", vmm_moment_sample,
 						 vmm_moment_fields),
 	[SAMPLE_VMM_END] = TABLE("vmm.end", vmm_end_sample, vmm_end_fields),
+	[SAMPLE_VMM_STATE] = TABLE("vmm.state", vmm_state_sample, vmm_state_fields),
 };
 
 const struct field_table *sample__table(enum sample_kind kind)

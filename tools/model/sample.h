@@ -24,6 +24,7 @@ enum sample_kind {
 	SAMPLE_MERGE_SUMMARY,
 	SAMPLE_TLB_SUMMARY,
 	SAMPLE_RING_SUMMARY,
+	SAMPLE_TRANSFER,
 	SAMPLE_END,
 	/* What the test bed meant to run; a plain recording has none. */
 	SAMPLE_PLAN,
@@ -36,6 +37,8 @@ enum sample_kind {
 	SAMPLE_VMM_DEVICE_STOP,
 	SAMPLE_VMM_DESTINATION_RUNNING,
 	SAMPLE_VMM_END,
+	/* What a running VMM answers when it is asked. */
+	SAMPLE_VMM_STATE,
 	SAMPLE_KINDS
 };
 
@@ -155,10 +158,20 @@ struct ring_summary_sample {
 	uint64_t full;
 };
 
+/* What the TCP connections of a process have carried so far. */
+struct transfer_sample {
+	uint64_t t_ns;
+	uint64_t pid;
+	uint64_t connections;
+	uint64_t sent_bytes;		/* acknowledged by the other side; closed ones included */
+	char why_unknown[96];
+};
+
 struct end_sample {
 	uint64_t t_ns;
 	struct named_list lost;
 	uint64_t child_status;		/* as a shell reports it; UNKNOWN: no child */
+	enum tristate target_ended;	/* whether the process of -p ended by itself */
 };
 
 struct plan_sample {
@@ -240,6 +253,26 @@ struct vmm_end_sample {
 	char error[160];
 };
 
+struct vmm_state_sample {
+	uint64_t t_ns;
+	uint64_t pid;
+	char via[8];			/* "qmp" or "libvirt" */
+	char status[24];		/* in the VMM's own words */
+	char event[24];			/* what made it speak; "": it was asked */
+	uint64_t syncs;
+	uint64_t remaining_bytes;
+	uint64_t transferred_bytes;
+	uint64_t total_bytes;
+	uint64_t device_bytes;		/* sent of the states of VFIO devices */
+	uint64_t dirty_bytes_per_second;
+	uint64_t bytes_per_second;
+	uint64_t elapsed_ns;
+	uint64_t downtime_ns;
+	uint64_t expected_downtime_ns;
+	uint64_t throttle_percent;
+	char error[96];
+};
+
 /* Any sample; large enough and aligned for each kind. */
 union sample {
 	struct header_sample header;
@@ -250,6 +283,7 @@ union sample {
 	struct size_summary_sample size_summary;
 	struct tlb_summary_sample tlb_summary;
 	struct ring_summary_sample ring_summary;
+	struct transfer_sample transfer;
 	struct end_sample end;
 	struct plan_sample plan;
 	struct vmm_start_sample vmm_start;
@@ -259,6 +293,7 @@ union sample {
 	struct vmm_iteration_sample vmm_iteration;
 	struct vmm_moment_sample vmm_moment;
 	struct vmm_end_sample vmm_end;
+	struct vmm_state_sample vmm_state;
 };
 
 /**

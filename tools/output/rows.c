@@ -20,14 +20,18 @@ static int width_of(const char *text)
 
 static int column_width(const struct field *field)
 {
+	/* A place that is small holds words that are known beforehand. */
 	if (field->type == FIELD_TEXT)
-		return 11;
+		return field->size <= 16 ? (int)field->size - 1 : 11;
 	switch (field->unit) {
 	case UNIT_CLOCK:
 		return 14;
 	case UNIT_BYTES:
 		return 8;
+	case UNIT_BYTES_PER_SECOND:
+		return 10;
 	case UNIT_NS:
+	case UNIT_ID:
 		return 7;
 	default:
 		return 5;

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What a process has sent over TCP, as the kernel's own counters of each connection say:
+ * no probe, no change, and nothing that other processes pay for. Not here: other kinds of
+ * socket, whose bytes the kernel does not count.
+ */
+#ifndef HWDBM_COLLECT_TRANSFER_H
+#define HWDBM_COLLECT_TRANSFER_H
+
+#include "../model/sample.h"
+
+#include <sys/types.h>
+
+struct transfer_socket;
+
+/* Begin with TRANSFER_NONE. */
+struct transfer {
+	pid_t pid;
+	int descriptors;		/* /proc/PID/fd; a stranger of that number is not taken for it */
+	int netlink;			/* in the network namespace of the process */
+	int error;			/* why there is none of these; 0: there is */
+	bool foreign;			/* another network namespace than ours */
+	struct transfer_socket *sockets;
+	size_t count;
+};
+
+#define TRANSFER_NONE { .descriptors = -1, .netlink = -1 }
+
+/** transfer__open() - get ready to look at a process; what fails is said in the samples */
+void transfer__open(struct transfer *transfer, pid_t pid);
+
+/**
+ * transfer__begin() - a migration begins: connections that are older are not its own
+ *
+ * One that was seen up to 5 seconds before counts: a VMM connects first.
+ */
+void transfer__begin(struct transfer *transfer, uint64_t t_ns);
+
+/**
+ * transfer__read() - fill in a sample of how it stands
+ *
+ * Costs a readlink for each descriptor of the process, a question for each of its TCP
+ * connections, and a list of all TCP sockets of the network namespace when it has a new one.
+ *
+ * Return: 0; -ESRCH once the process is gone; -ENOMEM.
+ */
+int transfer__read(struct transfer *transfer, struct transfer_sample *sample);
+
+/** transfer__close() - free what it holds */
+void transfer__close(struct transfer *transfer);
+
+#endif

@@ -1,0 +1,351 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * hwdbm converge: one line for each pre-copy iteration, live or from a recording. Not
+ * here: what a line says (tools/model/converge.c), or where its figures come from.
+ */
+#define _GNU_SOURCE
+#include "commands.h"
+#include "session.h"
+#include "view.h"
+#include "../lib/log.h"
+#include "../lib/options.h"
+#include "../model/converge.h"
+#include "../output/converge.h"
+#include "../output/json.h"
+#include "../output/recording.h"
+#include "../output/rows.h"
+#include "../output/units.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+#include <time.h>
+
+#define NS_PER_SECOND UINT64_C(1000000000)
+#define NS_PER_MS UINT64_C(1000000)
+
+/* How often to see whether the syncs of an iteration are over. */
+#define TICK_MS 100
+
+/* Rows between two headings, so that one is always on the screen. */
+#define ROWS_PER_HEADING 20
+
+struct converge_options {
+	uint64_t pid;
+	const char *vm;
+	uint64_t duration_ns;
+	uint64_t interval_ms;
+	const char *input;
+	const char *output;
+	const char *qmp;
+	const char *libvirt;
+	const char *avoid;
+	bool json;
+	bool verbose;
+};
+
+static const struct option_spec option_table[] = {
+	{ "pid", 'p', OPTION_U64, offsetof(struct converge_options, pid), "PID",
+	  "follow this process and its children, until it ends" },
+	VIEW_OPTIONS(converge_options),
+	{ "interval", 'I', OPTION_U64, offsetof(struct converge_options, interval_ms), "MS",
+	  "between iterations, a line every so many milliseconds" },
+	{ "json", 'j', OPTION_FLAG, offsetof(struct converge_options, json), NULL,
+	  "JSON lines, with sizes in bytes and times in nanoseconds" },
+	{ "duration", 'd', OPTION_SECONDS, offsetof(struct converge_options, duration_ns), "TIME",
+	  "stop after this time: 10, 2.5s, 300ms, 5m" },
+	{ "output", 'o', OPTION_TEXT, offsetof(struct converge_options, output), "FILE",
+	  "write a recording too, for -i and for hwdbm report" },
+	{ "input", 'i', OPTION_TEXT, offsetof(struct converge_options, input), "FILE",
+	  "show the migration of a recording" },
+	{ "avoid", 0, OPTION_TEXT, offsetof(struct converge_options, avoid), "KINDS",
+	  "do without these kinds of probe: event,fentry,kprobe,syscall,syscalls" },
+	{ "verbose", 'v', OPTION_FLAG, offsetof(struct converge_options, verbose), NULL,
+	  "show libbpf's and the verifier's messages" },
+};
+
+static const struct command_spec spec = {
+	.name = "converge",
+	.usage = "[OPTIONS] [-- COMMAND [ARGUMENT...]]",
+	.summary = "Shows whether a migration gets anywhere: for each pre-copy iteration what remains, how\n"
+		   "fast memory gets dirty and by whom, how fast it is sent, and what holds it back. What\n"
+		   "cannot be known is \"-\".",
+	.notes = "Without a COMMAND, -p, --vm or -d it runs until Ctrl-C.\n\n"
+		 "\"remains\" is what the syncs of this iteration have read; \"sent\" is the rate at which the\n"
+		 "other side has acknowledged data on the VMM's TCP connections; what goes another way\n"
+		 "(Unix sockets, RDMA) the kernel does not count. \"proj.\" is a projection, not a measurement:\n"
+		 "the blackout if the VM stopped now, without the states of its devices. The verdict takes\n"
+		 "two iterations after the first copy.\n\n"
+		 "Requirements: a kernel with BTF, and KVM, iommufd or hwdbm's tracepoint patches; root,\n"
+		 "or CAP_BPF and CAP_PERFMON.\n"
+		 "Overhead: that of hwdbm dirtysync, and 0.1 ms twice a second for each VM that migrates.\n"
+		 "Exit status: the command's own; 0; 1 if it failed; 2 for bad options; 3 if a recording\n"
+		 "is cut off; 128 + signal if a signal stopped it.",
+	.options = option_table,
+	.option_count = sizeof(option_table) / sizeof(option_table[0]),
+	.stop_at_first = true,
+};
+
+struct converger {
+	struct converge_options options;
+	struct session session;
+	struct view view;
+	struct converge model;
+	struct vmm_state_sample vmm;	/* as last shown */
+	FILE *recording;		/* NULL: none */
+	int recording_error;
+	int output_error;
+	uint64_t lines;
+	uint64_t next_ns;		/* when the next line between iterations is due */
+	bool emulated;
+	bool has_header, has_end;
+};
+
+static int note_output(struct converger *c, int err)
+{
+	if (err)
+		c->output_error = err;
+	return err;
+}
+
+static int put_row(void *context, const struct converge_row *row)
+{
+	struct converger *c = context;
+	int err = 0;
+
+	if (c->options.json)
+		return note_output(c, json__write_line(stdout, &converge_row_table, row));
+	if (c->lines++ % ROWS_PER_HEADING == 0)
+		err = rows__heading(stdout, &converge_row_table);
+	return note_output(c, err ?: rows__put(stdout, &converge_row_table, row, c->emulated));
+}
+
+static int put_phase(void *context, const struct converge_phase *phase)
+{
+	struct converger *c = context;
+
+	return note_output(c, c->options.json ?
+				      json__write_line(stdout, &converge_phase_table, phase) :
+				      converge_text__phase(stdout, phase));
+}
+
+static int put_vmm(struct converger *c, const struct vmm_state_sample *state)
+{
+	bool news = converge_text__is_news(&c->vmm, state);
+
+	c->vmm = *state;
+	return news ? converge_text__vmm(stdout, state) : 0;
+}
+
+static int put_transfer(const struct transfer_sample *transfer)
+{
+	errno = 0;
+	if (*transfer->why_unknown)
+		printf("%" PRIu64 ": transfer rate unknown: %s\n", transfer->pid, transfer->why_unknown);
+	return fflush(stdout) ? -(errno ?: EIO) : 0;
+}
+
+static int put_end(const struct converger *c, const struct end_sample *end)
+{
+	uint64_t lost = 0;
+
+	for (size_t i = 0; i < end->lost.count; i++)
+		lost += end->lost.at[i].number;
+	errno = 0;
+	printf("%" PRIu64 " lines; lost=%" PRIu64, c->lines, lost);
+	for (size_t i = 0; i < end->lost.count; i++)
+		if (end->lost.at[i].number)
+			printf(" %s=%" PRIu64, end->lost.at[i].name, end->lost.at[i].number);
+	if (c->emulated)
+		printf("\n* emulated time: comparable within one run only, and never with hardware");
+	return putchar('\n') == EOF || fflush(stdout) ? -(errno ?: EIO) : 0;
+}
+
+static int show(struct converger *c, enum sample_kind kind, const union sample *sample)
+{
+	bool shown = kind == SAMPLE_HEADER || kind == SAMPLE_VMM_STATE || kind == SAMPLE_END;
+
+	if (c->options.json)
+		return shown ? json__write_line(stdout, sample__table(kind), sample) : 0;
+	switch (kind) {
+	case SAMPLE_VMM_STATE:
+		return put_vmm(c, &sample->vmm_state);
+	case SAMPLE_TRANSFER:
+		return put_transfer(&sample->transfer);
+	case SAMPLE_END:
+		return put_end(c, &sample->end);
+	default:
+		return 0;
+	}
+}
+
+static int take_sample(void *context, enum sample_kind kind, union sample *sample)
+{
+	struct converger *c = context;
+	int err;
+
+	if (c->recording) {
+		c->recording_error = recording__write(c->recording, kind, sample);
+		if (c->recording_error)
+			return c->recording_error;
+	}
+	c->has_header |= kind == SAMPLE_HEADER;
+	c->has_end |= kind == SAMPLE_END;
+	if (kind == SAMPLE_HEADER)
+		c->emulated = !strcmp(sample->header.time_basis, "emulated");
+	err = converge__add(&c->model, kind, sample);
+	return err ?: note_output(c, show(c, kind, sample));
+}
+
+static int tick(void *context)
+{
+	struct converger *c = context;
+	struct timespec time;
+	uint64_t now;
+	int err;
+
+	clock_gettime(CLOCK_MONOTONIC, &time);
+	now = time.tv_sec * NS_PER_SECOND + time.tv_nsec;
+	err = converge__settle(&c->model, now);
+	if (err || !c->options.interval_ms || now < c->next_ns)
+		return err;
+	c->next_ns = now + c->options.interval_ms * NS_PER_MS;
+	return converge__progress(&c->model);
+}
+
+static void explain_write(const struct converger *c)
+{
+	if (c->recording_error)
+		log__error("converge: cannot write %s (%s)", c->options.output,
+			   strerror(-c->recording_error));
+	else if (c->output_error)
+		log__error("converge: cannot write to stdout (%s)", strerror(-c->output_error));
+}
+
+static int show_recording(struct converger *c)
+{
+	bool cut = false;
+	int err = recording__read(c->options.input, take_sample, c, &cut);
+
+	err = err ?: converge__settle(&c->model, UINT64_MAX);
+	explain_write(c);
+	if (err && err != -EINVAL && !c->output_error)
+		log__error("converge: cannot read %s (%s)", c->options.input, strerror(-err));
+	if (!err && !c->has_header) {
+		log__error("converge: %s is no recording (it has no header line); make one with -o, or with hwdbm record",
+			   c->options.input);
+		err = -EINVAL;
+	}
+	if (err)
+		return COMMAND_FAILED;
+	if (!c->has_end)
+		log__warn("converge: %s has no end, it was interrupted; what was lost is unknown",
+			  c->options.input);
+	return cut || !c->has_end ? COMMAND_UNSOUND : COMMAND_OK;
+}
+
+static int open_recording(struct converger *c)
+{
+	if (!c->options.output)
+		return 0;
+	c->recording = recording__create(c->options.output);
+	if (c->recording)
+		return 0;
+	log__error("converge: cannot write %s (%s)", c->options.output, strerror(errno));
+	return -errno;
+}
+
+static int watch(struct converger *c, const struct view_options *view,
+		 struct session_options *options, char **command)
+{
+	int err = view__target(&c->view, view, options), ended = 0;
+
+	err = err ?: session__open(&c->session, options, command);
+	err = err ?: open_recording(c);
+	err = err ?: session__header(&c->session);
+	err = err ?: view__open(&c->view, &c->session);
+	if (!err && !*command && !c->options.duration_ns)
+		log__info("converge: watching until Ctrl-C%s",
+			  options->collect.pid ? " or the end of the process" : "");
+	err = err ?: session__follow(&c->session, command);
+	if (c->session.collector && !c->recording_error && !c->output_error)
+		ended = session__finish(&c->session);
+	explain_write(c);
+	return err ?: ended;
+}
+
+static int check_options(const struct converge_options *o, struct session_options *session,
+			 const struct view_options *view, bool has_command)
+{
+	if (o->pid > INT32_MAX) {
+		log__error("converge: --pid %" PRIu64 " is no process id", o->pid);
+		return -EINVAL;
+	}
+	if (o->input && (o->pid || o->vm || o->qmp || o->libvirt || o->output || o->duration_ns ||
+			 o->interval_ms || has_command)) {
+		log__error("converge: -i shows a recording that exists; -p, --vm, -o, -d, -I, --qmp, --libvirt and a command are for a new one");
+		return -EINVAL;
+	}
+	session->collect.pid = o->pid;
+	session->duration_ns = o->duration_ns;
+	return view__check(view, has_command) ?: session__check(session, o->avoid, has_command);
+}
+
+static int status_of(const struct converger *c, int err)
+{
+	const struct child *child = &c->session.child;
+
+	if (err)
+		return COMMAND_FAILED;
+	if (c->session.signal)
+		return 128 + c->session.signal;
+	return child->pid ? child->status : COMMAND_OK;
+}
+
+int converge__main(int argc, char **argv)
+{
+	struct converger c = { .session = SESSION_NONE, .view = VIEW_NONE };
+	struct session_options options = {
+		.collect = {
+			.command = "converge", .count_every = 1,
+			.measure = BIT_OF(HWDBM_MEASURE_TRACKING) | BIT_OF(HWDBM_MEASURE_SYNC) |
+				   BIT_OF(HWDBM_MEASURE_DIRTY) | BIT_OF(HWDBM_MEASURE_KVM_SYNC) |
+				   BIT_OF(HWDBM_MEASURE_KVM_RING),
+			.require = BIT_OF(HWDBM_MEASURE_SYNC) | BIT_OF(HWDBM_MEASURE_KVM_SYNC),
+		},
+		.interval_ns = TICK_MS * NS_PER_MS,
+		.handler = view__take, .tick = tick, .context = &c.view,
+	};
+	struct view_options view = {
+		.command = "converge", .transfer = true, .handler = take_sample, .context = &c,
+	};
+	int first = options__parse(&spec, &c.options, argc, argv);
+	int err, status;
+
+	c.model.handlers = (struct converge_handlers){ put_row, put_phase, &c };
+	view.vm = c.options.vm;
+	view.pid = c.options.pid;
+	view.qmp = c.options.qmp;
+	view.libvirt = c.options.libvirt;
+	if (first == -ECANCELED)
+		return COMMAND_OK;
+	if (first < 0 || check_options(&c.options, &options, &view, first < argc))
+		return COMMAND_USAGE;
+	log__set_verbose(c.options.verbose);
+
+	if (c.options.input) {
+		status = show_recording(&c);
+		converge__release(&c.model);
+		return status;
+	}
+	err = watch(&c, &view, &options, argv + first);
+	status = status_of(&c, err);
+	view__close(&c.view);
+	session__close(&c.session);
+	converge__release(&c.model);
+	if (c.recording && fclose(c.recording) && !err) {
+		log__error("converge: cannot write %s (%s)", c.options.output, strerror(errno));
+		status = COMMAND_FAILED;
+	}
+	return status;
+}

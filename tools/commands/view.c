@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Looks at a VMM at each iteration, and every half second while it migrates.
+ */
+#define _GNU_SOURCE
+#include "view.h"
+#include "../lib/cleanup.h"
+#include "../lib/log.h"
+#include "../model/converge.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/timerfd.h>
+#include <time.h>
+
+#define NS_PER_SECOND UINT64_C(1000000000)
+#define INTERVAL_NS (NS_PER_SECOND / 2)
+
+/* Slots of one iteration are synced one after the other; one look serves for all. */
+#define SAME_NS (NS_PER_SECOND / 20)
+
+struct view_process {
+	struct transfer transfer;
+	uint64_t pid;
+	uint64_t looked_ns;
+	bool is_tracked;
+	char why_unknown[sizeof(((struct transfer_sample *)0)->why_unknown)];	/* as last said */
+};
+
+static uint64_t now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * NS_PER_SECOND + now.tv_nsec;
+}
+
+int view__check(const struct view_options *o, bool has_command)
+{
+	const char *command = o->command;
+
+	if (o->vm && o->pid)
+		log__error("%s: --vm and -p exclude each other; choose by one of them", command);
+	else if (o->vm && has_command)
+		log__error("%s: --vm and a command exclude each other; follow one of them", command);
+	else if (o->qmp && o->libvirt)
+		log__error("%s: --qmp and --libvirt exclude each other: a VMM is asked one way", command);
+	else if (o->libvirt && !o->vm && !o->pid)
+		log__error("%s: --libvirt needs the VM: --vm NAME|UUID, or -p PID", command);
+	else
+		return 0;
+	return -EINVAL;
+}
+
+int view__target(struct view *v, const struct view_options *options, struct session_options *session)
+{
+	char name[VM_NAME] = "";
+	int err = 0;
+
+	v->options = *options;
+	if (options->vm) {
+		err = vms__find(options->command, options->vm, &v->target);
+		if (!err)
+			v->options.pid = session->collect.pid = v->target.pid;
+	}
+	if (!err && options->qmp)
+		err = qmp__open(&v->qmp, options->command, options->qmp, v->options.pid,
+				options->handler, options->context);
+	if (!err && options->libvirt) {
+		if (!options->vm)
+			vms__name(v->options.pid, name);
+		err = libvirt__open(&v->libvirt, options->command, options->libvirt,
+				    options->vm ? options->vm : name, v->options.pid, INTERVAL_NS);
+	}
+	return err;
+}
+
+/* Return: the process, or NULL without memory. */
+static struct view_process *find(struct view *v, uint64_t pid)
+{
+	struct view_process *process;
+
+	for (size_t i = 0; i < v->count; i++)
+		if (v->processes[i].pid == pid)
+			return &v->processes[i];
+	process = realloc(v->processes, (v->count + 1) * sizeof(*process));
+	if (!process)
+		return NULL;
+	v->processes = process;
+	process = &process[v->count++];
+	*process = (struct view_process){ .pid = pid, .transfer = TRANSFER_NONE };
+	transfer__open(&process->transfer, pid);
+	return process;
+}
+
+static int look(struct view *v, struct view_process *process)
+{
+	union sample sample;
+	int err = transfer__read(&process->transfer, &sample.transfer);
+
+	process->looked_ns = now_ns();
+	if (err)
+		return err == -ESRCH ? 0 : err;
+	/* Why nothing is known is said once, and only when there is something to be known. */
+	if (sample.transfer.sent_bytes == UNKNOWN &&
+	    (!process->is_tracked || !strcmp(process->why_unknown, sample.transfer.why_unknown)))
+		return 0;
+	memcpy(process->why_unknown, sample.transfer.why_unknown, sizeof(process->why_unknown));
+	return v->options.handler(v->options.context, SAMPLE_TRANSFER, &sample);
+}
+
+static int take_timer(void *context)
+{
+	struct view *v = context;
+	uint64_t ticks;
+	int err = 0;
+
+	if (read(v->timer, &ticks, sizeof(ticks)) != sizeof(ticks))
+		return 0;
+	for (size_t i = 0; !err && i < v->count; i++)
+		if (v->processes[i].is_tracked || v->processes[i].pid == v->options.pid)
+			err = look(v, &v->processes[i]);
+	if (!err && v->qmp)
+		qmp__ask(v->qmp);
+	return err;
+}
+
+/* Whether it was the VMM that ended, the figures of ours go on. */
+static int lose_vmm(struct view *v, int fd, int err)
+{
+	if (err != -EPIPE && err != -ECONNRESET)
+		return err;
+	session__unwatch(v->session, fd);
+	log__warn("%s: %s says no more", v->options.command, v->qmp ? "the monitor" : "libvirt");
+	qmp__free(v->qmp);
+	v->qmp = NULL;
+	return 0;
+}
+
+static int take_qmp(void *context)
+{
+	struct view *v = context;
+	int err = v->qmp ? qmp__read(v->qmp) : 0;
+
+	return err ? lose_vmm(v, qmp__fd(v->qmp), err) : 0;
+}
+
+static int take_libvirt(void *context)
+{
+	struct view *v = context;
+	int err = libvirt__read(v->libvirt, v->options.handler, v->options.context);
+
+	return err ? lose_vmm(v, libvirt__fd(v->libvirt), err) : 0;
+}
+
+int view__open(struct view *v, struct session *session)
+{
+	const struct timespec interval = { .tv_nsec = INTERVAL_NS };
+	const struct itimerspec when = { .it_value = interval, .it_interval = interval };
+
+	v->session = session;
+	/* A command that is still to be started has no connections yet, but it will have. */
+	if (v->options.transfer && v->options.pid && !find(v, v->options.pid))
+		return -ENOMEM;
+	v->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	if (v->timer < 0 || timerfd_settime(v->timer, 0, &when, NULL))
+		return -errno;
+	session__watch(session, v->timer, take_timer, v);
+	if (v->qmp)
+		session__watch(session, qmp__fd(v->qmp), take_qmp, v);
+	if (v->libvirt)
+		session__watch(session, libvirt__fd(v->libvirt), take_libvirt, v);
+	return v->count ? look(v, &v->processes[0]) : 0;
+}
+
+/* Before the sync is handed on: what was sent until then belongs to the iteration before. */
+static int note_sync(struct view *v, const struct sync_sample *sync)
+{
+	struct view_process *process;
+
+	if (!converge__is_migration(sync->source, sync->length_bytes))
+		return 0;
+	if (v->qmp)
+		qmp__ask(v->qmp);
+	if (!v->options.transfer)
+		return 0;
+	process = find(v, sync->pid);
+	if (!process)
+		return -ENOMEM;
+	process->is_tracked = true;
+	return now_ns() - process->looked_ns < SAME_NS ? 0 : look(v, process);
+}
+
+static int note_tracking(struct view *v, const struct tracking_sample *tracking)
+{
+	struct view_process *process;
+
+	if (!v->options.transfer || tracking->ret ||
+	    !converge__is_migration(tracking->source, tracking->length_bytes))
+		return 0;
+	process = find(v, tracking->pid);
+	if (!process)
+		return -ENOMEM;
+	if (tracking->enable == TRI_TRUE && !process->is_tracked)
+		transfer__begin(&process->transfer, tracking->t_ns);
+	process->is_tracked = tracking->enable == TRI_TRUE;
+	return now_ns() - process->looked_ns < SAME_NS ? 0 : look(v, process);
+}
+
+static int note_end(struct view *v)
+{
+	int err = 0;
+
+	for (size_t i = 0; !err && i < v->count; i++)
+		err = look(v, &v->processes[i]);
+	return err;
+}
+
+int view__take(void *context, enum sample_kind kind, union sample *sample)
+{
+	struct view *v = context;
+	int err = 0;
+
+	if (kind == SAMPLE_SYNC)
+		err = note_sync(v, &sample->sync);
+	else if (kind == SAMPLE_TRACKING)
+		err = note_tracking(v, &sample->tracking);
+	else if (kind == SAMPLE_END)
+		err = note_end(v);
+	return err ?: v->options.handler(v->options.context, kind, sample);
+}
+
+void view__close(struct view *v)
+{
+	for (size_t i = 0; i < v->count; i++)
+		transfer__close(&v->processes[i].transfer);
+	free(v->processes);
+	qmp__free(v->qmp);
+	libvirt__free(v->libvirt);
+	cleanup__close(&v->timer);
+	cleanup__close(&v->target.pidfd);
+}

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What is looked at beside the kernel's events while a session runs: the connections of a
+ * VMM that migrates, and what the VMM itself says. Its samples join the others on their
+ * way to the command. Not here: the loop (session.h).
+ */
+#ifndef HWDBM_COMMANDS_VIEW_H
+#define HWDBM_COMMANDS_VIEW_H
+
+#include "session.h"
+#include "../collect/libvirt.h"
+#include "../collect/qmp.h"
+#include "../collect/transfer.h"
+#include "../collect/vms.h"
+
+struct view_options {
+	const char *command;		/* whose messages these are */
+	const char *vm;			/* of --vm, or NULL */
+	uint64_t pid;			/* of -p; view__target() sets it for --vm; 0: all */
+	const char *qmp;		/* socket, or NULL */
+	const char *libvirt;		/* URI, or NULL */
+	bool transfer;			/* whether connections are wanted */
+	sample_handler handler;		/* of the command */
+	void *context;
+};
+
+struct view_process;
+
+struct view {
+	struct view_options options;
+	struct session *session;
+	struct vm_target target;
+	struct qmp *qmp;
+	struct libvirt *libvirt;
+	struct view_process *processes;
+	size_t count;
+	int timer;
+};
+
+#define VIEW_NONE { .target = VM_TARGET_NONE, .timer = -1 }
+
+/* Lines of an option table; @type is the struct that has the members vm, qmp and libvirt. */
+#define VIEW_OPTIONS(type)									\
+	{ "vm", 0, OPTION_TEXT, offsetof(struct type, vm), "NAME|UUID",				\
+	  "follow this VM" },									\
+	{ "qmp", 0, OPTION_TEXT, offsetof(struct type, qmp), "SOCKET",				\
+	  "show beside it what QEMU says on this monitor" },					\
+	{ "libvirt", 0, OPTION_TEXT, offsetof(struct type, libvirt), "URI",			\
+	  "show beside it what libvirt says of the VM" }
+
+/**
+ * view__check() - whether the options go together
+ * Return: 0, or -EINVAL after a message.
+ */
+int view__check(const struct view_options *options, bool has_command);
+
+/**
+ * view__target() - find the process of --vm, and connect to the VMM
+ *
+ * Says on stderr what is wrong when it fails. End with view__close() in every case.
+ *
+ * @session: its collect.pid is set for the process that is to be followed
+ *
+ * Return: 0 or -errno.
+ */
+int view__target(struct view *view, const struct view_options *options,
+		 struct session_options *session);
+
+/**
+ * view__open() - watch in this session, which is open
+ *
+ * The session's handler has to be view__take(), its context the view.
+ *
+ * Return: 0 or -errno.
+ */
+int view__open(struct view *view, struct session *session);
+
+/** view__take() - a sample_handler that passes on to the command what it gets and what it sees */
+int view__take(void *view, enum sample_kind kind, union sample *sample);
+
+/** view__close() - free what it holds */
+void view__close(struct view *view);
+
+#endif
