@@ -199,7 +199,7 @@ static int take_sample(void *context, enum sample_kind kind, union sample *sampl
 
 static int tick(void *context)
 {
-	struct converger *c = context;
+	struct converger *c = ((struct view *)context)->options.context;
 	struct timespec time;
 	uint64_t now;
 	int err;

@@ -69,7 +69,7 @@ int view__target(struct view *view, const struct view_options *options,
 /**
  * view__open() - watch in this session, which is open
  *
- * The session's handler has to be view__take(), its context the view.
+ * The session's handler has to be view__take(), its context, and so that of the tick, the view.
  *
  * Return: 0 or -errno.
  */

@@ -33,6 +33,9 @@
 /* "As much as before" leaves room for chance. */
 #define SHRINKS_TO 0.9
 
+/* As much as this of what remained is all of it, but for chance. */
+#define ALL_SENT 0.98
+
 /* A share from which on one source is what it is about. */
 #define MOST (2.0 / 3)
 
@@ -58,7 +61,7 @@ static const struct field row_fields[] = {
 	F(converge_row, remaining_bytes, "remaining_bytes", "remains", FIELD_U64, UNIT_BYTES,
 	  "dirty bytes that these syncs have read; before anything is sent, all memory"),
 	F(converge_row, exact, "exact", NULL, FIELD_BOOL, NONE,
-	  "no if several trackers may report the same memory: it is their sum then"),
+	  "no if several trackers may report the same memory: it is their sum then; unknown if the VMM may not have sent all of the iteration before: the rest comes on top"),
 	F(converge_row, vcpu_rate, "vcpu_bytes_per_second", "vCPUs", FIELD_U64,
 	  UNIT_BYTES_PER_SECOND, "dirty rate, by KVM"),
 	F(converge_row, dma_rate, "dma_bytes_per_second", "DMA", FIELD_U64,
@@ -147,6 +150,7 @@ struct migration {
 	bool has_round;
 	struct round before;		/* the one before it; number 0: none */
 	uint64_t remaining[2];		/* of the last two that were shown, the newer first */
+	uint64_t shown_bytes;		/* what remained at the round before */
 	uint64_t start_ns;
 	uint64_t started_ns;		/* end of the last start */
 	uint64_t rounds;
@@ -360,7 +364,7 @@ static void judge(const struct migration *m, struct converge_row *row)
 	else
 		snprintf(row->why, sizeof(row->why), "%s: %s%s",
 			 (double)dirty_rate >= SHRINKS_TO * (double)row->transfer_rate ?
-				 "dirty rate > transfer rate" : "as much is dirty as before",
+				 "dirty rate not below transfer rate" : "as much is dirty as before",
 			 culprit(round), blocks(round));
 }
 
@@ -378,6 +382,19 @@ static void fill_transfer(const struct migration *m, struct converge_row *row)
 					      (double)row->transfer_rate + 0.5);
 }
 
+/* A VMM syncs again when what is left seems small to it, not when nothing is left. */
+static enum tristate exactness(const struct migration *m, const struct converge_row *row)
+{
+	if (m->round.at_start)
+		return TRI_TRUE;
+	if (m->member_count > 1)
+		return TRI_FALSE;
+	if (row->sent_bytes == UNKNOWN || m->shown_bytes == UNKNOWN ||
+	    (double)row->sent_bytes < ALL_SENT * (double)m->shown_bytes)
+		return TRI_UNKNOWN;
+	return TRI_TRUE;
+}
+
 static void fill_row(const struct migration *m, struct converge_row *row)
 {
 	const struct round *round = &m->round;
@@ -390,7 +407,6 @@ static void fill_row(const struct migration *m, struct converge_row *row)
 	row->start_seen = m->start_seen ? TRI_TRUE : TRI_FALSE;
 	row->syncs = round->syncs;
 	row->took_ns = round->took_ns;
-	row->exact = m->member_count > 1 ? TRI_FALSE : TRI_TRUE;
 	if (m->before.number)
 		row->interval_ns = round->begin_ns - m->before.begin_ns;
 	else if (m->start_seen && !round->at_start)
@@ -407,6 +423,7 @@ static void fill_row(const struct migration *m, struct converge_row *row)
 					   rate(round->bytes[CLASS_DEVICE], row->interval_ns) : UNKNOWN;
 	}
 	fill_transfer(m, row);
+	row->exact = exactness(m, row);
 	judge(m, row);
 }
 
@@ -433,6 +450,7 @@ static int close_round(const struct converge *c, struct migration *m)
 		err = show_round(c, m);
 	m->remaining[1] = m->before.number && !m->before.at_start ? m->remaining[0] : UNKNOWN;
 	m->remaining[0] = m->round.failed ? UNKNOWN : sum_of(&m->round);
+	m->shown_bytes = m->round.at_start ? whole_memory(m) : m->remaining[0];
 	m->before = m->round;
 	return err;
 }
@@ -441,7 +459,7 @@ static void restart(struct migration *m)
 {
 	m->rounds = 0;
 	m->before.number = 0;
-	m->remaining[0] = m->remaining[1] = UNKNOWN;
+	m->remaining[0] = m->remaining[1] = m->shown_bytes = UNKNOWN;
 }
 
 /* The start of the first of many; those of the others are part of it. */
@@ -623,8 +641,10 @@ static int take_clear(struct converge *c, const struct clear_sample *clear)
 	struct migration *m;
 	int err = find_migration(c, clear->pid, &m);
 
-	if (!err && !clear->ret)
-		m->is_cleared = true;
+	/* QEMU clears small slots over and over, whether anything is to be sent or not. */
+	for (size_t i = 0; !err && !clear->ret && i < m->place_count; i++)
+		m->is_cleared |= m->places[i].class == CLASS_KVM && is_main(&m->places[i]) &&
+				 m->places[i].owner == clear->vm && m->places[i].slot == clear->slot;
 	return err;
 }
 

@@ -92,6 +92,10 @@ int rows__put(FILE *out, const struct field_table *table, const void *record, bo
 
 		if (!field->heading)
 			continue;
+		if (field->type == FIELD_TEXT && field__known(field, record)) {
+			put_cell(out, field, field__text(field, record), field == last);
+			continue;
+		}
 		units__field(field, record, text);
 		/* Nothing to remark is not an unknown remark. */
 		if (field == last && field->type == FIELD_TEXT && !field__known(field, record))
