@@ -14,6 +14,7 @@ static const struct command commands[] = {
 	{ "vms", vms__main, "the VMs of this host and what tracks their dirty memory" },
 	{ "dirtysync", dirtysync__main, "every read of dirty state, live" },
 	{ "converge", converge__main, "whether a migration gets anywhere, live" },
+	{ "stat", stat__main, "the totals of a migration, at its end" },
 	{ "record", record__main, "follow a migration and write a recording" },
 	{ "report", report__main, "tables, JSON and HTML from recordings" },
 #ifdef HWDBM_SERVE

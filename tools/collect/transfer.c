@@ -38,6 +38,8 @@
 #define TCP_STATE_LISTEN 10
 #define STATES (TCP_STATES_ALL & ~(1u << TCP_STATE_TIME_WAIT) & ~(1u << TCP_STATE_LISTEN))
 
+#define FAREWELLS (1u << (SKNLGRP_INET_TCP_DESTROY - 1) | 1u << (SKNLGRP_INET6_TCP_DESTROY - 1))
+
 #define ANSWER_BYTES (32 << 10)
 
 struct transfer_socket {
@@ -64,33 +66,40 @@ static uint64_t now_ns(void)
 	return now.tv_sec * NS_PER_SECOND + now.tv_nsec;
 }
 
-static int open_netlink(void)
+/* @groups: 0 to ask, or what to be told of. Return: the socket or -errno. */
+static int open_netlink(unsigned int groups)
 {
 	const struct timeval patience = { .tv_sec = 1 };
-	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
+	const struct sockaddr_nl address = { .nl_family = AF_NETLINK, .nl_groups = groups };
+	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | (groups ? SOCK_NONBLOCK : 0),
+			NETLINK_SOCK_DIAG);
+	int err = fd < 0 ? -errno : 0;
 
-	if (fd >= 0)
+	if (!err && !groups)
 		setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
-	return fd;
-}
-
-/* A socket stays in the namespace it was made in. */
-static int open_in_namespace(int theirs, int ours)
-{
-	int fd, err = 0;
-
-	if (setns(theirs, CLONE_NEWNET))
-		return -errno;
-	fd = open_netlink();
-	if (fd < 0)
+	if (!err && groups && bind(fd, (const struct sockaddr *)&address, sizeof(address)))
 		err = -errno;
-	/* What was ours can be entered again, or this thread has no business to go on. */
-	if (setns(ours, CLONE_NEWNET))
-		abort();
+	if (err)
+		cleanup__close(&fd);
 	return err ?: fd;
 }
 
-static int open_beside(struct transfer *t)
+/* A socket stays in the namespace it was made in. */
+static int open_in_namespace(int theirs, int ours, unsigned int groups)
+{
+	int fd;
+
+	if (setns(theirs, CLONE_NEWNET))
+		return -errno;
+	fd = open_netlink(groups);
+	/* What was ours can be entered again, or this thread has no business to go on. */
+	if (setns(ours, CLONE_NEWNET))
+		abort();
+	return fd;
+}
+
+/* Return: a socket in the network namespace of the process, or -errno. */
+static int open_beside(struct transfer *t, unsigned int groups)
 {
 	_cleanup_close_ int ours = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
 	_cleanup_close_ int theirs = -1;
@@ -102,10 +111,7 @@ static int open_beside(struct transfer *t)
 	if (ours < 0 || theirs < 0 || fstat(ours, &a) || fstat(theirs, &b))
 		return -errno;
 	t->foreign = a.st_ino != b.st_ino || a.st_dev != b.st_dev;
-	if (t->foreign)
-		return open_in_namespace(theirs, ours);
-	t->netlink = open_netlink();
-	return t->netlink < 0 ? -errno : t->netlink;
+	return t->foreign ? open_in_namespace(theirs, ours, groups) : open_netlink(groups);
 }
 
 void transfer__open(struct transfer *t, pid_t pid)
@@ -120,9 +126,20 @@ void transfer__open(struct transfer *t, pid_t pid)
 		t->error = errno;
 		return;
 	}
-	fd = open_beside(t);
+	fd = open_beside(t, 0);
 	t->error = fd < 0 ? -fd : 0;
 	t->netlink = fd < 0 ? -1 : fd;
+}
+
+void transfer__listen(struct transfer *t, bool on)
+{
+	if (on == (t->farewells >= 0) || t->error)
+		return;
+	cleanup__close(&t->farewells);
+	/* Without it a little is missing, no more. */
+	t->farewells = on ? open_beside(t, FAREWELLS) : -1;
+	if (t->farewells < 0)
+		t->farewells = -1;
 }
 
 void transfer__begin(struct transfer *t, uint64_t t_ns)
@@ -194,13 +211,26 @@ static void forget_closed(struct transfer *t)
 	t->count = kept;
 }
 
+/* A socket that is closed has no inode any more, but keeps its cookie. */
+static struct transfer_socket *find_named(const struct transfer *t, const struct inet_diag_msg *message)
+{
+	if (message->idiag_inode)
+		return find(t, message->idiag_inode);
+	for (size_t i = 0; i < t->count; i++)
+		if (t->sockets[i].family &&
+		    !memcmp(t->sockets[i].id.idiag_cookie, message->id.idiag_cookie,
+			    sizeof(message->id.idiag_cookie)))
+			return &t->sockets[i];
+	return NULL;
+}
+
 static void take_answer(struct transfer *t, const struct nlmsghdr *header)
 {
 	const struct inet_diag_msg *message = NLMSG_DATA(header);
 	int length = (int)header->nlmsg_len - (int)NLMSG_LENGTH(sizeof(*message));
 	struct transfer_socket *one;
 
-	one = length < 0 ? NULL : find(t, message->idiag_inode);
+	one = length < 0 ? NULL : find_named(t, message);
 	if (!one)
 		return;
 	one->family = message->idiag_family;
@@ -247,6 +277,18 @@ static int ask(struct transfer *t, const struct question *question)
 		if (!list)
 			return 0;
 	}
+}
+
+static void take_farewells(struct transfer *t)
+{
+	_Alignas(struct nlmsghdr) char said[ANSWER_BYTES];
+	ssize_t got;
+
+	while (t->farewells >= 0 && (got = recv(t->farewells, said, sizeof(said), 0)) > 0)
+		for (const struct nlmsghdr *header = (const void *)said; NLMSG_OK(header, (size_t)got);
+		     header = NLMSG_NEXT(header, got))
+			if (header->nlmsg_type == SOCK_DIAG_BY_FAMILY)
+				take_answer(t, header);
 }
 
 static struct question question_of(uint8_t family, uint16_t flags)
@@ -323,9 +365,13 @@ int transfer__read(struct transfer *t, struct transfer_sample *sample)
 		return t->error == ENOENT || t->error == ESRCH ? -ESRCH : 0;
 	}
 	err = list_sockets(t, now);
-	if (err == -ENOMEM || err == -ESRCH)
+	take_farewells(t);
+	if (err == -ENOMEM || (err == -ESRCH && t->farewells < 0))
 		return err;
-	if (!err)
+	/* It may have ended, and its last words are here. */
+	if (err == -ESRCH)
+		err = 0;
+	else if (!err)
 		err = look_again(t) ? list_all(t) : ask_each(t);
 	forget_closed(t);
 	sample->t_ns = now_ns();
@@ -351,5 +397,6 @@ void transfer__close(struct transfer *t)
 	free(t->sockets);
 	cleanup__close(&t->descriptors);
 	cleanup__close(&t->netlink);
+	cleanup__close(&t->farewells);
 	*t = (struct transfer)TRANSFER_NONE;
 }

@@ -18,13 +18,14 @@ struct transfer {
 	pid_t pid;
 	int descriptors;		/* /proc/PID/fd; a stranger of that number is not taken for it */
 	int netlink;			/* in the network namespace of the process */
+	int farewells;			/* likewise: tells of connections that are closed; -1: nobody asked */
 	int error;			/* why there is none of these; 0: there is */
 	bool foreign;			/* another network namespace than ours */
 	struct transfer_socket *sockets;
 	size_t count;
 };
 
-#define TRANSFER_NONE { .descriptors = -1, .netlink = -1 }
+#define TRANSFER_NONE { .descriptors = -1, .netlink = -1, .farewells = -1 }
 
 /** transfer__open() - get ready to look at a process; what fails is said in the samples */
 void transfer__open(struct transfer *transfer, pid_t pid);
@@ -35,6 +36,15 @@ void transfer__open(struct transfer *transfer, pid_t pid);
  * One that was seen up to 5 seconds before counts: a VMM connects first.
  */
 void transfer__begin(struct transfer *transfer, uint64_t t_ns);
+
+/**
+ * transfer__listen() - hear of connections that are closed, with all that they have carried
+ *
+ * Without it, what one sent between the last look and its end is missing. The kernel then
+ * tells of every TCP connection in the network namespace that is closed, which takes it a
+ * few microseconds each: only for as long as a migration runs.
+ */
+void transfer__listen(struct transfer *transfer, bool on);
 
 /**
  * transfer__read() - fill in a sample of how it stands

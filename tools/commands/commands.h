@@ -27,6 +27,7 @@ int dirtysync__main(int argc, char **argv);
 int record__main(int argc, char **argv);
 int report__main(int argc, char **argv);
 int serve__main(int argc, char **argv);
+int stat__main(int argc, char **argv);
 int vms__main(int argc, char **argv);
 
 #endif

@@ -6,10 +6,12 @@
 #define _GNU_SOURCE
 #include "commands.h"
 #include "session.h"
+#include "view.h"
 #include "../lib/cleanup.h"
 #include "../lib/log.h"
 #include "../lib/options.h"
 #include "../model/sync_row.h"
+#include "../output/converge.h"
 #include "../output/json.h"
 #include "../output/recording.h"
 #include "../output/rows.h"
@@ -27,6 +29,8 @@
 struct dirtysync_options {
 	uint64_t pid;
 	const char *vm;
+	const char *qmp;
+	const char *libvirt;
 	uint64_t duration_ns;
 	uint64_t interval_ms;
 	uint64_t count_every;
@@ -42,8 +46,7 @@ struct dirtysync_options {
 static const struct option_spec option_table[] = {
 	{ "pid", 'p', OPTION_U64, offsetof(struct dirtysync_options, pid), "PID",
 	  "follow this process and its children, until it ends" },
-	{ "vm", 0, OPTION_TEXT, offsetof(struct dirtysync_options, vm), "NAME|UUID",
-	  "follow the process of this VM" },
+	VIEW_OPTIONS(dirtysync_options),
 	{ "iterations", 'a', OPTION_FLAG, offsetof(struct dirtysync_options, iterations), NULL,
 	  "a line for each pre-copy iteration: all slots or ranges of a VM" },
 	{ "interval", 'I', OPTION_U64, offsetof(struct dirtysync_options, interval_ms), "MS",
@@ -91,7 +94,9 @@ static const struct command_spec spec = {
 struct dirtysync {
 	struct dirtysync_options options;
 	struct session session;
+	struct view view;
 	struct sync_rows rows;
+	struct vmm_state_sample vmm;	/* as last shown */
 	FILE *recording;		/* NULL: none */
 	int recording_error;
 	int output_error;
@@ -167,9 +172,18 @@ static int put_end(struct dirtysync *d, const struct end_sample *end)
 	return putchar('\n') == EOF || fflush(stdout) ? -(errno ?: EIO) : 0;
 }
 
+static int put_vmm(struct dirtysync *d, const struct vmm_state_sample *state)
+{
+	bool news = converge_text__is_news(&d->vmm, state);
+
+	d->vmm = *state;
+	return news ? converge_text__vmm(stdout, state) : 0;
+}
+
 static int show(struct dirtysync *d, enum sample_kind kind, const union sample *sample)
 {
-	bool shown = kind == SAMPLE_HEADER || kind == SAMPLE_TRACKING || kind == SAMPLE_END;
+	bool shown = kind == SAMPLE_HEADER || kind == SAMPLE_TRACKING || kind == SAMPLE_END ||
+		     kind == SAMPLE_VMM_STATE;
 
 	d->has_header |= kind == SAMPLE_HEADER;
 	d->has_end |= kind == SAMPLE_END;
@@ -179,6 +193,8 @@ static int show(struct dirtysync *d, enum sample_kind kind, const union sample *
 		return shown ? json__write_line(stdout, sample__table(kind), sample) : 0;
 	if (kind == SAMPLE_TRACKING)
 		return put_tracking(d, &sample->tracking);
+	if (kind == SAMPLE_VMM_STATE)
+		return put_vmm(d, &sample->vmm_state);
 	return kind == SAMPLE_END ? put_end(d, &sample->end) : 0;
 }
 
@@ -200,20 +216,20 @@ static int take_sample(void *context, enum sample_kind kind, union sample *sampl
 
 static int tick(void *context)
 {
-	struct dirtysync *d = context;
+	struct dirtysync *d = ((struct view *)context)->options.context;
 
 	return sync_rows__flush(&d->rows);
 }
 
 static int check_options(const struct dirtysync_options *o, struct session_options *session,
-			 bool has_command)
+			 const struct view_options *view, bool has_command)
 {
 	if (o->pid > INT32_MAX)
 		log__error("dirtysync: --pid %" PRIu64 " is no process id", o->pid);
 	else if (o->iterations && o->interval_ms)
 		log__error("dirtysync: -a and -I exclude each other: a line is for an iteration or for a time");
-	else if (o->input && (o->pid || o->vm || o->output || o->duration_ns || o->interval_ms || has_command))
-		log__error("dirtysync: -i shows a recording that exists; -p, --vm, -o, -d, -I and a command are for a new one");
+	else if (o->input && (o->pid || o->vm || o->qmp || o->libvirt || o->output || o->duration_ns || o->interval_ms || has_command))
+		log__error("dirtysync: -i shows a recording that exists; -p, --vm, -o, -d, -I, --qmp, --libvirt and a command are for a new one");
 	else if (!o->count_every || o->count_every > UINT32_MAX)
 		log__error("dirtysync: --count-every %" PRIu64 ": count every sync (1), every second one (2), ...; see --no-count",
 			   o->count_every);
@@ -226,7 +242,7 @@ fine:
 	session->collect.count_every = o->no_count ? 0 : o->count_every;
 	session->duration_ns = o->duration_ns;
 	session->interval_ns = o->interval_ms * NS_PER_MS;
-	return session__check(session, o->avoid, has_command);
+	return view__check(view, has_command) ?: session__check(session, o->avoid, has_command);
 }
 
 static void explain_write(const struct dirtysync *d)
@@ -271,12 +287,15 @@ static int open_recording(struct dirtysync *d)
 	return -errno;
 }
 
-static int watch(struct dirtysync *d, const struct session_options *options, char **command)
+static int watch(struct dirtysync *d, const struct view_options *view,
+		 struct session_options *options, char **command)
 {
-	int err = session__open(&d->session, options, command), ended = 0;
+	int err = view__target(&d->view, view, options), ended = 0;
 
+	err = err ?: session__open(&d->session, options, command);
 	err = err ?: open_recording(d);
 	err = err ?: session__header(&d->session);
+	err = err ?: view__open(&d->view, &d->session);
 	if (!err && !*command && !d->options.duration_ns)
 		log__info("dirtysync: watching until Ctrl-C%s",
 			  d->session.target >= 0 ? " or the end of the process" : "");
@@ -301,7 +320,7 @@ static int status_of(const struct dirtysync *d, int err)
 int dirtysync__main(int argc, char **argv)
 {
 	struct dirtysync d = {
-		.options = { .count_every = 1 }, .session = SESSION_NONE,
+		.options = { .count_every = 1 }, .session = SESSION_NONE, .view = VIEW_NONE,
 		.rows = { .handler = put_row, .context = &d },
 	};
 	struct session_options options = {
@@ -312,14 +331,23 @@ int dirtysync__main(int argc, char **argv)
 				   BIT_OF(HWDBM_MEASURE_KVM_SYNC) | BIT_OF(HWDBM_MEASURE_KVM_RING),
 			.require = BIT_OF(HWDBM_MEASURE_SYNC) | BIT_OF(HWDBM_MEASURE_KVM_SYNC),
 		},
-		.handler = take_sample, .tick = tick, .context = &d,
+		.handler = view__take, .tick = tick, .context = &d.view,
+	};
+	struct view_options view = {
+		.command = "dirtysync", .handler = take_sample, .context = &d,
 	};
 	int first = options__parse(&spec, &d.options, argc, argv);
 	int err, status;
 
 	if (first == -ECANCELED)
 		return COMMAND_OK;
-	if (first < 0 || check_options(&d.options, &options, first < argc))
+	view.vm = d.options.vm;
+	view.pid = d.options.pid;
+	view.qmp = d.options.qmp;
+	view.libvirt = d.options.libvirt;
+	/* Rows show none of it; a recording is for others, too. */
+	view.transfer = d.options.output;
+	if (first < 0 || check_options(&d.options, &options, &view, first < argc))
 		return COMMAND_USAGE;
 	log__set_verbose(d.options.verbose);
 	d.rows.grouping = d.options.iterations ? SYNC_ITERATION :
@@ -330,8 +358,9 @@ int dirtysync__main(int argc, char **argv)
 		sync_rows__release(&d.rows);
 		return status;
 	}
-	err = watch(&d, &options, argv + first);
+	err = watch(&d, &view, &options, argv + first);
 	status = status_of(&d, err);
+	view__close(&d.view);
 	session__close(&d.session);
 	sync_rows__release(&d.rows);
 	if (d.recording && fclose(d.recording) && !err) {

@@ -6,6 +6,7 @@
 #define _GNU_SOURCE
 #include "commands.h"
 #include "session.h"
+#include "view.h"
 #include "../lib/log.h"
 #include "../lib/options.h"
 #include "../output/recording.h"
@@ -18,6 +19,8 @@ struct record_options {
 	const char *output;
 	uint64_t pid;
 	const char *vm;
+	const char *qmp;
+	const char *libvirt;
 	uint64_t duration_ns;
 	const char *time_basis;
 	const char *avoid;
@@ -29,8 +32,7 @@ static const struct option_spec option_table[] = {
 	  "where to write (recording.jsonl); - is stdout" },
 	{ "pid", 'p', OPTION_U64, offsetof(struct record_options, pid), "PID",
 	  "follow this process and its children, until it ends" },
-	{ "vm", 0, OPTION_TEXT, offsetof(struct record_options, vm), "NAME|UUID",
-	  "follow the process of this VM" },
+	VIEW_OPTIONS(record_options),
 	{ "duration", 'd', OPTION_SECONDS, offsetof(struct record_options, duration_ns), "TIME",
 	  "stop after this time: 10, 2.5s, 300ms, 5m" },
 	{ "time-basis", 0, OPTION_TEXT, offsetof(struct record_options, time_basis), "BASIS",
@@ -44,8 +46,9 @@ static const struct option_spec option_table[] = {
 static const struct command_spec spec = {
 	.name = "record",
 	.usage = "[OPTIONS] [-- COMMAND [ARGUMENT...]]",
-	.summary = "Records dirty tracking, syncs, splits and TLB invalidations of IOMMUs, and the dirty\n"
-		   "log of KVM, of a command, of a running process, or of the whole host.",
+	.summary = "Records dirty tracking, syncs, splits and TLB invalidations of IOMMUs, the dirty log of\n"
+		   "KVM, and what VMMs that migrate send over TCP; of a command, of a running process, of a\n"
+		   "VM, or of the whole host.",
 	.notes = "Without a COMMAND, -p, --vm or -d it runs until Ctrl-C.\n\n"
 		 "Requirements: a kernel with BTF, and KVM, iommufd or hwdbm's tracepoint patches; root,\n"
 		 "or CAP_BPF and CAP_PERFMON.\n"
@@ -61,6 +64,7 @@ static const struct command_spec spec = {
 struct recorder {
 	struct record_options options;
 	struct session session;
+	struct view view;
 	FILE *out;
 	int write_error;
 };
@@ -76,7 +80,7 @@ static int write_sample(void *context, enum sample_kind kind, union sample *samp
 }
 
 static int check_options(const struct record_options *o, struct session_options *session,
-			 bool has_command)
+			 const struct view_options *view, bool has_command)
 {
 	if (o->pid > INT32_MAX) {
 		log__error("record: --pid %" PRIu64 " is no process id", o->pid);
@@ -86,7 +90,7 @@ static int check_options(const struct record_options *o, struct session_options 
 	session->vm = o->vm;
 	session->duration_ns = o->duration_ns;
 	session->time_basis = o->time_basis;
-	return session__check(session, o->avoid, has_command);
+	return view__check(view, has_command) ?: session__check(session, o->avoid, has_command);
 }
 
 static int open_output(struct recorder *r)
@@ -98,21 +102,26 @@ static int open_output(struct recorder *r)
 	return -errno;
 }
 
-static int start(struct recorder *r, const struct session_options *options, char **command)
+static int start(struct recorder *r, const struct view_options *view,
+		 struct session_options *options, char **command)
 {
-	int err = session__open(&r->session, options, command);
+	int err = view__target(&r->view, view, options);
+
+	err = err ?: session__open(&r->session, options, command);
 
 	err = err ?: open_output(r);
 	err = err ?: session__header(&r->session);
+	err = err ?: view__open(&r->view, &r->session);
 	if (!err && !*command && !r->options.duration_ns)
 		log__info("record: writing to %s until Ctrl-C%s", r->options.output,
 			  r->session.target >= 0 ? " or the end of the process" : "");
 	return err;
 }
 
-static int run(struct recorder *r, const struct session_options *options, char **command)
+static int run(struct recorder *r, const struct view_options *view,
+	       struct session_options *options, char **command)
 {
-	int err = start(r, options, command), ended = 0;
+	int err = start(r, view, options, command), ended = 0;
 
 	err = err ?: session__follow(&r->session, command);
 	/* After a failed write there is no use in another. */
@@ -147,25 +156,33 @@ static int status_of(const struct recorder *r, int err)
 int record__main(int argc, char **argv)
 {
 	struct recorder r = {
-		.options = { .output = "recording.jsonl" }, .session = SESSION_NONE,
+		.options = { .output = "recording.jsonl" }, .session = SESSION_NONE, .view = VIEW_NONE,
 	};
 	struct session_options options = {
 		.collect = {
 			.command = "record", .measure = MEASURE_ALL, .count_every = 1,
 			.require = BIT_OF(HWDBM_MEASURE_SYNC) | BIT_OF(HWDBM_MEASURE_KVM_SYNC),
 		},
-		.handler = write_sample, .context = &r,
+		.handler = view__take, .context = &r.view,
+	};
+	struct view_options view = {
+		.command = "record", .transfer = true, .handler = write_sample, .context = &r,
 	};
 	int first = options__parse(&spec, &r.options, argc, argv);
 	int err;
 
 	if (first == -ECANCELED)
 		return COMMAND_OK;
-	if (first < 0 || check_options(&r.options, &options, first < argc))
+	view.vm = r.options.vm;
+	view.pid = r.options.pid;
+	view.qmp = r.options.qmp;
+	view.libvirt = r.options.libvirt;
+	if (first < 0 || check_options(&r.options, &options, &view, first < argc))
 		return COMMAND_USAGE;
 	log__set_verbose(r.options.verbose);
 
-	err = run(&r, &options, argv + first);
+	err = run(&r, &view, &options, argv + first);
+	view__close(&r.view);
 	session__close(&r.session);
 	if (r.out && fclose(r.out) && !err) {
 		log__error("record: cannot write %s (%s)", r.options.output, strerror(errno));

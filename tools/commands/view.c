@@ -117,9 +117,16 @@ static int take_timer(void *context)
 
 	if (read(v->timer, &ticks, sizeof(ticks)) != sizeof(ticks))
 		return 0;
-	for (size_t i = 0; !err && i < v->count; i++)
-		if (v->processes[i].is_tracked || v->processes[i].pid == v->options.pid)
-			err = look(v, &v->processes[i]);
+	for (size_t i = 0; !err && i < v->count; i++) {
+		struct view_process *process = &v->processes[i];
+
+		if (process->is_tracked || process->transfer.farewells >= 0 ||
+		    process->pid == v->options.pid)
+			err = look(v, process);
+		/* Connections are closed after tracking has stopped, if anything is. */
+		if (!process->is_tracked)
+			transfer__listen(&process->transfer, false);
+	}
 	if (!err && v->qmp)
 		qmp__ask(v->qmp);
 	return err;
@@ -188,6 +195,7 @@ static int note_sync(struct view *v, const struct sync_sample *sync)
 	if (!process)
 		return -ENOMEM;
 	process->is_tracked = true;
+	transfer__listen(&process->transfer, true);
 	return now_ns() - process->looked_ns < SAME_NS ? 0 : look(v, process);
 }
 
@@ -204,6 +212,8 @@ static int note_tracking(struct view *v, const struct tracking_sample *tracking)
 	if (tracking->enable == TRI_TRUE && !process->is_tracked)
 		transfer__begin(&process->transfer, tracking->t_ns);
 	process->is_tracked = tracking->enable == TRI_TRUE;
+	if (process->is_tracked)
+		transfer__listen(&process->transfer, true);
 	return now_ns() - process->looked_ns < SAME_NS ? 0 : look(v, process);
 }
 

@@ -1,0 +1,257 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * hwdbm stat: the totals of one migration, when it is over. Not here: the sums
+ * (tools/model/stat.c), or how they look (tools/output/stat.c).
+ */
+#define _GNU_SOURCE
+#include "commands.h"
+#include "session.h"
+#include "view.h"
+#include "../lib/log.h"
+#include "../lib/options.h"
+#include "../model/stat.h"
+#include "../output/json.h"
+#include "../output/recording.h"
+#include "../output/stat.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+struct stat_options {
+	uint64_t pid;
+	const char *vm;
+	uint64_t duration_ns;
+	const char *input;
+	const char *output;
+	const char *qmp;
+	const char *libvirt;
+	const char *avoid;
+	bool json;
+	bool no_count;
+	bool verbose;
+};
+
+static const struct option_spec option_table[] = {
+	{ "pid", 'p', OPTION_U64, offsetof(struct stat_options, pid), "PID",
+	  "follow this process and its children, until it ends" },
+	VIEW_OPTIONS(stat_options),
+	{ "json", 'j', OPTION_FLAG, offsetof(struct stat_options, json), NULL,
+	  "JSON lines, with sizes in bytes and times in nanoseconds" },
+	{ "duration", 'd', OPTION_SECONDS, offsetof(struct stat_options, duration_ns), "TIME",
+	  "stop after this time: 10, 2.5s, 300ms, 5m" },
+	{ "no-count", 0, OPTION_FLAG, offsetof(struct stat_options, no_count), NULL,
+	  "do not count bitmaps: costs nothing, and KVM's dirty bytes are unknown" },
+	{ "output", 'o', OPTION_TEXT, offsetof(struct stat_options, output), "FILE",
+	  "write a recording too, for -i and for hwdbm report" },
+	{ "input", 'i', OPTION_TEXT, offsetof(struct stat_options, input), "FILE",
+	  "show the totals of a recording" },
+	{ "avoid", 0, OPTION_TEXT, offsetof(struct stat_options, avoid), "KINDS",
+	  "do without these kinds of probe: event,fentry,kprobe,syscall,syscalls" },
+	{ "verbose", 'v', OPTION_FLAG, offsetof(struct stat_options, verbose), NULL,
+	  "show libbpf's and the verifier's messages" },
+};
+
+static const struct command_spec spec = {
+	.name = "stat",
+	.usage = "[OPTIONS] [-- COMMAND [ARGUMENT...]]",
+	.summary = "Shows the totals of a migration at its end: how long tracking was on, its iterations and\n"
+		   "syncs, dirty bytes at 4K, 64K, 2M and 1G, splits, TLB invalidations, bytes sent over TCP.",
+	.notes = "Without a COMMAND, -p, --vm or -d it runs until Ctrl-C, and shows the totals then. They\n"
+		 "are written to stdout, as the COMMAND's own output is; -o and -i keep them apart.\n\n"
+		 "Requirements: a kernel with BTF, and KVM, iommufd or hwdbm's tracepoint patches; root,\n"
+		 "or CAP_BPF and CAP_PERFMON.\n"
+		 "Overhead: that of hwdbm record.\n"
+		 "Exit status: the command's own; 0; 1 if it failed; 2 for bad options; 3 if a recording\n"
+		 "is cut off; 128 + signal if a signal stopped it.",
+	.options = option_table,
+	.option_count = sizeof(option_table) / sizeof(option_table[0]),
+	.stop_at_first = true,
+};
+
+struct totaller {
+	struct stat_options options;
+	struct session session;
+	struct view view;
+	struct stat stat;
+	struct header_sample header;
+	struct end_sample end;
+	struct vmm_state_sample vmm;
+	FILE *recording;		/* NULL: none */
+	int recording_error;
+	bool has_header, has_end, has_vmm;
+};
+
+static int take_sample(void *context, enum sample_kind kind, union sample *sample)
+{
+	struct totaller *t = context;
+
+	if (t->recording) {
+		t->recording_error = recording__write(t->recording, kind, sample);
+		if (t->recording_error)
+			return t->recording_error;
+	}
+	if (kind == SAMPLE_HEADER) {
+		t->header = sample->header;
+		t->has_header = true;
+	} else if (kind == SAMPLE_END) {
+		t->end = sample->end;
+		t->has_end = true;
+	} else if (kind == SAMPLE_VMM_STATE) {
+		t->vmm = sample->vmm_state;
+		t->has_vmm = true;
+	}
+	return stat__add(&t->stat, kind, sample);
+}
+
+static int write_json(const struct totaller *t)
+{
+	int err = json__write_line(stdout, sample__table(SAMPLE_HEADER), &t->header);
+
+	err = err ?: json__write_line(stdout, &stat_total_table, &t->stat.total);
+	for (size_t i = 0; !err && i < t->stat.source_count; i++)
+		err = json__write_line(stdout, &stat_source_table, &t->stat.sources[i]);
+	if (!err && t->has_vmm)
+		err = json__write_line(stdout, sample__table(SAMPLE_VMM_STATE), &t->vmm);
+	if (!err && t->has_end)
+		err = json__write_line(stdout, sample__table(SAMPLE_END), &t->end);
+	return err;
+}
+
+static int write_totals(struct totaller *t)
+{
+	int err;
+
+	stat__finish(&t->stat);
+	err = t->options.json ? write_json(t) :
+				stat_text__write(stdout, &t->stat, &t->header, t->has_vmm ? &t->vmm : NULL);
+	if (err)
+		log__error("stat: cannot write to stdout (%s)", strerror(-err));
+	return err;
+}
+
+static int show_recording(struct totaller *t)
+{
+	bool cut = false;
+	int err = recording__read(t->options.input, take_sample, t, &cut);
+
+	if (err && err != -EINVAL)
+		log__error("stat: cannot read %s (%s)", t->options.input, strerror(-err));
+	if (!err && !t->has_header) {
+		log__error("stat: %s is no recording (it has no header line); make one with -o, or with hwdbm record",
+			   t->options.input);
+		err = -EINVAL;
+	}
+	err = err ?: write_totals(t);
+	if (err)
+		return COMMAND_FAILED;
+	if (!t->has_end)
+		log__warn("stat: %s has no end, it was interrupted; totals that come with the end, and what was lost, are unknown",
+			  t->options.input);
+	return cut || !t->has_end ? COMMAND_UNSOUND : COMMAND_OK;
+}
+
+static int open_recording(struct totaller *t)
+{
+	if (!t->options.output)
+		return 0;
+	t->recording = recording__create(t->options.output);
+	if (t->recording)
+		return 0;
+	log__error("stat: cannot write %s (%s)", t->options.output, strerror(errno));
+	return -errno;
+}
+
+static int watch(struct totaller *t, const struct view_options *view,
+		 struct session_options *options, char **command)
+{
+	int err = view__target(&t->view, view, options), ended = 0;
+
+	err = err ?: session__open(&t->session, options, command);
+	err = err ?: open_recording(t);
+	err = err ?: session__header(&t->session);
+	err = err ?: view__open(&t->view, &t->session);
+	if (!err && !*command && !t->options.duration_ns)
+		log__info("stat: watching until Ctrl-C%s",
+			  options->collect.pid ? " or the end of the process" : "");
+	err = err ?: session__follow(&t->session, command);
+	if (t->session.collector && !t->recording_error)
+		ended = session__finish(&t->session);
+	if (t->recording_error)
+		log__error("stat: cannot write %s (%s)", t->options.output,
+			   strerror(-t->recording_error));
+	err = err ?: ended;
+	return err ?: write_totals(t);
+}
+
+static int check_options(const struct stat_options *o, struct session_options *session,
+			 const struct view_options *view, bool has_command)
+{
+	if (o->pid > INT32_MAX) {
+		log__error("stat: --pid %" PRIu64 " is no process id", o->pid);
+		return -EINVAL;
+	}
+	if (o->input && (o->pid || o->vm || o->qmp || o->libvirt || o->output || o->duration_ns || has_command)) {
+		log__error("stat: -i shows a recording that exists; -p, --vm, -o, -d, --qmp, --libvirt and a command are for a new one");
+		return -EINVAL;
+	}
+	session->collect.pid = o->pid;
+	session->collect.count_every = o->no_count ? 0 : 1;
+	session->duration_ns = o->duration_ns;
+	return view__check(view, has_command) ?: session__check(session, o->avoid, has_command);
+}
+
+static int status_of(const struct totaller *t, int err)
+{
+	const struct child *child = &t->session.child;
+
+	if (err)
+		return COMMAND_FAILED;
+	if (t->session.signal)
+		return 128 + t->session.signal;
+	return child->pid ? child->status : COMMAND_OK;
+}
+
+int stat__main(int argc, char **argv)
+{
+	struct totaller t = { .session = SESSION_NONE, .view = VIEW_NONE };
+	struct session_options options = {
+		.collect = {
+			.command = "stat", .measure = MEASURE_ALL,
+			.require = BIT_OF(HWDBM_MEASURE_SYNC) | BIT_OF(HWDBM_MEASURE_KVM_SYNC),
+		},
+		.handler = view__take, .context = &t.view,
+	};
+	struct view_options view = {
+		.command = "stat", .transfer = true, .handler = take_sample, .context = &t,
+	};
+	int first = options__parse(&spec, &t.options, argc, argv);
+	int err, status;
+
+	view.vm = t.options.vm;
+	view.pid = t.options.pid;
+	view.qmp = t.options.qmp;
+	view.libvirt = t.options.libvirt;
+	if (first == -ECANCELED)
+		return COMMAND_OK;
+	if (first < 0 || check_options(&t.options, &options, &view, first < argc))
+		return COMMAND_USAGE;
+	log__set_verbose(t.options.verbose);
+	stat__init(&t.stat);
+
+	if (t.options.input) {
+		status = show_recording(&t);
+		stat__release(&t.stat);
+		return status;
+	}
+	err = watch(&t, &view, &options, argv + first);
+	status = status_of(&t, err);
+	view__close(&t.view);
+	session__close(&t.session);
+	stat__release(&t.stat);
+	if (t.recording && fclose(t.recording) && !err) {
+		log__error("stat: cannot write %s (%s)", t.options.output, strerror(errno));
+		status = COMMAND_FAILED;
+	}
+	return status;
+}
