@@ -35,7 +35,7 @@ can_migrate() {
 	elif ! "$hwdbm" converge --duration 1ms > /dev/null 2> "$scratch/log"; then
 		skip "$1" "$(tail -n 1 "$scratch/log")"
 	else
-		make --no-print-directory -C "$top" build/kvm/payload.rom
+		make -s --no-print-directory -C "$top" build/kvm/payload.rom > /dev/null
 		return 0
 	fi
 	return 1
