@@ -4,6 +4,8 @@
  */
 #include "unit.h"
 #include "samples.h"
+#include "../../tools/model/converge.h"
+#include "../../tools/model/stat.h"
 #include "../../tools/output/json.h"
 #include "../../tools/output/recording.h"
 #include "../../tools/output/report.h"
@@ -193,9 +195,14 @@ static bool overlap(const struct field *a, const struct field *b)
 
 static void every_field_has_a_place_and_a_name_of_its_own(void)
 {
-	for (int t = 0; t < SAMPLE_KINDS + 2; t++) {
+	static const struct field_table *const others[] = {
+		&run_table, &run_sync_table, &converge_row_table, &converge_phase_table,
+		&stat_total_table, &stat_source_table,
+	};
+
+	for (size_t t = 0; t < SAMPLE_KINDS + sizeof(others) / sizeof(others[0]); t++) {
 		const struct field_table *table = t < SAMPLE_KINDS ? sample__table(t) :
-						  t == SAMPLE_KINDS ? &run_table : &run_sync_table;
+								     others[t - SAMPLE_KINDS];
 
 		for (size_t i = 0; i < table->count; i++) {
 			const struct field *a = &table->fields[i];

@@ -47,6 +47,8 @@ struct converge_options {
 static const struct option_spec option_table[] = {
 	{ "pid", 'p', OPTION_U64, offsetof(struct converge_options, pid), "PID",
 	  "follow this process and its children, until it ends" },
+	{ "vm", 0, OPTION_TEXT, offsetof(struct converge_options, vm), "NAME|UUID",
+	  "follow the process of this VM" },
 	VIEW_OPTIONS(converge_options),
 	{ "interval", 'I', OPTION_U64, offsetof(struct converge_options, interval_ms), "MS",
 	  "between iterations, a line every so many milliseconds" },
@@ -70,7 +72,8 @@ static const struct command_spec spec = {
 	.summary = "Shows whether a migration gets anywhere: for each pre-copy iteration what remains, how\n"
 		   "fast memory gets dirty and by whom, how fast it is sent, and what holds it back. What\n"
 		   "cannot be known is \"-\".",
-	.notes = "Without a COMMAND, -p, --vm or -d it runs until Ctrl-C.\n\n"
+	.notes = "Without a COMMAND, -p, --vm or -d it runs until Ctrl-C. A COMMAND is followed itself, or\n"
+		 "with -p or --vm it says how long they are.\n\n"
 		 "\"remains\" is what the syncs of this iteration have read; \"sent\" is the rate at which the\n"
 		 "other side has acknowledged data on the VMM's TCP connections; what goes another way\n"
 		 "(Unix sockets, RDMA) the kernel does not count. \"proj.\" is a projection, not a measurement:\n"
@@ -256,17 +259,16 @@ static int open_recording(struct converger *c)
 }
 
 static int watch(struct converger *c, const struct view_options *view,
-		 struct session_options *options, char **command)
+		 const struct session_options *options, char **command)
 {
-	int err = view__target(&c->view, view, options), ended = 0;
+	int err = session__open(&c->session, options, command), ended = 0;
 
-	err = err ?: session__open(&c->session, options, command);
+	err = err ?: view__open(&c->view, view, &c->session);
 	err = err ?: open_recording(c);
 	err = err ?: session__header(&c->session);
-	err = err ?: view__open(&c->view, &c->session);
 	if (!err && !*command && !c->options.duration_ns)
 		log__info("converge: watching until Ctrl-C%s",
-			  options->collect.pid ? " or the end of the process" : "");
+			  c->session.target >= 0 ? " or the end of the process" : "");
 	err = err ?: session__follow(&c->session, command);
 	if (c->session.collector && !c->recording_error && !c->output_error)
 		ended = session__finish(&c->session);
@@ -287,8 +289,9 @@ static int check_options(const struct converge_options *o, struct session_option
 		return -EINVAL;
 	}
 	session->collect.pid = o->pid;
+	session->vm = o->vm;
 	session->duration_ns = o->duration_ns;
-	return view__check(view, has_command) ?: session__check(session, o->avoid, has_command);
+	return session__check(session, o->avoid, has_command) ?: view__check(view, session);
 }
 
 static int status_of(const struct converger *c, int err)
@@ -314,7 +317,7 @@ int converge__main(int argc, char **argv)
 			.require = BIT_OF(HWDBM_MEASURE_SYNC) | BIT_OF(HWDBM_MEASURE_KVM_SYNC),
 		},
 		.interval_ns = TICK_MS * NS_PER_MS,
-		.handler = view__take, .tick = tick, .context = &c.view,
+		.until_command = true, .handler = view__take, .tick = tick, .context = &c.view,
 	};
 	struct view_options view = {
 		.command = "converge", .transfer = true, .handler = take_sample, .context = &c,
@@ -323,8 +326,6 @@ int converge__main(int argc, char **argv)
 	int err, status;
 
 	c.model.handlers = (struct converge_handlers){ put_row, put_phase, &c };
-	view.vm = c.options.vm;
-	view.pid = c.options.pid;
 	view.qmp = c.options.qmp;
 	view.libvirt = c.options.libvirt;
 	if (first == -ECANCELED)

@@ -46,6 +46,8 @@ struct dirtysync_options {
 static const struct option_spec option_table[] = {
 	{ "pid", 'p', OPTION_U64, offsetof(struct dirtysync_options, pid), "PID",
 	  "follow this process and its children, until it ends" },
+	{ "vm", 0, OPTION_TEXT, offsetof(struct dirtysync_options, vm), "NAME|UUID",
+	  "follow the process of this VM" },
 	VIEW_OPTIONS(dirtysync_options),
 	{ "iterations", 'a', OPTION_FLAG, offsetof(struct dirtysync_options, iterations), NULL,
 	  "a line for each pre-copy iteration: all slots or ranges of a VM" },
@@ -242,7 +244,7 @@ fine:
 	session->collect.count_every = o->no_count ? 0 : o->count_every;
 	session->duration_ns = o->duration_ns;
 	session->interval_ns = o->interval_ms * NS_PER_MS;
-	return view__check(view, has_command) ?: session__check(session, o->avoid, has_command);
+	return session__check(session, o->avoid, has_command) ?: view__check(view, session);
 }
 
 static void explain_write(const struct dirtysync *d)
@@ -288,14 +290,13 @@ static int open_recording(struct dirtysync *d)
 }
 
 static int watch(struct dirtysync *d, const struct view_options *view,
-		 struct session_options *options, char **command)
+		 const struct session_options *options, char **command)
 {
-	int err = view__target(&d->view, view, options), ended = 0;
+	int err = session__open(&d->session, options, command), ended = 0;
 
-	err = err ?: session__open(&d->session, options, command);
+	err = err ?: view__open(&d->view, view, &d->session);
 	err = err ?: open_recording(d);
 	err = err ?: session__header(&d->session);
-	err = err ?: view__open(&d->view, &d->session);
 	if (!err && !*command && !d->options.duration_ns)
 		log__info("dirtysync: watching until Ctrl-C%s",
 			  d->session.target >= 0 ? " or the end of the process" : "");
@@ -341,8 +342,6 @@ int dirtysync__main(int argc, char **argv)
 
 	if (first == -ECANCELED)
 		return COMMAND_OK;
-	view.vm = d.options.vm;
-	view.pid = d.options.pid;
 	view.qmp = d.options.qmp;
 	view.libvirt = d.options.libvirt;
 	/* Rows show none of it; a recording is for others, too. */

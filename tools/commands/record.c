@@ -32,6 +32,8 @@ static const struct option_spec option_table[] = {
 	  "where to write (recording.jsonl); - is stdout" },
 	{ "pid", 'p', OPTION_U64, offsetof(struct record_options, pid), "PID",
 	  "follow this process and its children, until it ends" },
+	{ "vm", 0, OPTION_TEXT, offsetof(struct record_options, vm), "NAME|UUID",
+	  "follow the process of this VM" },
 	VIEW_OPTIONS(record_options),
 	{ "duration", 'd', OPTION_SECONDS, offsetof(struct record_options, duration_ns), "TIME",
 	  "stop after this time: 10, 2.5s, 300ms, 5m" },
@@ -90,7 +92,7 @@ static int check_options(const struct record_options *o, struct session_options 
 	session->vm = o->vm;
 	session->duration_ns = o->duration_ns;
 	session->time_basis = o->time_basis;
-	return view__check(view, has_command) ?: session__check(session, o->avoid, has_command);
+	return session__check(session, o->avoid, has_command) ?: view__check(view, session);
 }
 
 static int open_output(struct recorder *r)
@@ -103,15 +105,14 @@ static int open_output(struct recorder *r)
 }
 
 static int start(struct recorder *r, const struct view_options *view,
-		 struct session_options *options, char **command)
+		 const struct session_options *options, char **command)
 {
-	int err = view__target(&r->view, view, options);
+	int err = session__open(&r->session, options, command);
 
-	err = err ?: session__open(&r->session, options, command);
+	err = err ?: view__open(&r->view, view, &r->session);
 
 	err = err ?: open_output(r);
 	err = err ?: session__header(&r->session);
-	err = err ?: view__open(&r->view, &r->session);
 	if (!err && !*command && !r->options.duration_ns)
 		log__info("record: writing to %s until Ctrl-C%s", r->options.output,
 			  r->session.target >= 0 ? " or the end of the process" : "");
@@ -119,7 +120,7 @@ static int start(struct recorder *r, const struct view_options *view,
 }
 
 static int run(struct recorder *r, const struct view_options *view,
-	       struct session_options *options, char **command)
+	       const struct session_options *options, char **command)
 {
 	int err = start(r, view, options, command), ended = 0;
 
@@ -173,8 +174,6 @@ int record__main(int argc, char **argv)
 
 	if (first == -ECANCELED)
 		return COMMAND_OK;
-	view.vm = r.options.vm;
-	view.pid = r.options.pid;
 	view.qmp = r.options.qmp;
 	view.libvirt = r.options.libvirt;
 	if (first < 0 || check_options(&r.options, &options, &view, first < argc))

@@ -38,10 +38,10 @@ int session__check(struct session_options *options, const char *avoid, bool has_
 	else if (avoid && probes__parse_kinds(avoid, &options->collect.avoid))
 		log__error("%s: --avoid %s: it is a list of event, fentry, kprobe, syscall and syscalls", name,
 			   avoid);
-	else if (!!options->collect.pid + !!options->vm + has_command > 1)
+	else if (!!options->collect.pid + !!options->vm + (has_command && !options->until_command) > 1)
 		log__error("%s: %s exclude each other; follow one of them", name,
-			   !has_command ? "-p and --vm" : options->vm ? "--vm and a command" :
-			   "-p and a command");
+			   options->collect.pid && options->vm ? "-p and --vm" : options->vm ?
+			   "--vm and a command" : "-p and a command");
 	else
 		return 0;
 	return -EINVAL;
@@ -118,7 +118,7 @@ int session__open(struct session *s, const struct session_options *options, char
 	if (err)
 		return err;
 	collect = s->options.collect;
-	collect.pid = s->child.pid ?: collect.pid;
+	collect.pid = collect.pid ?: s->child.pid;
 	return collect__open(&s->collector, &collect, options->handler, options->context);
 }
 
@@ -215,9 +215,12 @@ static int follow(struct session *s)
 		err = err ?: take_tick(s);
 		if (err)
 			return err;
-		s->target_ended = fds[3].revents;
-		if (take_signal(s) || fds[2].revents || fds[3].revents)
+		s->target_ended |= !!fds[3].revents;
+		if (take_signal(s) || fds[2].revents || (s->target_ended && !s->child.pid))
 			return 0;
+		/* The command may have something to do after it. */
+		if (s->target_ended)
+			fds[3].fd = -1;
 	}
 }
 

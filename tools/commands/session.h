@@ -17,6 +17,7 @@ struct session_options {
 	uint64_t duration_ns;		/* 0: no limit */
 	uint64_t interval_ns;		/* between two ticks; 0: none */
 	const char *time_basis;		/* NULL: as found */
+	bool until_command;		/* -p and a command go together: it says only how long */
 	sample_handler handler;
 	int (*tick)(void *context);	/* NULL: none */
 	void *context;			/* of both */
@@ -80,7 +81,8 @@ int session__header(struct session *session);
 /**
  * session__follow() - let the command run, and hand on samples until the end
  *
- * That is the end of the command or process, of the duration, or a signal.
+ * That is the end of the command, without one that of the process, of the duration, or a
+ * signal.
  *
  * Return: 0, or -errno (of the handler, of the tick, or after a message).
  */

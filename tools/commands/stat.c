@@ -35,6 +35,8 @@ struct stat_options {
 static const struct option_spec option_table[] = {
 	{ "pid", 'p', OPTION_U64, offsetof(struct stat_options, pid), "PID",
 	  "follow this process and its children, until it ends" },
+	{ "vm", 0, OPTION_TEXT, offsetof(struct stat_options, vm), "NAME|UUID",
+	  "follow the process of this VM" },
 	VIEW_OPTIONS(stat_options),
 	{ "json", 'j', OPTION_FLAG, offsetof(struct stat_options, json), NULL,
 	  "JSON lines, with sizes in bytes and times in nanoseconds" },
@@ -57,8 +59,9 @@ static const struct command_spec spec = {
 	.usage = "[OPTIONS] [-- COMMAND [ARGUMENT...]]",
 	.summary = "Shows the totals of a migration at its end: how long tracking was on, its iterations and\n"
 		   "syncs, dirty bytes at 4K, 64K, 2M and 1G, splits, TLB invalidations, bytes sent over TCP.",
-	.notes = "Without a COMMAND, -p, --vm or -d it runs until Ctrl-C, and shows the totals then. They\n"
-		 "are written to stdout, as the COMMAND's own output is; -o and -i keep them apart.\n\n"
+	.notes = "Without a COMMAND, -p, --vm or -d it runs until Ctrl-C, and shows the totals then. A\n"
+		 "COMMAND is followed itself, or with -p or --vm it says how long they are:\n\n"
+		 "  hwdbm stat --vm NAME -- virsh migrate --live NAME DESTINATION\n\n"
 		 "Requirements: a kernel with BTF, and KVM, iommufd or hwdbm's tracepoint patches; root,\n"
 		 "or CAP_BPF and CAP_PERFMON.\n"
 		 "Overhead: that of hwdbm record.\n"
@@ -163,17 +166,16 @@ static int open_recording(struct totaller *t)
 }
 
 static int watch(struct totaller *t, const struct view_options *view,
-		 struct session_options *options, char **command)
+		 const struct session_options *options, char **command)
 {
-	int err = view__target(&t->view, view, options), ended = 0;
+	int err = session__open(&t->session, options, command), ended = 0;
 
-	err = err ?: session__open(&t->session, options, command);
+	err = err ?: view__open(&t->view, view, &t->session);
 	err = err ?: open_recording(t);
 	err = err ?: session__header(&t->session);
-	err = err ?: view__open(&t->view, &t->session);
 	if (!err && !*command && !t->options.duration_ns)
 		log__info("stat: watching until Ctrl-C%s",
-			  options->collect.pid ? " or the end of the process" : "");
+			  t->session.target >= 0 ? " or the end of the process" : "");
 	err = err ?: session__follow(&t->session, command);
 	if (t->session.collector && !t->recording_error)
 		ended = session__finish(&t->session);
@@ -196,9 +198,10 @@ static int check_options(const struct stat_options *o, struct session_options *s
 		return -EINVAL;
 	}
 	session->collect.pid = o->pid;
+	session->vm = o->vm;
 	session->collect.count_every = o->no_count ? 0 : 1;
 	session->duration_ns = o->duration_ns;
-	return view__check(view, has_command) ?: session__check(session, o->avoid, has_command);
+	return session__check(session, o->avoid, has_command) ?: view__check(view, session);
 }
 
 static int status_of(const struct totaller *t, int err)
@@ -220,7 +223,7 @@ int stat__main(int argc, char **argv)
 			.command = "stat", .measure = MEASURE_ALL,
 			.require = BIT_OF(HWDBM_MEASURE_SYNC) | BIT_OF(HWDBM_MEASURE_KVM_SYNC),
 		},
-		.handler = view__take, .context = &t.view,
+		.until_command = true, .handler = view__take, .context = &t.view,
 	};
 	struct view_options view = {
 		.command = "stat", .transfer = true, .handler = take_sample, .context = &t,
@@ -228,8 +231,6 @@ int stat__main(int argc, char **argv)
 	int first = options__parse(&spec, &t.options, argc, argv);
 	int err, status;
 
-	view.vm = t.options.vm;
-	view.pid = t.options.pid;
 	view.qmp = t.options.qmp;
 	view.libvirt = t.options.libvirt;
 	if (first == -ECANCELED)

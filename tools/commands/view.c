@@ -4,6 +4,7 @@
  */
 #define _GNU_SOURCE
 #include "view.h"
+#include "../collect/vms.h"
 #include "../lib/cleanup.h"
 #include "../lib/log.h"
 #include "../model/converge.h"
@@ -35,44 +36,31 @@ static uint64_t now_ns(void)
 	return now.tv_sec * NS_PER_SECOND + now.tv_nsec;
 }
 
-int view__check(const struct view_options *o, bool has_command)
+int view__check(const struct view_options *o, const struct session_options *session)
 {
-	const char *command = o->command;
-
-	if (o->vm && o->pid)
-		log__error("%s: --vm and -p exclude each other; choose by one of them", command);
-	else if (o->vm && has_command)
-		log__error("%s: --vm and a command exclude each other; follow one of them", command);
-	else if (o->qmp && o->libvirt)
-		log__error("%s: --qmp and --libvirt exclude each other: a VMM is asked one way", command);
-	else if (o->libvirt && !o->vm && !o->pid)
-		log__error("%s: --libvirt needs the VM: --vm NAME|UUID, or -p PID", command);
+	if (o->qmp && o->libvirt)
+		log__error("%s: --qmp and --libvirt exclude each other: a VMM is asked one way",
+			   o->command);
+	else if (o->libvirt && !session->vm && !session->collect.pid)
+		log__error("%s: --libvirt needs the VM: --vm NAME|UUID, or -p PID", o->command);
 	else
 		return 0;
 	return -EINVAL;
 }
 
-int view__target(struct view *v, const struct view_options *options, struct session_options *session)
+static int connect_to_vmm(struct view *v)
 {
+	const struct view_options *o = &v->options;
+	const char *vm = v->session->options.vm;
 	char name[VM_NAME] = "";
-	int err = 0;
 
-	v->options = *options;
-	if (options->vm) {
-		err = vms__find(options->command, options->vm, &v->target);
-		if (!err)
-			v->options.pid = session->collect.pid = v->target.pid;
-	}
-	if (!err && options->qmp)
-		err = qmp__open(&v->qmp, options->command, options->qmp, v->options.pid,
-				options->handler, options->context);
-	if (!err && options->libvirt) {
-		if (!options->vm)
-			vms__name(v->options.pid, name);
-		err = libvirt__open(&v->libvirt, options->command, options->libvirt,
-				    options->vm ? options->vm : name, v->options.pid, INTERVAL_NS);
-	}
-	return err;
+	if (o->qmp)
+		return qmp__open(&v->qmp, o->command, o->qmp, v->pid, o->handler, o->context);
+	if (!o->libvirt)
+		return 0;
+	if (!vm)
+		vms__name(v->pid, name);
+	return libvirt__open(&v->libvirt, o->command, o->libvirt, vm ? vm : name, v->pid, INTERVAL_NS);
 }
 
 /* Return: the process, or NULL without memory. */
@@ -121,7 +109,7 @@ static int take_timer(void *context)
 		struct view_process *process = &v->processes[i];
 
 		if (process->is_tracked || process->transfer.farewells >= 0 ||
-		    process->pid == v->options.pid)
+		    process->pid == v->pid)
 			err = look(v, process);
 		/* Connections are closed after tracking has stopped, if anything is. */
 		if (!process->is_tracked)
@@ -160,24 +148,46 @@ static int take_libvirt(void *context)
 	return err ? lose_vmm(v, libvirt__fd(v->libvirt), err) : 0;
 }
 
-int view__open(struct view *v, struct session *session)
+/* What connections there are before anything else happens; those that come later are another matter. */
+static int know_connections(struct view *v)
+{
+	struct view_process *process = v->options.transfer && v->pid ? find(v, v->pid) : NULL;
+	struct transfer_sample sample;
+	int err;
+
+	if (!process)
+		return v->options.transfer && v->pid ? -ENOMEM : 0;
+	err = transfer__read(&process->transfer, &sample);
+	return err == -ESRCH ? 0 : err;
+}
+
+int view__open(struct view *v, const struct view_options *options, struct session *session)
 {
 	const struct timespec interval = { .tv_nsec = INTERVAL_NS };
 	const struct itimerspec when = { .it_value = interval, .it_interval = interval };
+	int err;
 
+	v->options = *options;
 	v->session = session;
-	/* A command that is still to be started has no connections yet, but it will have. */
-	if (v->options.transfer && v->options.pid && !find(v, v->options.pid))
-		return -ENOMEM;
+	v->pid = session->options.collect.pid;
+	err = connect_to_vmm(v);
+	err = err ?: know_connections(v);
+	if (err)
+		return err;
 	v->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-	if (v->timer < 0 || timerfd_settime(v->timer, 0, &when, NULL))
-		return -errno;
+	if (v->timer < 0 || timerfd_settime(v->timer, 0, &when, NULL)) {
+		err = -errno;
+		log__error("%s: cannot make a timer (%s)", options->command, strerror(-err));
+		return err;
+	}
 	session__watch(session, v->timer, take_timer, v);
-	if (v->qmp)
+	if (v->qmp) {
 		session__watch(session, qmp__fd(v->qmp), take_qmp, v);
+		qmp__ask(v->qmp);
+	}
 	if (v->libvirt)
 		session__watch(session, libvirt__fd(v->libvirt), take_libvirt, v);
-	return v->count ? look(v, &v->processes[0]) : 0;
+	return 0;
 }
 
 /* Before the sync is handed on: what was sent until then belongs to the iteration before. */
@@ -248,5 +258,4 @@ void view__close(struct view *v)
 	qmp__free(v->qmp);
 	libvirt__free(v->libvirt);
 	cleanup__close(&v->timer);
-	cleanup__close(&v->target.pidfd);
 }

@@ -11,12 +11,9 @@
 #include "../collect/libvirt.h"
 #include "../collect/qmp.h"
 #include "../collect/transfer.h"
-#include "../collect/vms.h"
 
 struct view_options {
 	const char *command;		/* whose messages these are */
-	const char *vm;			/* of --vm, or NULL */
-	uint64_t pid;			/* of -p; view__target() sets it for --vm; 0: all */
 	const char *qmp;		/* socket, or NULL */
 	const char *libvirt;		/* URI, or NULL */
 	bool transfer;			/* whether connections are wanted */
@@ -29,51 +26,39 @@ struct view_process;
 struct view {
 	struct view_options options;
 	struct session *session;
-	struct vm_target target;
 	struct qmp *qmp;
 	struct libvirt *libvirt;
 	struct view_process *processes;
 	size_t count;
+	uint64_t pid;			/* that the session follows; 0: all */
 	int timer;
 };
 
-#define VIEW_NONE { .target = VM_TARGET_NONE, .timer = -1 }
+#define VIEW_NONE { .timer = -1 }
 
-/* Lines of an option table; @type is the struct that has the members vm, qmp and libvirt. */
+/* Lines of an option table; @type is the struct that has the members qmp and libvirt. */
 #define VIEW_OPTIONS(type)									\
-	{ "vm", 0, OPTION_TEXT, offsetof(struct type, vm), "NAME|UUID",				\
-	  "follow this VM" },									\
 	{ "qmp", 0, OPTION_TEXT, offsetof(struct type, qmp), "SOCKET",				\
 	  "show beside it what QEMU says on this monitor" },					\
 	{ "libvirt", 0, OPTION_TEXT, offsetof(struct type, libvirt), "URI",			\
 	  "show beside it what libvirt says of the VM" }
 
 /**
- * view__check() - whether the options go together
+ * view__check() - whether the options go together, and with those of the session
  * Return: 0, or -EINVAL after a message.
  */
-int view__check(const struct view_options *options, bool has_command);
+int view__check(const struct view_options *options, const struct session_options *session);
 
 /**
- * view__target() - find the process of --vm, and connect to the VMM
+ * view__open() - connect to the VMM, and watch in this session, which is open
  *
- * Says on stderr what is wrong when it fails. End with view__close() in every case.
- *
- * @session: its collect.pid is set for the process that is to be followed
+ * The session's handler has to be view__take(), its context, and so that of the tick, the
+ * view. No sample comes before session__follow(). Says on stderr what is wrong when it
+ * fails. End with view__close() in every case.
  *
  * Return: 0 or -errno.
  */
-int view__target(struct view *view, const struct view_options *options,
-		 struct session_options *session);
-
-/**
- * view__open() - watch in this session, which is open
- *
- * The session's handler has to be view__take(), its context, and so that of the tick, the view.
- *
- * Return: 0 or -errno.
- */
-int view__open(struct view *view, struct session *session);
+int view__open(struct view *view, const struct view_options *options, struct session *session);
 
 /** view__take() - a sample_handler that passes on to the command what it gets and what it sees */
 int view__take(void *view, enum sample_kind kind, union sample *sample);
