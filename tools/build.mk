@@ -89,16 +89,23 @@ $(HWDBM_DIR)/obj/bpf/%.bpf.o: bpf/%.bpf.c $(HWDBM_HEADERS) tools/build.mk
 	@mkdir -p $(@D)
 	$(call hwdbm-say,BPF,$<)$(CLANG) -O2 -g -Wall -target bpf -mcpu=v3 -D__TARGET_ARCH_$(BPF_ARCH) -I$(BPF_INCLUDE) -c -o $@ $<
 
-# Unit tests: one program per file, linked with everything but main() and what of the collector needs libbpf.
+# Unit tests: one program per file, linked with everything but main() and what of the collector needs libbpf. That is
+# compiled once, with sanitizers.
 UNIT_SOURCES := $(wildcard tests/unit/test_*.c)
 UNIT_PROGRAMS := $(UNIT_SOURCES:tests/unit/%.c=$(BUILD)/unit/%)
 UNIT_FLAGS := $(HWDBM_CFLAGS) -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined
 UNIT_UNDER_TEST := $(wildcard tools/model/*.c tools/output/*.c tools/lib/*.c) \
 	$(addprefix tools/collect/,devices.c host.c iommu.c probe_choice.c qmp.c transfer.c)
 
-$(BUILD)/unit/%: tests/unit/%.c tests/unit/unit.h $(UNIT_UNDER_TEST) $(HWDBM_HEADERS) $(BUILD)/obj/report.css.inc tools/build.mk
+UNIT_OBJECTS := $(UNIT_UNDER_TEST:%.c=$(BUILD)/unit/obj/%.o)
+
+$(BUILD)/unit/%: tests/unit/%.c tests/unit/unit.h $(UNIT_OBJECTS) $(HWDBM_HEADERS) tools/build.mk
 	@mkdir -p $(@D)
-	$(call hwdbm-say,CC,$<)$(CC) $(UNIT_FLAGS) -I$(BUILD)/obj -o $@ $< $(UNIT_UNDER_TEST) -ljansson -lm
+	$(call hwdbm-say,CC,$<)$(CC) $(UNIT_FLAGS) -o $@ $< $(UNIT_OBJECTS) -ljansson -lm
+
+$(BUILD)/unit/obj/%.o: %.c $(HWDBM_HEADERS) $(BUILD)/obj/report.css.inc tools/build.mk
+	@mkdir -p $(@D)
+	$(call hwdbm-say,CC,$<)$(CC) $(UNIT_FLAGS) -I$(BUILD)/obj -c -o $@ $<
 
 # The guest that knows the truth about KVM's dirty log, and the one that is migrated. Of x86-64 machines only.
 $(BUILD)/kvm/dirtylog: tests/kvm/dirtylog.c tools/build.mk
