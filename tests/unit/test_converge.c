@@ -303,6 +303,27 @@ static void attached_late(void)
 	converge__release(&c);
 }
 
+/* Where no single process is followed */
+static void a_process_that_ends(void)
+{
+	union sample s;
+	BEGIN(c, seen);
+
+	give_tracking(&c, 1 * S, 0, GIB, true);
+	give_sync(&c, 1 * S + 1, "kvm", 0, 1, GIB, GIB);
+	field__clear(sample__table(SAMPLE_TRANSFER), &s);
+	s.transfer.t_ns = 2 * S;
+	s.transfer.pid = 7;
+	s.transfer.ended = TRI_TRUE;
+	converge__add(&c, SAMPLE_TRANSFER, &s);
+	give_end(&c, 5 * S, TRI_FALSE);
+	CHECK_NUMBER(seen.count, 1);
+	CHECK_NUMBER(seen.phase_count, 2);
+	CHECK(!strcmp(seen.phases[1].phase, "process-ended"));
+	CHECK_NUMBER(seen.phases[1].t_ns, 2 * S);
+	converge__release(&c);
+}
+
 /* Others than QEMU send all memory first, and read the log for the first time then. */
 static void a_first_sync_after_the_first_copy(void)
 {
@@ -447,7 +468,7 @@ static void progress_is_what_was_read_less_what_was_sent(void)
 RUN_TESTS(TEST(a_migration_that_converges), TEST(a_migration_that_does_not),
 	  TEST(slow_progress_is_progress), TEST(what_was_not_cleared_is_not_new),
 	  TEST(all_trackers_of_a_process_are_one_migration), TEST(blocks_are_named),
-	  TEST(attached_late), TEST(a_first_sync_after_the_first_copy),
+	  TEST(attached_late), TEST(a_process_that_ends), TEST(a_first_sync_after_the_first_copy),
 	  TEST(displays_are_no_migration), TEST(unknown_stays_unknown),
 	  TEST(rings_have_no_iterations), TEST(failed_syncs_are_no_progress), TEST(rows_settle),
 	  TEST(progress_is_what_was_read_less_what_was_sent))

@@ -18,10 +18,12 @@
 #include <linux/sock_diag.h>
 #include <linux/tcp.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <sched.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <time.h>
 
 #define NS_PER_SECOND UINT64_C(1000000000)
@@ -120,8 +122,9 @@ void transfer__open(struct transfer *t, pid_t pid)
 	int fd;
 
 	t->pid = pid;
+	t->process = syscall(SYS_pidfd_open, pid, 0);
 	snprintf(path, sizeof(path), "/proc/%d/fd", pid);
-	t->descriptors = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	t->descriptors = t->process < 0 ? -1 : open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (t->descriptors < 0) {
 		t->error = errno;
 		return;
@@ -181,7 +184,7 @@ static int list_sockets(struct transfer *t, uint64_t now)
 	if (!dir) {
 		if (copy >= 0)
 			close(copy);
-		return copy < 0 && errno != ENOENT ? -errno : -ESRCH;
+		return copy < 0 ? -errno : -ENOMEM;
 	}
 	for (size_t i = 0; i < t->count; i++)
 		t->sockets[i].open = false;
@@ -352,27 +355,35 @@ static void explain(const struct transfer *t, int error, struct transfer_sample 
 			 "its TCP connections cannot be seen (%s)", strerror(error));
 }
 
+static bool has_ended(const struct transfer *t)
+{
+	struct pollfd end = { .fd = t->process, .events = POLLIN };
+
+	return t->process < 0 ? t->error == ESRCH : poll(&end, 1, 0) > 0;
+}
+
 int transfer__read(struct transfer *t, struct transfer_sample *sample)
 {
 	uint64_t now = now_ns();
-	int err;
+	bool ended = has_ended(t);
+	int err = 0;
 
 	field__clear(sample__table(SAMPLE_TRANSFER), sample);
 	sample->t_ns = now;
 	sample->pid = t->pid;
+	sample->ended = ended ? TRI_TRUE : TRI_FALSE;
 	if (t->error) {
 		explain(t, t->error, sample);
-		return t->error == ENOENT || t->error == ESRCH ? -ESRCH : 0;
+		return 0;
 	}
-	err = list_sockets(t, now);
-	take_farewells(t);
-	if (err == -ENOMEM || (err == -ESRCH && t->farewells < 0))
-		return err;
-	/* It may have ended, and its last words are here. */
-	if (err == -ESRCH)
-		err = 0;
-	else if (!err)
+	/* Of a process that has ended the last words are left. */
+	if (!ended)
+		err = list_sockets(t, now);
+	if (!ended && !err)
 		err = look_again(t) ? list_all(t) : ask_each(t);
+	take_farewells(t);
+	if (err == -ENOMEM)
+		return err;
 	forget_closed(t);
 	sample->t_ns = now_ns();
 	if (err) {
@@ -395,6 +406,7 @@ int transfer__read(struct transfer *t, struct transfer_sample *sample)
 void transfer__close(struct transfer *t)
 {
 	free(t->sockets);
+	cleanup__close(&t->process);
 	cleanup__close(&t->descriptors);
 	cleanup__close(&t->netlink);
 	cleanup__close(&t->farewells);

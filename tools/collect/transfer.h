@@ -16,6 +16,7 @@ struct transfer_socket;
 /* Begin with TRANSFER_NONE. */
 struct transfer {
 	pid_t pid;
+	int process;			/* pidfd */
 	int descriptors;		/* /proc/PID/fd; a stranger of that number is not taken for it */
 	int netlink;			/* in the network namespace of the process */
 	int farewells;			/* likewise: tells of connections that are closed; -1: nobody asked */
@@ -25,7 +26,7 @@ struct transfer {
 	size_t count;
 };
 
-#define TRANSFER_NONE { .descriptors = -1, .netlink = -1, .farewells = -1 }
+#define TRANSFER_NONE { .process = -1, .descriptors = -1, .netlink = -1, .farewells = -1 }
 
 /** transfer__open() - get ready to look at a process; what fails is said in the samples */
 void transfer__open(struct transfer *transfer, pid_t pid);
@@ -52,7 +53,9 @@ void transfer__listen(struct transfer *transfer, bool on);
  * Costs a readlink for each descriptor of the process, a question for each of its TCP
  * connections, and a list of all TCP sockets of the network namespace when it has a new one.
  *
- * Return: 0; -ESRCH once the process is gone; -ENOMEM.
+ * The sample says so once the process has ended.
+ *
+ * Return: 0 or -ENOMEM.
  */
 int transfer__read(struct transfer *transfer, struct transfer_sample *sample);
 

@@ -22,7 +22,7 @@
 
 struct view_process {
 	struct transfer transfer;
-	uint64_t pid;
+	uint64_t pid;			/* 0: it has ended */
 	uint64_t looked_ns;
 	bool is_tracked;
 	char why_unknown[sizeof(((struct transfer_sample *)0)->why_unknown)];	/* as last said */
@@ -71,11 +71,15 @@ static struct view_process *find(struct view *v, uint64_t pid)
 	for (size_t i = 0; i < v->count; i++)
 		if (v->processes[i].pid == pid)
 			return &v->processes[i];
-	process = realloc(v->processes, (v->count + 1) * sizeof(*process));
-	if (!process)
-		return NULL;
-	v->processes = process;
-	process = &process[v->count++];
+	for (process = v->processes; process < v->processes + v->count && process->pid; process++)
+		;
+	if (process == v->processes + v->count) {
+		process = realloc(v->processes, (v->count + 1) * sizeof(*process));
+		if (!process)
+			return NULL;
+		v->processes = process;
+		process = &process[v->count++];
+	}
 	*process = (struct view_process){ .pid = pid, .transfer = TRANSFER_NONE };
 	transfer__open(&process->transfer, pid);
 	return process;
@@ -88,7 +92,13 @@ static int look(struct view *v, struct view_process *process)
 
 	process->looked_ns = now_ns();
 	if (err)
-		return err == -ESRCH ? 0 : err;
+		return err;
+	if (sample.transfer.ended == TRI_TRUE) {
+		transfer__close(&process->transfer);
+		process->pid = 0;
+		process->is_tracked = false;
+		return v->options.handler(v->options.context, SAMPLE_TRANSFER, &sample);
+	}
 	/* Why nothing is known is said once, and only when there is something to be known. */
 	if (sample.transfer.sent_bytes == UNKNOWN &&
 	    (!process->is_tracked || !strcmp(process->why_unknown, sample.transfer.why_unknown)))
@@ -108,6 +118,8 @@ static int take_timer(void *context)
 	for (size_t i = 0; !err && i < v->count; i++) {
 		struct view_process *process = &v->processes[i];
 
+		if (!process->pid)
+			continue;
 		if (process->is_tracked || process->transfer.farewells >= 0 ||
 		    process->pid == v->pid)
 			err = look(v, process);
@@ -153,12 +165,10 @@ static int know_connections(struct view *v)
 {
 	struct view_process *process = v->options.transfer && v->pid ? find(v, v->pid) : NULL;
 	struct transfer_sample sample;
-	int err;
 
 	if (!process)
 		return v->options.transfer && v->pid ? -ENOMEM : 0;
-	err = transfer__read(&process->transfer, &sample);
-	return err == -ESRCH ? 0 : err;
+	return transfer__read(&process->transfer, &sample);
 }
 
 int view__open(struct view *v, const struct view_options *options, struct session *session)
@@ -232,7 +242,7 @@ static int note_end(struct view *v)
 	int err = 0;
 
 	for (size_t i = 0; !err && i < v->count; i++)
-		err = look(v, &v->processes[i]);
+		err = v->processes[i].pid ? look(v, &v->processes[i]) : 0;
 	return err;
 }
 

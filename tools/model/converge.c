@@ -293,6 +293,18 @@ static uint64_t sum_of(const struct round *round)
 	return sum;
 }
 
+/* Whatever several trackers report, there is no more than all memory. */
+static uint64_t remaining(const struct migration *m)
+{
+	uint64_t all = whole_memory(m), sum = sum_of(&m->round);
+
+	if (m->round.is_ring)
+		return UNKNOWN;
+	if (m->round.at_start)
+		return all;
+	return m->member_count > 1 && sum != UNKNOWN && sum > all ? all : sum;
+}
+
 /* Whom it is about, in the words of an engineer who asks which lever helps. */
 static const char *culprit(const struct round *round)
 {
@@ -316,56 +328,53 @@ static const char *blocks(const struct round *round)
 							", reported by 2M blocks";
 }
 
-static void judge(const struct migration *m, struct converge_row *row)
+/* Return: why it cannot be told, or NULL if it can. */
+static const char *why_unknown(const struct migration *m, const struct converge_row *row)
 {
 	const struct round *round = &m->round;
-	uint64_t sum = sum_of(round), newest = m->remaining[0], older = m->remaining[1];
-	uint64_t dirty_rate = rate(sum, row->interval_ns);
-	bool shrinks;
 
-	snprintf(row->verdict, sizeof(row->verdict), "unknown");
-	if (round->failed) {
-		snprintf(row->why, sizeof(row->why), "a sync failed");
-		return;
-	}
-	if (round->is_ring) {
-		snprintf(row->why, sizeof(row->why), "a dirty ring is read whenever it fills up, not once an iteration");
-		return;
-	}
-	if (row->remaining_bytes == UNKNOWN) {
-		snprintf(row->why, sizeof(row->why), "dirty bytes are not known");
-		return;
-	}
-	if (round->at_start) {
-		snprintf(row->why, sizeof(row->why), "first copy, of all memory");
-		return;
-	}
-	if (round->is_repeated) {
-		snprintf(row->why, sizeof(row->why), "read again before anything was sent");
-		return;
-	}
-	if (!m->before.number || m->before.at_start || newest == UNKNOWN) {
-		snprintf(row->why, sizeof(row->why), "%s",
-			 m->before.number || m->start_seen ? "takes one more iteration to tell" :
-							    "earlier iterations are missing");
-		return;
-	}
-	shrinks = (double)row->remaining_bytes <= SHRINKS_TO * (double)newest ||
-		  (older != UNKNOWN && newest <= older &&
-		   (double)row->remaining_bytes <= SHRINKS_TO * (double)older);
-	if (shrinks || !row->remaining_bytes) {
-		snprintf(row->verdict, sizeof(row->verdict), "converging");
+	if (round->failed)
+		return "a sync failed";
+	if (round->is_ring)
+		return "a dirty ring is read whenever it fills up, not once an iteration";
+	if (row->remaining_bytes == UNKNOWN)
+		return "dirty bytes are not known";
+	if (round->at_start)
+		return "first copy, of all memory";
+	if (round->is_repeated)
+		return "read again before anything was sent";
+	if (!m->before.number && !m->start_seen)
+		return "earlier iterations are missing";
+	if (!m->before.number || m->before.at_start || m->remaining[0] == UNKNOWN)
+		return "takes one more iteration to tell";
+	return NULL;
+}
+
+static bool shrinks(const struct migration *m, uint64_t remaining)
+{
+	uint64_t newest = m->remaining[0], older = m->remaining[1];
+
+	if (!remaining || (double)remaining <= SHRINKS_TO * (double)newest)
+		return true;
+	return older != UNKNOWN && newest <= older && (double)remaining <= SHRINKS_TO * (double)older;
+}
+
+static void judge(const struct migration *m, struct converge_row *row)
+{
+	const char *what = why_unknown(m, row);
+	bool has_rate = row->transfer_rate != UNKNOWN;
+
+	if (what || shrinks(m, row->remaining_bytes)) {
+		snprintf(row->verdict, sizeof(row->verdict), "%s", what ? "unknown" : "converging");
+		snprintf(row->why, sizeof(row->why), "%s", what ? what : "");
 		return;
 	}
 	snprintf(row->verdict, sizeof(row->verdict), "not converging");
-	if (row->transfer_rate == UNKNOWN)
-		snprintf(row->why, sizeof(row->why), "as much is dirty as before: %s%s; transfer rate unknown",
-			 culprit(round), blocks(round));
-	else
-		snprintf(row->why, sizeof(row->why), "%s: %s%s",
-			 (double)dirty_rate >= SHRINKS_TO * (double)row->transfer_rate ?
-				 "dirty rate not below transfer rate" : "as much is dirty as before",
-			 culprit(round), blocks(round));
+	what = has_rate && (double)rate(sum_of(&m->round), row->interval_ns) >=
+				   SHRINKS_TO * (double)row->transfer_rate ?
+		       "dirty rate not below transfer rate" : "as much is dirty as before";
+	snprintf(row->why, sizeof(row->why), "%s: %s%s%s", what, culprit(&m->round), blocks(&m->round),
+		 has_rate ? "" : "; transfer rate unknown");
 }
 
 static void fill_transfer(const struct migration *m, struct converge_row *row)
@@ -411,8 +420,7 @@ static void fill_row(const struct migration *m, struct converge_row *row)
 		row->interval_ns = round->begin_ns - m->before.begin_ns;
 	else if (m->start_seen && !round->at_start)
 		row->interval_ns = round->begin_ns - m->start_ns;
-	row->remaining_bytes = round->is_ring ? UNKNOWN :
-			       round->at_start ? whole_memory(m) : sum_of(round);
+	row->remaining_bytes = remaining(m);
 	/* What is on record when tracking begins says nothing about a time. */
 	if (!round->at_start) {
 		row->vcpu_rate = round->present[CLASS_KVM] && !round->is_repeated ?
@@ -449,8 +457,8 @@ static int close_round(const struct converge *c, struct migration *m)
 	if (!m->round.shown)
 		err = show_round(c, m);
 	m->remaining[1] = m->before.number && !m->before.at_start ? m->remaining[0] : UNKNOWN;
-	m->remaining[0] = m->round.failed ? UNKNOWN : sum_of(&m->round);
-	m->shown_bytes = m->round.at_start ? whole_memory(m) : m->remaining[0];
+	m->shown_bytes = remaining(m);
+	m->remaining[0] = m->round.failed || m->round.at_start ? UNKNOWN : m->shown_bytes;
 	m->before = m->round;
 	return err;
 }
@@ -655,6 +663,8 @@ static int take_transfer(struct converge *c, const struct transfer_sample *trans
 
 	if (err)
 		return err;
+	if (transfer->ended == TRI_TRUE)
+		return stop(c, m, PHASE_PROCESS_ENDED, transfer->t_ns);
 	m->sent = transfer->sent_bytes;
 	m->sent_ns = transfer->t_ns;
 	return 0;

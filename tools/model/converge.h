@@ -28,7 +28,7 @@ struct converge_row {
 	uint64_t transfer_rate;
 	uint64_t blackout_ns;
 	char verdict[15];
-	char why[96];
+	char why[112];
 };
 
 extern const struct field_table converge_row_table;

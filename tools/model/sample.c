@@ -230,6 +230,8 @@ static const struct field transfer_fields[] = {
 	  "TCP connections counted, open or closed"),
 	F(transfer_sample, sent_bytes, "sent_bytes", NULL, FIELD_U64, BYTES, METRIC_NONE,
 	  "bytes that the other side has acknowledged, since each connection began"),
+	F(transfer_sample, ended, "ended", NULL, FIELD_BOOL, NONE, METRIC_NONE,
+	  "whether the process has ended"),
 	F(transfer_sample, why_unknown, "why_unknown", NULL, FIELD_TEXT, NONE, METRIC_NONE,
 	  "why that is not known"),
 };

@@ -164,6 +164,7 @@ struct transfer_sample {
 	uint64_t pid;
 	uint64_t connections;
 	uint64_t sent_bytes;		/* acknowledged by the other side; closed ones included */
+	enum tristate ended;		/* the process */
 	char why_unknown[96];
 };
 
