@@ -41,15 +41,14 @@ can_migrate() {
 	return 1
 }
 
-# migrate_under COMMAND NAME WAY LATE MIGRATE_OPTIONS...: a migration over TCP with hwdbm COMMAND -j and QEMU's monitor
-# beside it, attached before it or LATE seconds after its start; judged against QEMU's account
+# migrate_under COMMAND NAME WAY LATE: a migration over TCP with hwdbm COMMAND -j and QEMU's monitor
+# beside it, attached before it or LATE seconds after its start; it is held back for 3 iterations then; judged against QEMU's account
 migrate_under() {
 	folder=$scratch/$3 under=$1 title=$2 way=$3 late=$4
-	shift 4
 	rm -rf "$folder"
 	mkdir "$folder"
 	"$top/tests/kvm/migrate" --rom "$top/build/kvm/payload.rom" --folder "$folder" --account "$folder/account" \
-		--pid "$folder/pid" --ready "$folder/ready" --way "$way" --tcp --monitor --linger 0.7 "$@" \
+		--pid "$folder/pid" --ready "$folder/ready" --way "$way" --syncs 3 --tcp --monitor --linger 0.7 \
 		> "$folder/log" 2>&1 &
 	started=$!
 	for _ in $(seq 200); do [ ! -s "$folder/pid" ] || break; sleep 0.1; done
@@ -69,7 +68,7 @@ migrate_under() {
 	started="$started $observer"
 	# The header is written when all is attached.
 	for _ in $(seq 100); do [ ! -s "$folder/rec" ] || break; sleep 0.1; done
-	touch "$folder/ready"
+	touch "$folder/attached" "$folder/ready"
 	status=0
 	wait "${started%% *}" || { not_ok "converge: $title: QEMU" "$(tail -n 1 "$folder/log")"; status=1; }
 	wait "$observer" || { not_ok "converge: $title: hwdbm" "$(tail -n 1 "$scratch/log")"; status=1; }

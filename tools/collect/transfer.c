@@ -31,6 +31,9 @@
 /* A VMM connects before it starts to track. */
 #define CONNECTS_BEFORE_NS (5 * NS_PER_SECOND)
 
+/* A VMM opens its connections when a migration begins, and hardly later. */
+#define LIST_EVERY_NS (2 * NS_PER_SECOND)
+
 /* A socket is listed once it is connecting; look that often before it is taken for another kind. */
 #define LOOKS 3
 
@@ -149,6 +152,7 @@ void transfer__begin(struct transfer *t, uint64_t t_ns)
 {
 	for (size_t i = 0; i < t->count; i++)
 		t->sockets[i].foreign = t->sockets[i].seen_ns + CONNECTS_BEFORE_NS < t_ns;
+	t->listed_ns = 0;
 }
 
 static struct transfer_socket *find(const struct transfer *t, uint64_t inode)
@@ -345,6 +349,24 @@ static int ask_each(struct transfer *t)
 	return 0;
 }
 
+static bool has_connection(const struct transfer *t)
+{
+	for (size_t i = 0; i < t->count; i++)
+		if (t->sockets[i].family && t->sockets[i].open && !t->sockets[i].foreign)
+			return true;
+	return false;
+}
+
+static int list(struct transfer *t, uint64_t now)
+{
+	int err = list_sockets(t, now);
+
+	t->listed_ns = now;
+	err = err ?: look_again(t) ? list_all(t) : ask_each(t);
+	forget_closed(t);
+	return err;
+}
+
 static void explain(const struct transfer *t, int error, struct transfer_sample *sample)
 {
 	if (t->foreign && t->netlink < 0)
@@ -378,13 +400,10 @@ int transfer__read(struct transfer *t, struct transfer_sample *sample)
 	}
 	/* Of a process that has ended the last words are left. */
 	if (!ended)
-		err = list_sockets(t, now);
-	if (!ended && !err)
-		err = look_again(t) ? list_all(t) : ask_each(t);
+		err = has_connection(t) && now < t->listed_ns + LIST_EVERY_NS ? ask_each(t) : list(t, now);
 	take_farewells(t);
 	if (err == -ENOMEM)
 		return err;
-	forget_closed(t);
 	sample->t_ns = now_ns();
 	if (err) {
 		explain(t, -err, sample);

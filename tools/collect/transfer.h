@@ -22,6 +22,7 @@ struct transfer {
 	int farewells;			/* likewise: tells of connections that are closed; -1: nobody asked */
 	int error;			/* why there is none of these; 0: there is */
 	bool foreign;			/* another network namespace than ours */
+	uint64_t listed_ns;		/* when its descriptors were looked through */
 	struct transfer_socket *sockets;
 	size_t count;
 };
@@ -50,8 +51,9 @@ void transfer__listen(struct transfer *transfer, bool on);
 /**
  * transfer__read() - fill in a sample of how it stands
  *
- * Costs a readlink for each descriptor of the process, a question for each of its TCP
- * connections, and a list of all TCP sockets of the network namespace when it has a new one.
+ * Costs a question for each of its TCP connections; every two seconds, or as long as it has
+ * none, also a readlink for each of its descriptors, and a list of all TCP sockets of the
+ * network namespace if there is a new one among them.
  *
  * The sample says so once the process has ended.
  *

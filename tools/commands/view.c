@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Looks at a VMM at each iteration, and every half second while it migrates.
+ * Looks at a VMM at each iteration, and every second while it migrates.
  */
 #define _GNU_SOURCE
 #include "view.h"
@@ -15,7 +15,7 @@
 #include <time.h>
 
 #define NS_PER_SECOND UINT64_C(1000000000)
-#define INTERVAL_NS (NS_PER_SECOND / 2)
+#define INTERVAL_NS NS_PER_SECOND
 
 /* Slots of one iteration are synced one after the other; one look serves for all. */
 #define SAME_NS (NS_PER_SECOND / 20)
@@ -60,7 +60,7 @@ static int connect_to_vmm(struct view *v)
 		return 0;
 	if (!vm)
 		vms__name(v->pid, name);
-	return libvirt__open(&v->libvirt, o->command, o->libvirt, vm ? vm : name, v->pid, INTERVAL_NS);
+	return libvirt__open(&v->libvirt, o->command, o->libvirt, vm ? vm : name, v->pid, INTERVAL_NS / 2);
 }
 
 /* Return: the process, or NULL without memory. */
@@ -173,7 +173,9 @@ static int know_connections(struct view *v)
 
 int view__open(struct view *v, const struct view_options *options, struct session *session)
 {
-	const struct timespec interval = { .tv_nsec = INTERVAL_NS };
+	uint64_t ns = options->interval_ns && options->interval_ns < INTERVAL_NS ?
+			      options->interval_ns : INTERVAL_NS;
+	const struct timespec interval = { .tv_sec = ns / NS_PER_SECOND, .tv_nsec = ns % NS_PER_SECOND };
 	const struct itimerspec when = { .it_value = interval, .it_interval = interval };
 	int err;
 

@@ -16,6 +16,7 @@ struct view_options {
 	const char *command;		/* whose messages these are */
 	const char *qmp;		/* socket, or NULL */
 	const char *libvirt;		/* URI, or NULL */
+	uint64_t interval_ns;		/* between two looks, if less than a second; 0: a second */
 	bool transfer;			/* whether connections are wanted */
 	sample_handler handler;		/* of the command */
 	void *context;
