@@ -42,13 +42,13 @@ can_migrate() {
 }
 
 # migrate_under COMMAND NAME WAY LATE: a migration over TCP with hwdbm COMMAND -j and QEMU's monitor
-# beside it, attached before it or LATE seconds after its start; it is held back for 3 iterations then; judged against QEMU's account
+# beside it, attached before it, or with LATE when it has begun; it is held back for 3 iterations then; judged against QEMU's account
 migrate_under() {
 	folder=$scratch/$3 under=$1 title=$2 way=$3 late=$4
 	rm -rf "$folder"
 	mkdir "$folder"
 	"$top/tests/kvm/migrate" --rom "$top/build/kvm/payload.rom" --folder "$folder" --account "$folder/account" \
-		--pid "$folder/pid" --ready "$folder/ready" --way "$way" --syncs 3 --tcp --monitor --linger 0.7 \
+		--pid "$folder/pid" --ready "$folder/ready" --way "$way" --syncs 3 --tcp --monitor --linger 1.5 \
 		> "$folder/log" 2>&1 &
 	started=$!
 	for _ in $(seq 200); do [ ! -s "$folder/pid" ] || break; sleep 0.1; done
@@ -60,9 +60,9 @@ migrate_under() {
 	fi
 	if [ -n "$late" ]; then
 		touch "$folder/ready"
-		sleep "$late"
+		for _ in $(seq 200); do [ ! -e "$folder/begun" ] || break; sleep 0.1; done
 	fi
-	"$hwdbm" "$under" -j --vm hwdbm-test-source --qmp "$folder/source.qmp2" -o "$folder/rec" > "$folder/lines" \
+	"$hwdbm" "$under" -j --vm "hwdbm-test-source-${started%% *}" --qmp "$folder/source.qmp2" -o "$folder/rec" > "$folder/lines" \
 		2> "$scratch/log" &
 	observer=$!
 	started="$started $observer"

@@ -339,6 +339,20 @@ static void a_first_sync_after_the_first_copy(void)
 	converge__release(&c);
 }
 
+/* QEMU on a host so busy that it takes a second from one to the other */
+static void a_first_sync_of_all_memory(void)
+{
+	BEGIN(c, seen);
+
+	give_tracking(&c, 1 * S, 0, GIB, true);
+	give_sync(&c, 2 * S, "kvm", 0, 1, GIB, GIB);
+	give_end(&c, 6 * S, TRI_FALSE);
+	CHECK(is(&seen.rows[0], "unknown", "first copy, of all memory"));
+	CHECK_NUMBER(seen.rows[0].vcpu_rate, UNKNOWN);
+	CHECK_NUMBER(seen.rows[0].remaining_bytes, GIB);
+	converge__release(&c);
+}
+
 /* The memory of a display is read many times a second, whether a VM migrates or not. */
 static void displays_are_no_migration(void)
 {
@@ -468,7 +482,7 @@ static void progress_is_what_was_read_less_what_was_sent(void)
 RUN_TESTS(TEST(a_migration_that_converges), TEST(a_migration_that_does_not),
 	  TEST(slow_progress_is_progress), TEST(what_was_not_cleared_is_not_new),
 	  TEST(all_trackers_of_a_process_are_one_migration), TEST(blocks_are_named),
-	  TEST(attached_late), TEST(a_process_that_ends), TEST(a_first_sync_after_the_first_copy),
+	  TEST(attached_late), TEST(a_process_that_ends), TEST(a_first_sync_after_the_first_copy), TEST(a_first_sync_of_all_memory),
 	  TEST(displays_are_no_migration), TEST(unknown_stays_unknown),
 	  TEST(rings_have_no_iterations), TEST(failed_syncs_are_no_progress), TEST(rows_settle),
 	  TEST(progress_is_what_was_read_less_what_was_sent))

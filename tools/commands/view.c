@@ -225,8 +225,11 @@ static int note_tracking(struct view *v, const struct tracking_sample *tracking)
 {
 	struct view_process *process;
 
-	if (!v->options.transfer || tracking->ret ||
-	    !converge__is_migration(tracking->source, tracking->length_bytes))
+	if (tracking->ret || !converge__is_migration(tracking->source, tracking->length_bytes))
+		return 0;
+	if (v->qmp)
+		qmp__ask(v->qmp);
+	if (!v->options.transfer)
 		return 0;
 	process = find(v, tracking->pid);
 	if (!process)

@@ -19,8 +19,8 @@
 #define DISPLAY_BYTES (UINT64_C(64) << 20)
 
 /*
- * A sync so soon after the start of tracking comes before anything is sent: all memory
- * remains (QEMU). Others send all memory first, and sync then.
+ * A sync so soon after the start of tracking, or one that reports all memory, comes before
+ * anything is sent (QEMU). Others send all memory first, and sync then.
  */
 #define AT_START_NS (100 * UINT64_C(1000000))
 
@@ -55,7 +55,7 @@ static const struct field row_fields[] = {
 	F(converge_row, start_seen, "start_seen", NULL, FIELD_BOOL, NONE,
 	  "whether the start of tracking was seen; if not, there may be earlier iterations"),
 	F(converge_row, syncs, "syncs", NULL, FIELD_U64, UNIT_COUNT, "syncs of this iteration"),
-	F(converge_row, took_ns, "took_ns", "syncs", FIELD_U64, UNIT_NS, "what they took"),
+	F(converge_row, took_ns, "took_ns", NULL, FIELD_U64, UNIT_NS, "what they took"),
 	F(converge_row, interval_ns, "interval_ns", NULL, FIELD_U64, UNIT_NS,
 	  "since the iteration before"),
 	F(converge_row, remaining_bytes, "remaining_bytes", "remains", FIELD_U64, UNIT_BYTES,
@@ -134,6 +134,7 @@ struct round {
 	bool present[CLASSES];
 	bool is_migration;
 	bool failed;
+	bool is_soon;			/* after the start of tracking */
 	bool at_start;
 	bool is_ring;
 	bool is_repeated;		/* KVM was read again, and nothing cleared in between */
@@ -579,8 +580,7 @@ static void begin(struct migration *m, const struct sync_sample *sync)
 	round->sent_ns = m->sent_ns;
 	round->is_repeated = m->before.number && class_of(sync->source) == CLASS_KVM &&
 			     sync->clear == TRI_FALSE && !m->is_cleared;
-	round->at_start = round->number == 1 && m->start_seen &&
-			  round->begin_ns <= m->started_ns + AT_START_NS;
+	round->is_soon = round->begin_ns <= m->started_ns + AT_START_NS;
 	if (!m->start_ns)
 		m->start_ns = round->begin_ns;
 }
@@ -641,6 +641,8 @@ static int take_sync(struct converge *c, const struct sync_sample *sync)
 	if (is_main && class == CLASS_KVM)
 		m->is_cleared = false;
 	extend(&m->round, class, sync);
+	m->round.at_start = m->round.number == 1 && m->start_seen &&
+			    (m->round.is_soon || sum_of(&m->round) == whole_memory(m));
 	return err;
 }
 
@@ -714,30 +716,28 @@ int converge__settle(struct converge *c, uint64_t now)
 	return err;
 }
 
-static void fill_progress(const struct migration *m, struct converge_row *row)
+/* Return: false if nothing is known, or nothing is left. */
+static bool fill_progress(const struct migration *m, struct converge_row *row)
 {
 	const struct round *round = &m->round;
 	uint64_t sent = m->sent == UNKNOWN || round->sent == UNKNOWN ? UNKNOWN : m->sent - round->sent;
 
 	fill_row(m, row);
-	row->t_ns = m->sent_ns > round->end_ns ? m->sent_ns : round->end_ns;
+	if (row->remaining_bytes == UNKNOWN || sent == UNKNOWN || sent < NO_TRANSFER_BYTES ||
+	    sent >= row->remaining_bytes || m->sent_ns <= round->sent_ns)
+		return false;
+	row->t_ns = m->sent_ns;
 	row->after_ns = row->t_ns - m->start_ns;
 	row->syncs = row->took_ns = row->interval_ns = UNKNOWN;
 	row->vcpu_rate = row->dma_rate = row->device_rate = UNKNOWN;
-	row->sent_bytes = row->transfer_rate = row->blackout_ns = UNKNOWN;
+	row->blackout_ns = UNKNOWN;
 	row->exact = TRI_FALSE;
 	snprintf(row->verdict, sizeof(row->verdict), "in progress");
-	*row->why = '\0';
-	if (row->remaining_bytes == UNKNOWN || sent == UNKNOWN || m->sent_ns <= round->sent_ns) {
-		row->remaining_bytes = UNKNOWN;
-		return;
-	}
-	row->remaining_bytes -= sent < row->remaining_bytes ? sent : row->remaining_bytes;
-	snprintf(row->why, sizeof(row->why), "at most: what was read less what was sent");
-	if (sent < NO_TRANSFER_BYTES)
-		return;
+	snprintf(row->why, sizeof(row->why), "remains at most");
+	row->remaining_bytes -= sent;
 	row->sent_bytes = sent;
 	row->transfer_rate = rate(sent, m->sent_ns - round->sent_ns);
+	return true;
 }
 
 int converge__progress(const struct converge *c)
@@ -748,10 +748,8 @@ int converge__progress(const struct converge *c)
 		const struct migration *m = &c->migrations[i];
 		struct converge_row row;
 
-		if (!m->is_on || !m->has_round || !m->round.shown)
-			continue;
-		fill_progress(m, &row);
-		err = c->handlers.row(c->handlers.context, &row);
+		if (m->is_on && m->has_round && m->round.shown && fill_progress(m, &row))
+			err = c->handlers.row(c->handlers.context, &row);
 	}
 	return err;
 }

@@ -93,7 +93,8 @@ int converge__settle(struct converge *converge, uint64_t now);
  * converge__progress() - a row for each migration as it stands between two iterations
  *
  * What remains is then what the last syncs have read less what was sent since: an upper
- * bound, since a page that is all zero or compressed takes fewer bytes.
+ * bound, since a page that is all zero or compressed takes fewer bytes. There is no row if
+ * the transfer rate is unknown, or nothing is left.
  *
  * Return: 0, or the handler's error.
  */
