@@ -353,6 +353,26 @@ static void a_first_sync_of_all_memory(void)
 	converge__release(&c);
 }
 
+/* Each block was written while all memory was sent. */
+static void a_first_sync_of_all_blocks(void)
+{
+	BEGIN(c, seen);
+	union sample s;
+
+	field__clear(sample__table(SAMPLE_TRACKING), &s);
+	s.tracking.t_ns = 1 * S;
+	s.tracking.pid = 7;
+	s.tracking.domain = 1;
+	s.tracking.enable = TRI_TRUE;
+	s.tracking.ret = 0;
+	converge__add(&c, SAMPLE_TRACKING, &s);
+	give_sync(&c, 3 * S + 1 * MS, "iommufd", 1, 1, GIB, GIB);
+	give_end(&c, 6 * S, TRI_FALSE);
+	CHECK(is(&seen.rows[0], "unknown", "takes one more iteration to tell"));
+	CHECK_NUMBER(seen.rows[0].dma_rate, GIB / 2);
+	converge__release(&c);
+}
+
 /* The memory of a display is read many times a second, whether a VM migrates or not. */
 static void displays_are_no_migration(void)
 {
@@ -482,7 +502,7 @@ static void progress_is_what_was_read_less_what_was_sent(void)
 RUN_TESTS(TEST(a_migration_that_converges), TEST(a_migration_that_does_not),
 	  TEST(slow_progress_is_progress), TEST(what_was_not_cleared_is_not_new),
 	  TEST(all_trackers_of_a_process_are_one_migration), TEST(blocks_are_named),
-	  TEST(attached_late), TEST(a_process_that_ends), TEST(a_first_sync_after_the_first_copy), TEST(a_first_sync_of_all_memory),
+	  TEST(attached_late), TEST(a_process_that_ends), TEST(a_first_sync_after_the_first_copy), TEST(a_first_sync_of_all_memory), TEST(a_first_sync_of_all_blocks),
 	  TEST(displays_are_no_migration), TEST(unknown_stays_unknown),
 	  TEST(rings_have_no_iterations), TEST(failed_syncs_are_no_progress), TEST(rows_settle),
 	  TEST(progress_is_what_was_read_less_what_was_sent))

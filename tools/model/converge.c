@@ -19,8 +19,8 @@
 #define DISPLAY_BYTES (UINT64_C(64) << 20)
 
 /*
- * A sync so soon after the start of tracking, or one that reports all memory, comes before
- * anything is sent (QEMU). Others send all memory first, and sync then.
+ * A sync so soon after the start of tracking, or one of KVM that reports all memory, comes
+ * before anything is sent (QEMU). Others send all memory first, and sync then.
  */
 #define AT_START_NS (100 * UINT64_C(1000000))
 
@@ -550,6 +550,20 @@ static int join(struct migration *m, enum tracker_class class, const struct sync
 	return 0;
 }
 
+/*
+ * KVM may report all pages at first, because none was sent yet. An IOMMU's blocks are often
+ * dirty without exception, for another reason.
+ */
+static bool is_all_set(const struct migration *m)
+{
+	uint64_t length = 0;
+
+	for (size_t i = 0; i < m->member_count; i++)
+		if (m->members[i].class == CLASS_KVM)
+			add(&length, m->members[i].length);
+	return length && length != UNKNOWN && m->round.bytes[CLASS_KVM] == length;
+}
+
 static int open_round(const struct converge *c, struct migration *m)
 {
 	int err = close_round(c, m);
@@ -642,7 +656,7 @@ static int take_sync(struct converge *c, const struct sync_sample *sync)
 		m->is_cleared = false;
 	extend(&m->round, class, sync);
 	m->round.at_start = m->round.number == 1 && m->start_seen &&
-			    (m->round.is_soon || sum_of(&m->round) == whole_memory(m));
+			    (m->round.is_soon || is_all_set(m));
 	return err;
 }
 
