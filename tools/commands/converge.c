@@ -143,7 +143,7 @@ static int put_vmm(struct converger *c, const struct vmm_state_sample *state)
 static int put_transfer(const struct transfer_sample *transfer)
 {
 	errno = 0;
-	if (*transfer->why_unknown)
+	if (*transfer->why_unknown && transfer->ended != TRI_TRUE)
 		printf("%" PRIu64 ": transfer rate unknown: %s\n", transfer->pid, transfer->why_unknown);
 	return fflush(stdout) ? -(errno ?: EIO) : 0;
 }
