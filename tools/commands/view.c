@@ -135,7 +135,7 @@ static int take_timer(void *context)
 /* Whether it was the VMM that ended, the figures of ours go on. */
 static int lose_vmm(struct view *v, int fd, int err)
 {
-	if (err != -EPIPE && err != -ECONNRESET)
+	if (err != -EPIPE && err != -ECONNRESET && err != -EMSGSIZE)
 		return err;
 	session__unwatch(v->session, fd);
 	log__warn("%s: %s says no more", v->options.command, v->qmp ? "the monitor" : "libvirt");
