@@ -108,8 +108,6 @@ int session__open(struct session *s, const struct session_options *options, char
 	s->options = *options;
 	err = open_signals(s);
 	err = err ?: open_target(s);
-	err = err ?: open_timer(&s->timer, options->duration_ns, false);
-	err = err ?: open_timer(&s->ticks, options->interval_ns, true);
 	if (!err && *command) {
 		err = child__prepare(&s->child, command);
 		if (err)
@@ -119,7 +117,10 @@ int session__open(struct session *s, const struct session_options *options, char
 		return err;
 	collect = s->options.collect;
 	collect.pid = collect.pid ?: s->child.pid;
-	return collect__open(&s->collector, &collect, options->handler, options->context);
+	err = collect__open(&s->collector, &collect, options->handler, options->context);
+	/* A busy host takes long to attach; that is not what was asked for. */
+	err = err ?: open_timer(&s->timer, options->duration_ns, false);
+	return err ?: open_timer(&s->ticks, options->interval_ns, true);
 }
 
 int session__header(struct session *s)
