@@ -39,6 +39,9 @@ HWDBM_SOURCES += tools/commands/serve.c
 HWDBM_CFLAGS  += -DHWDBM_SERVE
 HWDBM_LIBS    += -lmicrohttpd
 endif
+# Names of functions of other processes. A static program cannot load what asks debuginfod.
+HWDBM_CFLAGS  += -DHWDBM_LIBDW
+HWDBM_LIBS    += -ldw
 endif
 
 HWDBM_OBJECTS := $(HWDBM_SOURCES:%.c=$(HWDBM_DIR)/obj/%.o)

@@ -13,6 +13,8 @@ static const struct command commands[] = {
 	{ "doctor", doctor__main, "what can be measured on this host, and why not the rest" },
 	{ "vms", vms__main, "the VMs of this host and what tracks their dirty memory" },
 	{ "dirtysync", dirtysync__main, "every read of dirty state, live" },
+	{ "splitlat", splitlat__main, "how long splitting takes, by sizes, mode and VM" },
+	{ "tlbcost", tlbcost__main, "what TLB invalidations cost, for what and for whom" },
 	{ "record", record__main, "follow a migration and write a recording" },
 	{ "report", report__main, "tables, JSON and HTML from recordings" },
 #ifdef HWDBM_SERVE

@@ -227,6 +227,23 @@ static enum probe_state try_typed(enum bpf_attach_type attach, const struct plac
 	return function && is_patched(function) == TRI_FALSE ? PROBE_DEAF : PROBE_SERVES;
 }
 
+/* Loads an iterator and makes a link of it; it is not run. */
+static enum probe_state try_iterator(const struct place *place, int *error)
+{
+	enum probe_state state = PROBE_SERVES;
+	_cleanup_close_ int program = try_load(BPF_PROG_TYPE_TRACING, BPF_TRACE_ITER, place, &state,
+					       error);
+	_cleanup_close_ int link = -1;
+
+	if (program < 0)
+		return state;
+	link = bpf_link_create(program, 0, BPF_TRACE_ITER, NULL);
+	if (link >= 0)
+		return PROBE_SERVES;
+	*error = link;
+	return refused(link);
+}
+
 static enum probe_state test_typed(const struct probe_bench *bench, const struct probe *probe,
 				   const struct probe_target *target, int *error)
 {
@@ -235,7 +252,9 @@ static enum probe_state test_typed(const struct probe_bench *bench, const struct
 
 	if (state != PROBE_SERVES)
 		return state;
-	if (probe->kind != PROBE_FENTRY) {
+	if (probe->kind == PROBE_ITER) {
+		state = try_iterator(&place, error);
+	} else if (probe->kind != PROBE_FENTRY) {
 		state = try_typed(BPF_TRACE_RAW_TP, &place, NULL, error);
 	} else {
 		state = try_typed(BPF_TRACE_FENTRY, &place, target->name, error);

@@ -212,6 +212,9 @@ static int add_one(struct run_samples *s, enum sample_kind kind, union sample *s
 		return 0;
 	case SAMPLE_CLEAR:
 	case SAMPLE_RING_SUMMARY:
+	case SAMPLE_SPLIT_LATENCY:
+	case SAMPLE_TLB_COST:
+	case SAMPLE_STACK:
 	case SAMPLE_KINDS:
 		break;
 	}
