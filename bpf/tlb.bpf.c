@@ -116,13 +116,16 @@ static __always_inline void read_device_name(struct device *device, struct hwdbm
 
 static __always_inline void note_unit(const struct hwdbm_tlb_key *key)
 {
+	struct arm_smmu_device *smmu = (void *)key->unit;
+	struct intel_iommu *iommu = (void *)key->unit;
 	struct hwdbm_unit unit = {};
 	__u64 id = key->unit;
 
-	if (key->mmu == HWDBM_MMU_SMMUV3)
-		read_device_name(BPF_CORE_READ((struct arm_smmu_device *)id, dev), &unit);
-	else if (key->mmu == HWDBM_MMU_VTD)
-		BPF_CORE_READ_STR_INTO(&unit.name, (struct intel_iommu *)id, name);
+	/* A kernel has the one or the other. */
+	if (key->mmu == HWDBM_MMU_SMMUV3 && bpf_core_field_exists(smmu->dev))
+		read_device_name(BPF_CORE_READ(smmu, dev), &unit);
+	else if (key->mmu == HWDBM_MMU_VTD && bpf_core_field_exists(iommu->name))
+		BPF_CORE_READ_STR_INTO(&unit.name, iommu, name);
 	else
 		return;
 	bpf_map_update_elem(&units, &id, &unit, BPF_ANY);

@@ -105,6 +105,11 @@ $(BUILD)/kvm/dirtylog: tests/kvm/dirtylog.c tools/build.mk
 	@mkdir -p $(@D)
 	$(call hwdbm-say,CC,$<)$(CC) $(HWDBM_CFLAGS) $(CFLAGS) -pthread -o $@ $<
 
+# Names an address, as hwdbm does for call chains
+$(BUILD)/symbols/name: tests/symbols/name.c tools/collect/symbols.c tools/collect/symbols.h tools/build.mk
+	@mkdir -p $(@D)
+	$(call hwdbm-say,CC,$<)$(CC) $(HWDBM_CFLAGS) -O1 -g -fsanitize=address,undefined -o $@ $(filter %.c,$^) -ldw -lelf
+
 # 1 MiB to 100 MiB: 25,344 pages
 $(BUILD)/kvm/payload.rom: tests/kvm/payload.S tools/build.mk
 	@mkdir -p $(@D)

@@ -108,6 +108,15 @@ static enum probe_state absent(const struct probe *probe)
 	return module == MODULE_ABSENT ? PROBE_NO_MODULE : PROBE_NOT_LOADED;
 }
 
+/* Whether a loaded module was ever a file of its own: only then it is in some state of loading. */
+static bool is_separate(const char *module)
+{
+	char path[96];
+
+	snprintf(path, sizeof(path), "/sys/module/%s/initstate", module);
+	return !access(path, F_OK);
+}
+
 /*
  * Finds a target in the type information of the kernel or of its module, and checks its
  * arguments. The module's is opened only for programs that are typed by it.
@@ -128,6 +137,11 @@ static enum probe_state find(const struct probe_bench *bench, const struct probe
 	btf = btf__load_module_btf(probe->module, bench->vmlinux);
 	if (libbpf_get_error(btf)) {
 		*error = libbpf_get_error(btf);
+		/* Built in, its types are the kernel's. */
+		if (*error == -ENOENT && !is_separate(probe->module)) {
+			*error = 0;
+			return PROBE_ABSENT;
+		}
 		return PROBE_UNTYPED;
 	}
 	state = probe_types__find(btf, probe->kind, target, &place->type);
