@@ -35,6 +35,7 @@ enum hwdbm_measure {
 	HWDBM_MEASURE_VTD_TLB,		/* invalidations that Intel's IOMMUs are asked for */
 	HWDBM_MEASURE_AMD_TLB,		/* and AMD's */
 	HWDBM_MEASURE_KVM_SPLIT,	/* blocks of guest memory replaced by tables */
+	HWDBM_MEASURE_KVM_SPLIT_PASS,	/* what that takes for all of a slot or range */
 	HWDBM_MEASURE_KVM_TLB,		/* flushes of the TLBs that a VM's vCPUs use */
 	HWDBM_MEASURES
 };

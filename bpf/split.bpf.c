@@ -49,10 +49,10 @@ struct kvm_pgtable_visit_ctx {
 #define ARM_LAST_LEVEL 3
 #define ARM_VALID 1
 
-/* The split, and the pass over slot or range, that a task is in. */
+/* The split, and the passes over slot or range, that a task is in. */
 struct split_call {
 	__u64 block_start;
-	__u64 pass_start;
+	__u64 pass_start[HWDBM_SCOPES];
 	__u32 from_shift;
 	__u32 to_shift;
 };
@@ -222,15 +222,16 @@ static __always_inline int begin_stage2_split(struct kvm_pgtable_visit_ctx *cont
 			   level == ARM_LAST_LEVEL - 1 ? page_shift : 0);
 }
 
-static __always_inline int begin_pass(void)
+/* A pass over a slot is one over a range, too, and counts once. */
+static __always_inline int begin_pass(__u32 scope)
 {
 	struct split_call *call;
 
 	if (!is_followed())
 		return 0;
 	call = split_call();
-	if (call)
-		call->pass_start = bpf_ktime_get_ns();
+	if (call && !call->pass_start[HWDBM_SCOPE_SLOT])
+		call->pass_start[scope] = bpf_ktime_get_ns();
 	return 0;
 }
 
@@ -242,10 +243,10 @@ static __always_inline int end_pass(__u32 scope, int ret)
 	if (!is_followed())
 		return 0;
 	call = split_call();
-	if (!call || !call->pass_start)
+	if (!call || !call->pass_start[scope])
 		return 0;
-	account_kvm(scope, 0, 0, now - call->pass_start, true, ret);
-	call->pass_start = 0;
+	account_kvm(scope, 0, 0, now - call->pass_start[scope], true, ret);
+	call->pass_start[scope] = 0;
 	return 0;
 }
 
@@ -277,7 +278,7 @@ int BPF_KRETPROBE(kretprobe_tdp_split, int ret)
 SEC("fentry/kvm_mmu_slot_try_split_huge_pages")
 int BPF_PROG(enter_slot_split)
 {
-	return begin_pass();
+	return begin_pass(HWDBM_SCOPE_SLOT);
 }
 
 SEC("fexit/kvm_mmu_slot_try_split_huge_pages")
@@ -289,7 +290,7 @@ int BPF_PROG(exit_slot_split)
 SEC("kprobe/kvm_mmu_slot_try_split_huge_pages")
 int BPF_KPROBE(kprobe_slot_split)
 {
-	return begin_pass();
+	return begin_pass(HWDBM_SCOPE_SLOT);
 }
 
 SEC("kretprobe/kvm_mmu_slot_try_split_huge_pages")
@@ -298,25 +299,25 @@ int BPF_KRETPROBE(kretprobe_slot_split)
 	return end_pass(HWDBM_SCOPE_SLOT, 0);
 }
 
-SEC("fentry/kvm_mmu_try_split_huge_pages")
+SEC("fentry/kvm_tdp_mmu_try_split_huge_pages")
 int BPF_PROG(enter_range_split)
 {
-	return begin_pass();
+	return begin_pass(HWDBM_SCOPE_RANGE);
 }
 
-SEC("fexit/kvm_mmu_try_split_huge_pages")
+SEC("fexit/kvm_tdp_mmu_try_split_huge_pages")
 int BPF_PROG(exit_range_split)
 {
 	return end_pass(HWDBM_SCOPE_RANGE, 0);
 }
 
-SEC("kprobe/kvm_mmu_try_split_huge_pages")
+SEC("kprobe/kvm_tdp_mmu_try_split_huge_pages")
 int BPF_KPROBE(kprobe_range_split)
 {
-	return begin_pass();
+	return begin_pass(HWDBM_SCOPE_RANGE);
 }
 
-SEC("kretprobe/kvm_mmu_try_split_huge_pages")
+SEC("kretprobe/kvm_tdp_mmu_try_split_huge_pages")
 int BPF_KRETPROBE(kretprobe_range_split)
 {
 	return end_pass(HWDBM_SCOPE_RANGE, 0);
@@ -349,7 +350,7 @@ int BPF_KRETPROBE(kretprobe_stage2_split, int ret)
 SEC("fentry/kvm_pgtable_stage2_split")
 int BPF_PROG(enter_chunk_split)
 {
-	return begin_pass();
+	return begin_pass(HWDBM_SCOPE_RANGE);
 }
 
 SEC("fexit/kvm_pgtable_stage2_split")
@@ -362,7 +363,7 @@ int BPF_PROG(exit_chunk_split, struct kvm_pgtable *table, __u64 address, __u64 s
 SEC("kprobe/kvm_pgtable_stage2_split")
 int BPF_KPROBE(kprobe_chunk_split)
 {
-	return begin_pass();
+	return begin_pass(HWDBM_SCOPE_RANGE);
 }
 
 SEC("kretprobe/kvm_pgtable_stage2_split")

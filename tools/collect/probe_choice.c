@@ -233,6 +233,7 @@ static const struct {
 	[HWDBM_MEASURE_VTD_TLB] = { "vtd-tlb", "Intel IOMMU TLB flushes" },
 	[HWDBM_MEASURE_AMD_TLB] = { "amd-tlb", "AMD IOMMU TLB flushes" },
 	[HWDBM_MEASURE_KVM_SPLIT] = { "kvm-split", "KVM's splits" },
+	[HWDBM_MEASURE_KVM_SPLIT_PASS] = { "kvm-split-pass", "splits of a slot or range" },
 	[HWDBM_MEASURE_KVM_TLB] = { "kvm-tlb", "KVM's TLB flushes" },
 };
 

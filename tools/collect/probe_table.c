@@ -33,7 +33,7 @@
 #define TAKES_AMD_SYNC "iommu_domain*, iommu_iotlb_gather*"
 #define TAKES_TDP_SPLIT "kvm*, tdp_iter*, kvm_mmu_page*, 1"
 #define TAKES_SLOT_SPLIT "kvm*, kvm_memory_slot*, 4"
-#define TAKES_RANGE_SPLIT "kvm*, kvm_memory_slot*, 8, 8, 4"
+#define TAKES_RANGE_SPLIT "kvm*, kvm_memory_slot*, 8, 8, 4, 1"
 #define TAKES_STAGE2_WALKER "kvm_pgtable_visit_ctx*, 4"
 #define TAKES_STAGE2_SPLIT "kvm_pgtable*, 8, 8, *"
 #define TAKES_KVM "kvm*"
@@ -48,7 +48,8 @@
 #define BLIND_CMDLIST "splits and merges among the causes, ranges of several commands"
 #define BLIND_FUNCTIONS "causes other than system calls"
 #define BLIND_AMD "numbers of commands, IOMMUs, " BLIND_FUNCTIONS
-#define BLIND_SHADOW "splits of shadow page tables, but for their passes"
+#define BLIND_SHADOW "splits of shadow page tables"
+#define BLIND_RANGES "passes over a range of shadow page tables"
 #define BLIND_RETURNS "more calls at once than the kernel keeps return probes for"
 
 static const struct probe probes[] = {
@@ -161,33 +162,43 @@ static const struct probe probes[] = {
 	  { "kprobe_amd_sync", "kretprobe_amd_sync", "kprobe_amd_all", "kretprobe_amd_all" },
 	  .cost = COST_KPROBE, .blind = "flushes for dirty tracking; " BLIND_AMD "; " BLIND_RETURNS },
 
-	{ MEASURE(KVM_SPLIT), PROBE_FENTRY,
-	  { { "tdp_mmu_split_huge_page", TAKES_TDP_SPLIT },
-	    { "kvm_mmu_slot_try_split_huge_pages", TAKES_SLOT_SPLIT },
-	    { "kvm_mmu_try_split_huge_pages", TAKES_RANGE_SPLIT } }, "kvm",
-	  { "enter_tdp_split", "exit_tdp_split", "enter_slot_split", "exit_slot_split",
-	    "enter_range_split", "exit_range_split" }, .cost = COST_FENTRY, .blind = BLIND_SHADOW },
-	{ MEASURE(KVM_SPLIT), PROBE_KPROBE,
-	  { { "tdp_mmu_split_huge_page", TAKES_TDP_SPLIT },
-	    { "kvm_mmu_slot_try_split_huge_pages", TAKES_SLOT_SPLIT },
-	    { "kvm_mmu_try_split_huge_pages", TAKES_RANGE_SPLIT } }, "kvm",
-	  { "kprobe_tdp_split", "kretprobe_tdp_split", "kprobe_slot_split", "kretprobe_slot_split",
-	    "kprobe_range_split", "kretprobe_range_split" }, .cost = COST_KPROBE,
+	/* Inlined in Linux 6.1. */
+	{ MEASURE(KVM_SPLIT), PROBE_FENTRY, { { "tdp_mmu_split_huge_page", TAKES_TDP_SPLIT } }, "kvm",
+	  { "enter_tdp_split", "exit_tdp_split" }, .cost = COST_FENTRY, .blind = BLIND_SHADOW },
+	{ MEASURE(KVM_SPLIT), PROBE_KPROBE, { { "tdp_mmu_split_huge_page", TAKES_TDP_SPLIT } }, "kvm",
+	  { "kprobe_tdp_split", "kretprobe_tdp_split" }, .cost = COST_KPROBE,
 	  .blind = BLIND_SHADOW "; " BLIND_RETURNS },
 	/* Arm's. The walker is static, but kept because it is called by pointer. */
-	{ MEASURE(KVM_SPLIT), PROBE_FENTRY, { { "stage2_split_walker", TAKES_STAGE2_WALKER },
-					      { "kvm_pgtable_stage2_split", TAKES_STAGE2_SPLIT } },
-	  NULL, { "enter_stage2_split", "exit_stage2_split", "enter_chunk_split", "exit_chunk_split" },
-	  .cost = COST_FENTRY, .blind = "what a 1G block is split to" },
-	{ MEASURE(KVM_SPLIT), PROBE_KPROBE, { { "stage2_split_walker", TAKES_STAGE2_WALKER },
-					      { "kvm_pgtable_stage2_split", TAKES_STAGE2_SPLIT } },
-	  NULL, { "kprobe_stage2_split", "kretprobe_stage2_split", "kprobe_chunk_split",
-		  "kretprobe_chunk_split" },
-	  .cost = COST_KPROBE, .blind = "what a 1G block is split to; " BLIND_RETURNS },
+	{ MEASURE(KVM_SPLIT), PROBE_FENTRY, { { "stage2_split_walker", TAKES_STAGE2_WALKER } }, NULL,
+	  { "enter_stage2_split", "exit_stage2_split" }, .cost = COST_FENTRY,
+	  .blind = "what a 1G block is split to" },
+	{ MEASURE(KVM_SPLIT), PROBE_KPROBE, { { "stage2_split_walker", TAKES_STAGE2_WALKER } }, NULL,
+	  { "kprobe_stage2_split", "kretprobe_stage2_split" }, .cost = COST_KPROBE,
+	  .blind = "what a 1G block is split to; " BLIND_RETURNS },
 	{ MEASURE(KVM_SPLIT), PROBE_EVENT, { { "kvm_mmu_split_huge_page", "8, 8, 4, 4" } }, "kvm",
 	  { "on_kvm_split" }, .cost = COST_EVENT, .blind = "how long a split takes" },
 
-	/* By Linux 6.5 there are functions for a range and a memslot, which may call the first one. */
+	/* A pass over a range is inlined in its callers, but for the part that is in another file. */
+	{ MEASURE(KVM_SPLIT_PASS), PROBE_FENTRY,
+	  { { "kvm_mmu_slot_try_split_huge_pages", TAKES_SLOT_SPLIT },
+	    { "kvm_tdp_mmu_try_split_huge_pages", TAKES_RANGE_SPLIT } }, "kvm",
+	  { "enter_slot_split", "exit_slot_split", "enter_range_split", "exit_range_split" },
+	  .cost = COST_FENTRY, .blind = BLIND_RANGES },
+	{ MEASURE(KVM_SPLIT_PASS), PROBE_KPROBE,
+	  { { "kvm_mmu_slot_try_split_huge_pages", TAKES_SLOT_SPLIT },
+	    { "kvm_tdp_mmu_try_split_huge_pages", TAKES_RANGE_SPLIT } }, "kvm",
+	  { "kprobe_slot_split", "kretprobe_slot_split", "kprobe_range_split",
+	    "kretprobe_range_split" },
+	  .cost = COST_KPROBE, .blind = BLIND_RANGES "; " BLIND_RETURNS },
+	{ MEASURE(KVM_SPLIT_PASS), PROBE_FENTRY,
+	  { { "kvm_pgtable_stage2_split", TAKES_STAGE2_SPLIT } }, NULL,
+	  { "enter_chunk_split", "exit_chunk_split" }, .cost = COST_FENTRY },
+	{ MEASURE(KVM_SPLIT_PASS), PROBE_KPROBE,
+	  { { "kvm_pgtable_stage2_split", TAKES_STAGE2_SPLIT } }, NULL,
+	  { "kprobe_chunk_split", "kretprobe_chunk_split" }, .cost = COST_KPROBE,
+	  .blind = BLIND_RETURNS },
+
+	/* Since Linux 6.5 there are functions for a range and a memslot, which may call the first one. */
 	{ MEASURE(KVM_TLB), PROBE_FENTRY, { { "kvm_flush_remote_tlbs", TAKES_KVM },
 					    { "kvm_flush_remote_tlbs_range", TAKES_KVM_RANGE },
 					    { "kvm_flush_remote_tlbs_memslot", TAKES_KVM_SLOT } }, "kvm",

@@ -31,7 +31,8 @@ static const struct command_spec spec = {
 	.stop_at_first = true,
 };
 
-#define SPLITS (BIT_OF(HWDBM_MEASURE_SPLIT) | BIT_OF(HWDBM_MEASURE_KVM_SPLIT))
+#define SPLITS (BIT_OF(HWDBM_MEASURE_SPLIT) | BIT_OF(HWDBM_MEASURE_KVM_SPLIT) |			\
+		BIT_OF(HWDBM_MEASURE_KVM_SPLIT_PASS))
 
 int splitlat__main(int argc, char **argv)
 {
