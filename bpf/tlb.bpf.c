@@ -641,6 +641,55 @@ static __always_inline int begin_kvm_slot(void *ctx, struct kvm *kvm, struct kvm
 	return begin_kvm(ctx, kvm, BPF_CORE_READ(slot, npages) << page_shift, KVM_FLUSH_SLOT);
 }
 
+/* Arm's functions of KVM's core are inlined where the core calls them; these never are. */
+SEC("fentry/kvm_arch_flush_remote_tlbs")
+int BPF_PROG(enter_arch_flush, struct kvm *kvm)
+{
+	return begin_kvm(ctx, kvm, HWDBM_UNKNOWN, KVM_FLUSH_ALL);
+}
+
+SEC("fexit/kvm_arch_flush_remote_tlbs")
+int BPF_PROG(exit_arch_flush)
+{
+	return end_flush(HWDBM_MMU_KVM, KVM_FLUSH_ALL);
+}
+
+SEC("kprobe/kvm_arch_flush_remote_tlbs")
+int BPF_KPROBE(kprobe_arch_flush, struct kvm *kvm)
+{
+	return begin_kvm(ctx, kvm, HWDBM_UNKNOWN, KVM_FLUSH_ALL);
+}
+
+SEC("kretprobe/kvm_arch_flush_remote_tlbs")
+int BPF_KRETPROBE(kretprobe_arch_flush)
+{
+	return end_flush(HWDBM_MMU_KVM, KVM_FLUSH_ALL);
+}
+
+SEC("fentry/kvm_arch_flush_remote_tlbs_range")
+int BPF_PROG(enter_arch_flush_range, struct kvm *kvm, __u64 frame, __u64 pages)
+{
+	return begin_kvm(ctx, kvm, pages << page_shift, KVM_FLUSH_RANGE);
+}
+
+SEC("fexit/kvm_arch_flush_remote_tlbs_range")
+int BPF_PROG(exit_arch_flush_range)
+{
+	return end_flush(HWDBM_MMU_KVM, KVM_FLUSH_RANGE);
+}
+
+SEC("kprobe/kvm_arch_flush_remote_tlbs_range")
+int BPF_KPROBE(kprobe_arch_flush_range, struct kvm *kvm, __u64 frame, __u64 pages)
+{
+	return begin_kvm(ctx, kvm, pages << page_shift, KVM_FLUSH_RANGE);
+}
+
+SEC("kretprobe/kvm_arch_flush_remote_tlbs_range")
+int BPF_KRETPROBE(kretprobe_arch_flush_range)
+{
+	return end_flush(HWDBM_MMU_KVM, KVM_FLUSH_RANGE);
+}
+
 SEC("fentry/kvm_flush_remote_tlbs")
 int BPF_PROG(enter_kvm_flush, struct kvm *kvm)
 {

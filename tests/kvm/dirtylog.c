@@ -92,6 +92,7 @@ static struct {
 	bool live;
 	bool region2;
 	bool touch;
+	bool hold;
 } options = {
 	.memory_bytes = 64UL << 20, .base = 256UL << 20, .rounds = 5, .pages = 1000, .seed = 1,
 	.ring_entries = 65536,
@@ -108,6 +109,9 @@ static struct {
 	sem_t stopped, go;
 	volatile bool stop, end;
 } vm;
+
+/* KVM_CAP_..., which headers of Linux before 6.5 do not have. */
+#define CAP_ARM_EAGER_SPLIT_CHUNK_SIZE 228
 
 static void die(const char *what)
 {
@@ -246,6 +250,15 @@ static void make_vm(void)
 		enable(KVM_CAP_DIRTY_LOG_RING,
 		       options.ring_entries * sizeof(struct kvm_dirty_gfn),
 		       "KVM_CAP_DIRTY_LOG_RING");
+#ifdef __aarch64__
+	/* Without, Arm splits nothing but what is written to. Linux before 6.5 never does. */
+	if (options.touch) {
+		struct kvm_enable_cap eager = { .cap = CAP_ARM_EAGER_SPLIT_CHUNK_SIZE,
+						.args = { M2 } };
+
+		ioctl(vm.vm, KVM_ENABLE_CAP, &eager);
+	}
+#endif
 	vm.low = map_memory(LOW_BYTES);
 	vm.memory = map_memory(options.memory_bytes);
 	vm.control = (void *)(vm.low + CONTROL);
@@ -528,9 +541,10 @@ static void usage(int status)
 {
 	fputs("usage: dirtylog [--mode bitmap|manual|manual-set|ring] [--memory MB] [--base ADDRESS]\n"
 	      "                [--extra-pages N] [--rounds N] [--pages N] [--seed N] [--delay TURNS]\n"
-	      "                [--interval MS] [--wait MS] [--ring-entries N] [--live | --touch] [--region2]\n"
+	      "                [--interval MS] [--wait MS] [--ring-entries N] [--live | --touch] [--region2] [--hold]\n"
 	      "--live reads the log while the guest goes on, which it does as fast as --delay lets it\n"
-	      "--touch lets the guest write to all memory first; counters of KVM are told, too\n",
+	      "--touch lets the guest write to all memory first; counters of KVM are told, too\n"
+	      "--hold keeps the VM, at the end, until a signal\n",
 	      status ? stderr : stdout);
 	exit(status);
 }
@@ -561,6 +575,7 @@ static void parse(int argc, char **argv)
 		{ "live", no_argument, NULL, 'l' },
 		{ "region2", no_argument, NULL, '2' },
 		{ "touch", no_argument, NULL, 't' },
+		{ "hold", no_argument, NULL, 'H' },
 		{ "help", no_argument, NULL, 'h' },
 		{ 0 }
 	};
@@ -583,6 +598,7 @@ static void parse(int argc, char **argv)
 		case 'l': options.live = true; break;
 		case '2': options.region2 = true; break;
 		case 't': options.touch = true; break;
+		case 'H': options.hold = true; break;
 		case 'h': usage(0); break;
 		default: usage(2);
 		}
@@ -620,5 +636,7 @@ int main(int argc, char **argv)
 	set_slot(LOGGED_SLOT, 0, options.base, options.memory_bytes, vm.memory);
 	if (options.touch)
 		tell_flushes();
+	if (options.hold)
+		pause();
 	return 0;
 }

@@ -134,13 +134,17 @@ static void explain_choice(const struct collector *c)
 	const struct probe_result *result = NULL, *why = NULL;
 	const char *command = c->options.command;
 	const struct probe *probe = NULL;
-	char reason[PROBE_TEXT];
+	char reason[PROBE_TEXT], names[PROBE_TEXT] = "";
 	struct utsname kernel = { 0 };
 
 	for (unsigned int i = 0; i < HWDBM_MEASURES; i++) {
 		const struct probe *at = c->options.require & BIT_OF(i) ?
 						 probes__why_not(&c->choice, i, &why) : NULL;
+		size_t length = strlen(names);
 
+		if (at)
+			snprintf(names + length, sizeof(names) - length, "%s\"%s\"",
+				 length ? ", " : "", probes__measure_name(i));
 		if (!at || (probe && rank_of(why) <= rank_of(result)))
 			continue;
 		probe = at;
@@ -151,8 +155,8 @@ static void explain_choice(const struct collector *c)
 		log__error("%s: no privilege to trace this kernel (%s); run as root, or with CAP_BPF and CAP_PERFMON",
 			   command, strerror(-result->error));
 	else if (probe && (rank_of(result) || !(c->options.require & BIT_OF(HWDBM_MEASURE_SYNC))))
-		log__error("%s: kernel %s offers nothing to measure \"%s\" with: %s; hwdbm doctor says more",
-			   command, kernel.release, probes__measure_name(probe->measures),
+		log__error("%s: kernel %s offers nothing to measure %s with: %s; hwdbm doctor says more",
+			   command, kernel.release, names,
 			   probes__reason(probe, result, reason));
 	else
 		log__error("%s: kernel %s has nothing to measure dirty tracking with: neither KVM, nor the iommu_dirty_* events of hwdbm's kernel patches, nor iommufd with dirty tracking (Linux 6.7 or later, CONFIG_IOMMUFD); hwdbm doctor says more",

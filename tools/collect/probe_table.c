@@ -50,6 +50,7 @@
 #define BLIND_AMD "numbers of commands, IOMMUs, " BLIND_FUNCTIONS
 #define BLIND_SHADOW "splits of shadow page tables"
 #define BLIND_RANGES "passes over a range of shadow page tables"
+#define BLIND_ENTRIES "invalidations of single entries, as blocks are split"
 #define BLIND_RETURNS "more calls at once than the kernel keeps return probes for"
 
 static const struct probe probes[] = {
@@ -198,6 +199,16 @@ static const struct probe probes[] = {
 	  { "kprobe_chunk_split", "kretprobe_chunk_split" }, .cost = COST_KPROBE,
 	  .blind = BLIND_RETURNS },
 
+	/* Arm's. */
+	{ MEASURE(KVM_TLB), PROBE_FENTRY, { { "kvm_arch_flush_remote_tlbs", TAKES_KVM },
+					    { "kvm_arch_flush_remote_tlbs_range", TAKES_KVM_RANGE } },
+	  NULL, { "enter_arch_flush", "exit_arch_flush", "enter_arch_flush_range",
+		  "exit_arch_flush_range" }, .cost = COST_FENTRY, .blind = BLIND_ENTRIES },
+	{ MEASURE(KVM_TLB), PROBE_KPROBE, { { "kvm_arch_flush_remote_tlbs", TAKES_KVM },
+					    { "kvm_arch_flush_remote_tlbs_range", TAKES_KVM_RANGE } },
+	  NULL, { "kprobe_arch_flush", "kretprobe_arch_flush", "kprobe_arch_flush_range",
+		  "kretprobe_arch_flush_range" }, .cost = COST_KPROBE,
+	  .blind = BLIND_ENTRIES "; " BLIND_RETURNS },
 	/* Since Linux 6.5 there are functions for a range and a memslot, which may call the first one. */
 	{ MEASURE(KVM_TLB), PROBE_FENTRY, { { "kvm_flush_remote_tlbs", TAKES_KVM },
 					    { "kvm_flush_remote_tlbs_range", TAKES_KVM_RANGE },

@@ -445,7 +445,7 @@ static void warn_of_refusals(const struct totals *t)
 		if (!chosen)
 			log__warn("%s: \"%s\" cannot be measured: %s", name, probes__measure_name(i),
 				  reason);
-		else if (chosen->blind)
+		else if (chosen->kind == PROBE_EVENT || chosen->kind == PROBE_ITER)
 			log__warn("%s: \"%s\" is measured by %s, which cannot see %s: %s", name,
 				  probes__measure_name(i), probes__name(chosen, served),
 				  chosen->blind, reason);
