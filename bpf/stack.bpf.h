@@ -12,7 +12,7 @@ __weak const volatile bool want_stacks = false;
 
 __weak struct {
 	__uint(type, BPF_MAP_TYPE_STACK_TRACE);
-	__uint(max_entries, HWDBM_STACK_KEYS);
+	__uint(max_entries, 2 * HWDBM_STACK_KEYS);
 	__uint(key_size, sizeof(__u32));
 	__uint(value_size, HWDBM_STACK_DEPTH * sizeof(__u64));
 } chains SEC(".maps");
@@ -29,16 +29,33 @@ struct stack_ids {
 	__s32 user;
 };
 
-/* Chains that share a bucket of the map push each other out; a thread of the kernel has no user. */
+#define EEXIST 17
+
+/*
+ * A chain whose bucket of the map another one has is refused; without its innermost frame it may
+ * have a bucket of its own. That frame is the hook's, or is known anyway.
+ */
+static __always_inline __s32 take_chain(void *ctx, __u64 flags)
+{
+	__s32 id = bpf_get_stackid(ctx, &chains, flags);
+
+	if (id == -EEXIST)
+		id = bpf_get_stackid(ctx, &chains, flags | 1);
+	if (id == -EEXIST)
+		id = bpf_get_stackid(ctx, &chains, flags | 2);
+	return id;
+}
+
+/* A thread of the kernel has no user. */
 static __always_inline struct stack_ids take_stack(void *ctx)
 {
 	struct stack_ids ids = {};
 
 	if (!want_stacks)
 		return ids;
-	ids.kernel = bpf_get_stackid(ctx, &chains, 0);
-	ids.user = bpf_get_stackid(ctx, &chains, BPF_F_USER_STACK);
-	if (ids.kernel < 0)
+	ids.kernel = take_chain(ctx, 0);
+	ids.user = take_chain(ctx, BPF_F_USER_STACK);
+	if (ids.kernel < 0 || ids.user == -EEXIST)
 		lose(HWDBM_LOSS_STACK);
 	return ids;
 }
