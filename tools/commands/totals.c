@@ -7,7 +7,6 @@
 #include "totals.h"
 #include "commands.h"
 #include "session.h"
-#include "../collect/vms.h"
 #include "../lib/cleanup.h"
 #include "../lib/log.h"
 #include "../lib/strings.h"
@@ -33,7 +32,6 @@ struct totals {
 	const struct totals_command *command;
 	struct totals_options options;
 	struct session session;
-	struct vm_target target;
 	FILE *recording;		/* NULL: none */
 	int recording_error;
 	int output_error;
@@ -356,8 +354,6 @@ static int check_options(const struct totals *t, struct session_options *session
 
 	if (o->pid > INT32_MAX)
 		log__error("%s: --pid %" PRIu64 " is no process id", name, o->pid);
-	else if (!!o->pid + !!o->vm + has_command > 1)
-		log__error("%s: -p, --vm and a command exclude each other; follow one of them", name);
 	else if (o->input && (o->pid || o->vm || o->output || o->duration_ns || o->interval_ms ||
 			      has_command))
 		log__error("%s: -i shows a recording that exists; -p, --vm, -o, -d, -I and a command are for a new one",
@@ -369,6 +365,7 @@ static int check_options(const struct totals *t, struct session_options *session
 	return -EINVAL;
 fine:
 	session->collect.pid = o->pid;
+	session->vm = o->vm;
 	session->collect.stacks = o->stacks;
 	session->duration_ns = o->duration_ns;
 	session->interval_ns = o->interval_ms ? o->interval_ms * NS_PER_MS : LOOK_NS;
@@ -464,23 +461,18 @@ static int open_recording(struct totals *t)
 	return -errno;
 }
 
-static int watch(struct totals *t, struct session_options *options, char **command)
+static int watch(struct totals *t, const struct session_options *options, char **command)
 {
 	const struct totals_options *o = &t->options;
-	int err = 0, ended = 0;
+	int err = session__open(&t->session, options, command), ended = 0;
 
-	if (o->vm)
-		err = vms__find(t->command->spec->name, o->vm, &t->target);
-	if (!err && o->vm)
-		options->collect.pid = t->target.pid;
-	err = err ?: session__open(&t->session, options, command);
 	if (!err)
 		warn_of_refusals(t);
 	err = err ?: open_recording(t);
 	err = err ?: session__header(&t->session);
 	if (!err && !*command && !o->duration_ns)
 		log__info("%s: watching until Ctrl-C%s", t->command->spec->name,
-			  options->collect.pid ? " or the end of the process" : "");
+			  t->session.target >= 0 ? " or the end of the process" : "");
 	err = err ?: session__follow(&t->session, command);
 	forget(t);
 	if (t->session.collector && !t->recording_error && !t->output_error)
@@ -500,12 +492,11 @@ static int status_of(const struct totals *t, int err)
 	return child->pid ? child->status : COMMAND_OK;
 }
 
-static int run(struct totals *t, struct session_options *options, char **command)
+static int run(struct totals *t, const struct session_options *options, char **command)
 {
 	int err = watch(t, options, command), status = status_of(t, err);
 
 	session__close(&t->session);
-	cleanup__close(&t->target.pidfd);
 	if (t->recording && fclose(t->recording) && !err) {
 		log__error("%s: cannot write %s (%s)", t->command->spec->name, t->options.output,
 			   strerror(errno));
@@ -517,7 +508,7 @@ static int run(struct totals *t, struct session_options *options, char **command
 int totals__main(const struct totals_command *command, int argc, char **argv)
 {
 	struct totals t = { .command = command, .options = command->defaults,
-			    .session = SESSION_NONE, .target = VM_TARGET_NONE };
+			    .session = SESSION_NONE };
 	struct session_options options = {
 		.collect = { .command = command->spec->name, .measure = command->measure,
 			     .require = command->require },

@@ -35,8 +35,8 @@ struct totals_options {
 #define TOTALS_OPTIONS									\
 	TOTALS_OPTION("pid", 'p', OPTION_U64, pid, "PID",				\
 		      "follow this process and its children, until it ends"),		\
-	TOTALS_OPTION("vm", 0, OPTION_TEXT, vm, "NAME",					\
-		      "follow the VM of this name or UUID, until it ends"),		\
+	TOTALS_OPTION("vm", 0, OPTION_TEXT, vm, "NAME|UUID",				\
+		      "follow the process of this VM"),					\
 	TOTALS_OPTION("interval", 'I', OPTION_U64, interval_ms, "MS",			\
 		      "show the totals so far every so many milliseconds"),		\
 	TOTALS_OPTION("json", 'j', OPTION_FLAG, json, NULL,				\
