@@ -93,6 +93,7 @@ struct flush_call {
 	__u32 tgid;
 	__u32 range;
 	__u32 rank;			/* 0: in none */
+	__u32 sync;			/* of SMMUv3's: the list ends with a CMD_SYNC */
 };
 
 struct {
@@ -311,7 +312,7 @@ static __always_inline int begin_cmdlist(void *ctx, struct arm_smmu_device *smmu
 	if (!call->commands)
 		return 0;
 	call->unit = (__u64)smmu;
-	call->rank = sync;
+	call->sync = sync;
 	call->stack = take_stack(ctx);
 	call->start = bpf_ktime_get_ns();
 	return 0;
@@ -331,7 +332,7 @@ static __always_inline int end_cmdlist(void)
 		return 0;
 	ns = now - call->start;
 	call->start = 0;
-	if (!call->rank)
+	if (!call->sync)
 		return 0;
 	commands = call->commands;
 	call->commands = 0;

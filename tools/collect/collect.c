@@ -39,6 +39,7 @@ struct collector {
 	struct owner_list owners;
 	struct stack_list *stacks;	/* NULL: not asked for */
 	struct kvmstat kvmstat;
+	unsigned int looks_failed;
 };
 
 static int print_libbpf(enum libbpf_print_level level, const char *format, va_list args)
@@ -265,6 +266,19 @@ static bool counts_by_iterator(const struct collector *c)
 	return probe && probe->kind == PROBE_ITER;
 }
 
+/* What cannot be looked at is missing, and nothing else. */
+static int look_at_kvm(struct collector *c)
+{
+	int err = counts_by_iterator(c) ? kvmstat__look(&c->kvmstat) : 0;
+
+	if (!err || err == -ENOMEM)
+		return err;
+	if (!c->looks_failed++)
+		log__warn("%s: cannot read what KVM counts (%s); flushes of VMs are missing",
+			  c->options.command, strerror(-err));
+	return 0;
+}
+
 int collect__open(struct collector **out, const struct collect_options *options,
 		  sample_handler handler, void *context)
 {
@@ -279,8 +293,7 @@ int collect__open(struct collector **out, const struct collect_options *options,
 	libbpf_set_print(print_libbpf);
 	err = load(c);
 	err = err ?: options->stacks ? stacks__open(&c->stacks) : 0;
-	if (!err && counts_by_iterator(c))
-		err = kvmstat__look(&c->kvmstat);
+	err = err ?: look_at_kvm(c);
 	if (!err) {
 		warn_of_tax(c);
 		c->ring = ring_buffer__new(bpf_map__fd(c->skeleton->maps.ring), take_record, c,
@@ -361,7 +374,7 @@ static bool is_wanted(void *context, pid_t pid)
 
 static int hand_on_kvmstat(struct collector *c)
 {
-	int err = counts_by_iterator(c) ? kvmstat__look(&c->kvmstat) : 0;
+	int err = look_at_kvm(c);
 
 	return err ?: kvmstat__put(&c->kvmstat, is_wanted, c, c->handler, c->context);
 }
@@ -374,7 +387,7 @@ int collect__look(struct collector *c)
 	for (; !bpf_map_get_next_key(map_fd, previous, &key); previous = &key)
 		if (!owners__find(&c->owners, map_fd, key))
 			return -ENOMEM;
-	return counts_by_iterator(c) ? kvmstat__look(&c->kvmstat) : 0;
+	return look_at_kvm(c);
 }
 
 /* By all that is known of them. */

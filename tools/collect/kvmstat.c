@@ -27,6 +27,21 @@ static struct kvmstat_vm *find(struct kvmstat *stat, const struct vm *vm)
 	return at;
 }
 
+static void add(struct kvmstat_vm *known, const struct vm *vm)
+{
+	STRING_COPY(known->name, vm->name);
+	if (vm->tlb_flush_requests == UNKNOWN) {
+		known->flushes = UNKNOWN;
+		return;
+	}
+	/* A counter that went back is another VM's. */
+	if (vm->tlb_flush_requests < known->last)
+		known->last = 0;
+	if (known->flushes != UNKNOWN)
+		known->flushes += vm->tlb_flush_requests - known->last;
+	known->last = vm->tlb_flush_requests;
+}
+
 int kvmstat__look(struct kvmstat *stat)
 {
 	struct vm_list list;
@@ -38,19 +53,13 @@ int kvmstat__look(struct kvmstat *stat)
 		const struct vm *vm = &list.at[i];
 		struct kvmstat_vm *known;
 
-		if (vm->tlb_flush_requests == UNKNOWN)
+		if (vm->has_kvm == TRI_FALSE)
 			continue;
 		known = find(stat, vm);
-		if (!known) {
+		if (known)
+			add(known, vm);
+		else
 			err = -ENOMEM;
-			break;
-		}
-		/* A counter that went back is another VM's. */
-		if (vm->tlb_flush_requests < known->last)
-			known->last = 0;
-		known->flushes += vm->tlb_flush_requests - known->last;
-		known->last = vm->tlb_flush_requests;
-		STRING_COPY(known->name, vm->name);
 	}
 	vm_list__release(&list);
 	stat->has_looked = true;

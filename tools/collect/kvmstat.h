@@ -16,7 +16,7 @@ struct kvmstat_vm {
 	uint64_t identity;		/* a process may have several */
 	char name[SAMPLE_VM_NAME];
 	uint64_t last;			/* KVM's counter */
-	uint64_t flushes;		/* since the first look */
+	uint64_t flushes;		/* since the first look; UNKNOWN if this kernel does not tell */
 };
 
 /* Zero-initialised: nobody has looked yet. */
