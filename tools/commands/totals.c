@@ -194,7 +194,7 @@ static int put_table(const struct totals *t)
 	int err = 0;
 
 	if (!t->row_count)
-		printf("No %s\n", t->command->what);
+		printf("No %s seen\n", t->command->what);
 	else
 		err = table__print(stdout, table_of(t), t->rows, t->row_count, TABLE_ALL, 0);
 	if (t->options.histograms)
