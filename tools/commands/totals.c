@@ -18,6 +18,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <math.h>
 #include <string.h>
 
 #define NS_PER_MS UINT64_C(1000000)
@@ -177,7 +178,11 @@ static void put_stacks(const struct totals *t)
 		const struct stack_sample *stack = &t->stacks[i];
 		char time[UNITS_TEXT], count[UNITS_TEXT];
 
-		printf("  %5.1f %%  %s%s  %s flushes of %s, cause %s, ", 100 * stack->share,
+		if (isnan(stack->share))
+			fputs("      - %", stdout);
+		else
+			printf("  %5.1f %%", 100 * stack->share);
+		printf("  %s%s  %s flushes of %s, cause %s, ",
 		       units__duration(stack->total_ns, time), t->emulated ? "*" : "",
 		       units__count(stack->count, count), stack->source,
 		       *stack->cause ? stack->cause : "-");
@@ -274,6 +279,8 @@ static int write_folded(const struct totals *t)
 	for (size_t i = 0; out && i < t->stack_count; i++) {
 		const struct stack_sample *stack = &t->stacks[i];
 
+		if (stack->total_ns == UNKNOWN)
+			continue;
 		fprintf(out, "%s;%s %" PRIu64 "\n", *stack->vm ? stack->vm : "?", stack->frames,
 			stack->total_ns);
 	}
@@ -449,6 +456,20 @@ static void warn_of_refusals(const struct totals *t)
 	}
 }
 
+/* A counter that is read now and then does not say who counted. */
+static void warn_of_stacks(const struct totals *t)
+{
+	const struct probe_choice *choice = collect__probes(t->session.collector);
+	bool can_take = !t->options.stacks;
+
+	for (unsigned int i = 0; i < HWDBM_MEASURES; i++)
+		can_take |= t->command->require & BIT_OF(i) && choice->chosen[i] &&
+			    choice->chosen[i]->kind != PROBE_ITER;
+	if (!can_take)
+		log__warn("%s: --stacks: nothing on this host tells when a TLB is flushed; there will be no call chains",
+			  t->command->spec->name);
+}
+
 static int open_recording(struct totals *t)
 {
 	if (!t->options.output)
@@ -466,8 +487,10 @@ static int watch(struct totals *t, const struct session_options *options, char *
 	const struct totals_options *o = &t->options;
 	int err = session__open(&t->session, options, command), ended = 0;
 
-	if (!err)
+	if (!err) {
 		warn_of_refusals(t);
+		warn_of_stacks(t);
+	}
 	err = err ?: open_recording(t);
 	err = err ?: session__header(&t->session);
 	if (!err && !*command && !o->duration_ns)

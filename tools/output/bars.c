@@ -27,7 +27,7 @@ void bars__print(FILE *out, const struct pairs *histogram, const char *mark)
 		counts[power] += histogram->at[i].value;
 		most = counts[power] > most ? counts[power] : most;
 		first = power < first ? power : first;
-		last = power;
+		last = power > last ? power : last;
 	}
 	for (unsigned int power = first; most && power <= last; power++) {
 		char from[UNITS_TEXT], to[UNITS_TEXT], count[UNITS_TEXT];
