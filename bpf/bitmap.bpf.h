@@ -9,14 +9,11 @@
 
 #include "hwdbm.bpf.h"
 
-/* Count every how-manieth sync of a range; 0: none. */
-__weak const volatile __u32 count_every = 1;
-
 /*
- * log2 of the page size of this kernel. A bit stands for a page in KVM's bitmaps, and in those of
- * VMMs for devices; others are not counted.
+ * Count every how-manieth sync of a range; 0: none. A bit stands for a page in KVM's bitmaps, and
+ * in those of VMMs for devices; others are not counted.
  */
-__weak const volatile __u32 page_shift = 12;
+__weak const volatile __u32 count_every = 1;
 
 #define WORDS_PER_PIECE 512
 #define BYTES_PER_PIECE (WORDS_PER_PIECE * 8)

@@ -102,6 +102,9 @@ __weak const volatile __u32 target_pid = 0;
 __weak const volatile __u64 pidns_dev = 0;
 __weak const volatile __u64 pidns_ino = 0;
 
+/* log2 of the page size of this kernel. */
+__weak const volatile __u32 page_shift = 12;
+
 /* Which measurements have a probe, bits of enum hwdbm_measure. */
 __weak const volatile __u64 measured = 0;
 
@@ -148,6 +151,8 @@ struct task_state {
 	__u32 enable;
 	__u32 commands;
 	__u32 command_sync;
+	__u32 pending_commands;
+	__u32 command_range;
 };
 
 __weak struct {
@@ -157,13 +162,27 @@ __weak struct {
 	__type(value, struct task_state);
 } tasks SEC(".maps");
 
-/* Domains of followed processes whose dirty tracking is on (1), or was (0) and may be merging. */
+/* Dirty tracking of a domain is on, or was and it may be merging. */
+struct tracked_domain {
+	__u32 tgid;
+	__u32 on;
+};
+
+/* Domains of followed processes. */
 __weak struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 1024);
 	__type(key, __u64);
-	__type(value, __u8);
+	__type(value, struct tracked_domain);
 } tracked SEC(".maps");
+
+/* Processes that totals are kept for. */
+__weak struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, HWDBM_OWNER_KEYS);
+	__type(key, __u32);
+	__type(value, struct hwdbm_owner);
+} owners SEC(".maps");
 
 static __always_inline bool is_measured(enum hwdbm_measure what)
 {
@@ -244,6 +263,16 @@ static __always_inline void fill_record(struct hwdbm_record *record, __u32 type,
 	record->domain = domain;
 	record->ret = ret;
 	record->reserved = 0;
+}
+
+/* Remembers who the running process is; only when it is met for the first time. */
+static __always_inline void note_owner(void)
+{
+	__u32 tgid = bpf_get_current_pid_tgid() >> 32;
+	struct hwdbm_owner owner = { .pid = visible_pid() };
+
+	bpf_get_current_comm(owner.command, sizeof(owner.command));
+	bpf_map_update_elem(&owners, &tgid, &owner, BPF_ANY);
 }
 
 static __always_inline void account(struct hwdbm_totals *totals, __u64 work, bool failed, __u64 ns)

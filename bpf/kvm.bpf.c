@@ -9,12 +9,6 @@
 #include "regs.bpf.h"
 
 /* include/uapi/linux/kvm.h */
-#define KVM_SET_USER_MEMORY_REGION	0x4020ae46
-#define KVM_SET_USER_MEMORY_REGION2	0x40a0ae49
-#define KVM_GET_DIRTY_LOG		0x4010ae42
-#define KVM_CLEAR_DIRTY_LOG		0xc018aec0
-#define KVM_RESET_DIRTY_RINGS		0xaec7
-
 #define KVM_MEM_LOG_DIRTY_PAGES 1
 
 struct dirty_log {

@@ -32,6 +32,11 @@ enum hwdbm_measure {
 	HWDBM_MEASURE_TLB,		/* TLB invalidations of the IOMMU */
 	HWDBM_MEASURE_KVM_SYNC,		/* KVM's dirty log: started, stopped, read, cleared */
 	HWDBM_MEASURE_KVM_RING,		/* what goes through the dirty rings of vCPUs */
+	HWDBM_MEASURE_VTD_TLB,		/* invalidations that Intel's IOMMUs are asked for */
+	HWDBM_MEASURE_AMD_TLB,		/* and AMD's */
+	HWDBM_MEASURE_KVM_SPLIT,	/* blocks of guest memory replaced by tables */
+	HWDBM_MEASURE_KVM_SPLIT_PASS,	/* what that takes for all of a slot or range */
+	HWDBM_MEASURE_KVM_TLB,		/* flushes of the TLBs that a VM's vCPUs use */
 	HWDBM_MEASURES
 };
 
@@ -40,6 +45,7 @@ enum hwdbm_record_type {
 	HWDBM_SYNC,
 	HWDBM_SPLIT,
 	HWDBM_CLEAR,
+	HWDBM_STACK,
 };
 
 /* What keeps the dirty state. */
@@ -213,31 +219,130 @@ static inline __attribute__((always_inline)) __u64 hwdbm_bucket_bound(__u32 buck
 	return ((HWDBM_BUCKET_SUBS + bucket % HWDBM_BUCKET_SUBS + 1ULL) << scale) - 1;
 }
 
-/* Totals of one kind of operation: key of a split or merge is from/to, of a TLBI its cause. */
+/* Totals of one kind of operation, by one of the keys below. */
 struct hwdbm_totals {
 	__u64 operations;
-	__u64 work;			/* tables built or freed, or commands queued */
+	__u64 work;			/* tables built or freed, passes, or commands if counted */
 	__u64 failed;
 	__u64 total_ns;
 	__u64 max_ns;
 	__u64 buckets[HWDBM_BUCKETS];
 };
 
-struct hwdbm_split_key {
-	__u32 from_shift;
-	__u32 to_shift;
+/* Whose page tables are split, or whose TLB is flushed. */
+enum hwdbm_mmu {
+	HWDBM_MMU_IOMMU,		/* of whichever kind */
+	HWDBM_MMU_SMMUV3,
+	HWDBM_MMU_VTD,
+	HWDBM_MMU_AMD,
+	HWDBM_MMU_KVM,
+	HWDBM_MMUS
 };
 
-#define HWDBM_SPLIT_KEYS 64
+/* What was split when, as far as the call that it happened in tells. */
+enum hwdbm_split_mode {
+	HWDBM_SPLIT_UNKNOWN,
+	HWDBM_SPLIT_EAGER,		/* all of a domain or slot, as tracking starts */
+	HWDBM_SPLIT_LAZY,		/* as dirty state is read or cleared */
+	HWDBM_SPLIT_FAULT,		/* because a vCPU touched the memory */
+	HWDBM_SPLIT_MODES
+};
 
-/* What the kernel says that a TLBI was for. */
+/* What one count of a split is about. */
+enum hwdbm_scope {
+	HWDBM_SCOPE_BLOCK,
+	HWDBM_SCOPE_SLOT,		/* a pass over a memslot, whatever there was to split */
+	HWDBM_SCOPE_RANGE,		/* over a part of one */
+	HWDBM_SCOPES
+};
+
+struct hwdbm_split_key {
+	__u32 tgid;
+	__u8 mmu;
+	__u8 scope;
+	__u8 mode;
+	__u8 from_shift;		/* 0: unknown */
+	__u8 to_shift;
+	__u8 timed;			/* else it was counted, and its time is unknown */
+	__u16 reserved;
+};
+
+#define HWDBM_SPLIT_KEYS 1024
+
+/* What a TLBI was for. */
 enum hwdbm_cause {
 	HWDBM_CAUSE_UNMAP,
 	HWDBM_CAUSE_SYNC,
 	HWDBM_CAUSE_SPLIT,
 	HWDBM_CAUSE_MERGE,
 	HWDBM_CAUSE_OTHER,
+	HWDBM_CAUSE_WORDS,		/* the event's words end here */
+
+	/* Taken from the system call that it happened in. */
+	HWDBM_CAUSE_MAP = HWDBM_CAUSE_WORDS,
+	HWDBM_CAUSE_TRACKING,		/* dirty tracking starts or stops, a memslot changes */
+	HWDBM_CAUSE_CLEAR,		/* KVM's log or rings are cleared */
+	HWDBM_CAUSE_VCPU,		/* a vCPU runs */
+	HWDBM_CAUSE_HOST,		/* the host changes what is behind a VM's memory */
+	HWDBM_CAUSE_UNKNOWN,
 	HWDBM_CAUSES
+};
+
+/* How much was invalidated, as log2 of bytes: as much as these, or less, or more. */
+#define HWDBM_RANGE_SHIFTS { 12, 16, 21, 30 }
+#define HWDBM_RANGE_MORE 63
+#define HWDBM_RANGE_ALL 64
+#define HWDBM_RANGE_UNKNOWN 0
+
+struct hwdbm_tlb_key {
+	__u64 unit;			/* address of the IOMMU: an identity only; 0: unknown, or none */
+	__u32 tgid;			/* that it was done for */
+	__u8 mmu;
+	__u8 range;
+	__u8 cause;
+	__u8 reserved;
+};
+
+#define HWDBM_TLB_KEYS 4096
+
+/* What an IOMMU is called. */
+#define HWDBM_UNIT_NAME 32
+#define HWDBM_UNIT_KEYS 256
+
+struct hwdbm_unit {
+	char name[HWDBM_UNIT_NAME];
+};
+
+/* A process by its global id: what it is called, should it end before anybody can ask. */
+#define HWDBM_OWNER_KEYS 4096
+
+struct hwdbm_owner {
+	__u32 pid;			/* as the user's namespace numbers it; 0: not visible there */
+	char command[16];
+};
+
+/* Call chains; what could not be taken has a negative number, -errno. */
+struct hwdbm_stack_key {
+	__u32 tgid;
+	__s32 kernel;
+	__s32 user;
+	__u8 mmu;
+	__u8 cause;
+	__u16 reserved;
+};
+
+struct hwdbm_stack_totals {
+	__u64 count;
+	__u64 ns;
+};
+
+#define HWDBM_STACK_DEPTH 64
+#define HWDBM_STACK_KEYS 4096
+
+/* A call chain was met for the first time, so that it can be named while its process is there. */
+struct hwdbm_stack {
+	struct hwdbm_record record;
+	struct hwdbm_stack_key key;
 };
 
 /* Totals of a VM's dirty rings. */
@@ -259,6 +364,7 @@ enum hwdbm_loss {
 	HWDBM_LOSS_BITMAP,		/* a caller's bitmap could not be read */
 	HWDBM_LOSS_VM,			/* too many VMs */
 	HWDBM_LOSS_CALL,		/* a call to KVM began and was not seen to end */
+	HWDBM_LOSS_STACK,		/* a call chain could not be taken */
 	HWDBM_LOSSES
 };
 

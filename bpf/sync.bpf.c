@@ -7,10 +7,7 @@
 #include "bitmap.bpf.h"
 #include "regs.bpf.h"
 
-/* include/uapi/linux/iommufd.h and vfio.h */
-#define IOMMU_HWPT_GET_DIRTY_BITMAP	0x3b8c
-#define VFIO_IOMMU_DIRTY_PAGES		0x3b75
-
+/* include/uapi/linux/iommufd.h */
 struct dirty_bitmap_request {
 	__u32 size;
 	__u32 hwpt_id;
@@ -33,9 +30,9 @@ static __always_inline void reset_tlb(struct task_state *state)
 
 static __always_inline void mark_tracked(__u64 domain, bool enable)
 {
-	__u8 on = enable;
+	struct tracked_domain as = { bpf_get_current_pid_tgid() >> 32, enable };
 
-	if (bpf_map_update_elem(&tracked, &domain, &on, BPF_ANY))
+	if (bpf_map_update_elem(&tracked, &domain, &as, BPF_ANY))
 		lose(HWDBM_LOSS_DOMAIN);
 }
 

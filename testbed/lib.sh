@@ -69,7 +69,7 @@ free_memory_mb() {
 # Packages that building hwdbm for this machine needs
 packages_host() {
 	echo gcc make pkg-config clang llvm bpftool libbpf-dev libelf-dev zlib1g-dev libjansson-dev \
-		libmicrohttpd-dev git python3
+		libmicrohttpd-dev libdw-dev git python3
 }
 
 # Packages that the test bed needs on top

@@ -42,6 +42,9 @@ ifneq ($(wildcard tools/commands/serve.c),)
 HWDBM_CFLAGS  += -DHWDBM_SERVE
 HWDBM_LIBS    += -lmicrohttpd
 endif
+# Names of functions of other processes. A static program cannot load what asks debuginfod.
+HWDBM_CFLAGS  += -DHWDBM_LIBDW
+HWDBM_LIBS    += -ldw
 endif
 
 HWDBM_OBJECTS := $(HWDBM_SOURCES:%.c=$(HWDBM_DIR)/obj/%.o)
@@ -111,6 +114,11 @@ $(BUILD)/unit/obj/%.o: %.c $(HWDBM_HEADERS) $(BUILD)/obj/report.css.inc tools/bu
 $(BUILD)/kvm/dirtylog: tests/kvm/dirtylog.c tools/build.mk
 	@mkdir -p $(@D)
 	$(call hwdbm-say,CC,$<)$(CC) $(HWDBM_CFLAGS) $(CFLAGS) -pthread -o $@ $<
+
+# Names an address, as hwdbm does for call chains
+$(BUILD)/symbols/name: tests/symbols/name.c tools/collect/symbols.c tools/collect/symbols.h tools/build.mk
+	@mkdir -p $(@D)
+	$(call hwdbm-say,CC,$<)$(CC) $(HWDBM_CFLAGS) -O1 -g -fsanitize=address,undefined -o $@ $(filter %.c,$^) -ldw -lelf
 
 # 1 MiB to 100 MiB: 25,344 pages
 $(BUILD)/kvm/payload.rom: tests/kvm/payload.S tools/build.mk

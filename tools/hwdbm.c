@@ -15,6 +15,8 @@ static const struct command commands[] = {
 	{ "dirtysync", dirtysync__main, "every read of dirty state, live" },
 	{ "converge", converge__main, "whether a migration gets anywhere, live" },
 	{ "stat", stat__main, "the totals of a migration, at its end" },
+	{ "splitlat", splitlat__main, "how long splitting takes, by sizes, mode and VM" },
+	{ "tlbcost", tlbcost__main, "what TLB invalidations cost, for what and for whom" },
 	{ "record", record__main, "follow a migration and write a recording" },
 	{ "report", report__main, "tables, JSON and HTML from recordings" },
 #ifdef HWDBM_SERVE

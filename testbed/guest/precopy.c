@@ -236,8 +236,10 @@ static int measure_iotlb(struct migration *mig, const char *when)
 	struct iotlb_cost cost = workload_read_cost(&mig->gen);
 
 	return log_line("{\"type\":\"vmm.iotlb\",\"when\":\"%s\",\"dma\":%" PRIu64 ",\"misses\":%" PRIu64
-			",\"descriptor_reads\":%" PRIu64 "}", when, cost.dma, cost.misses,
-			cost.descriptor_reads);
+			",\"descriptor_reads\":%" PRIu64 ",\"tlbi_commands\":%" PRIu64
+			",\"cmd_syncs\":%" PRIu64 "}", when, cost.dma, cost.misses, cost.descriptor_reads,
+			generator_get(&mig->gen, DMAGEN_SMMU_TLBI_COMMANDS),
+			generator_get(&mig->gen, DMAGEN_SMMU_CMD_SYNCS));
 }
 
 static int set_tracking(struct migration *mig, bool enable)

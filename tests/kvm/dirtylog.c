@@ -91,6 +91,8 @@ static struct {
 	unsigned int ring_entries;
 	bool live;
 	bool region2;
+	bool touch;
+	bool hold;
 } options = {
 	.memory_bytes = 64UL << 20, .base = 256UL << 20, .rounds = 5, .pages = 1000, .seed = 1,
 	.ring_entries = 65536,
@@ -107,6 +109,9 @@ static struct {
 	sem_t stopped, go;
 	volatile bool stop, end;
 } vm;
+
+/* KVM_CAP_..., which headers of Linux before 6.5 do not have. */
+#define CAP_ARM_EAGER_SPLIT_CHUNK_SIZE 228
 
 static void die(const char *what)
 {
@@ -245,6 +250,15 @@ static void make_vm(void)
 		enable(KVM_CAP_DIRTY_LOG_RING,
 		       options.ring_entries * sizeof(struct kvm_dirty_gfn),
 		       "KVM_CAP_DIRTY_LOG_RING");
+#ifdef __aarch64__
+	/* Without, Arm splits nothing but what is written to. Linux before 6.5 never does. */
+	if (options.touch) {
+		struct kvm_enable_cap eager = { .cap = CAP_ARM_EAGER_SPLIT_CHUNK_SIZE,
+						.args = { M2 } };
+
+		ioctl(vm.vm, KVM_ENABLE_CAP, &eager);
+	}
+#endif
 	vm.low = map_memory(LOW_BYTES);
 	vm.memory = map_memory(options.memory_bytes);
 	vm.control = (void *)(vm.low + CONTROL);
@@ -348,6 +362,53 @@ static void run_round(unsigned int round)
 		usleep(options.interval_ms * 1000);
 }
 
+/* One of KVM's own counters of this VM; -1 if it has none of that name. */
+static int64_t counter(const char *name)
+{
+	struct kvm_stats_header header;
+	int stats = ioctl(vm.vm, KVM_GET_STATS_FD, NULL);
+	int64_t value = -1;
+
+	if (stats < 0 || pread(stats, &header, sizeof(header), 0) != sizeof(header))
+		return -1;
+	for (uint32_t i = 0; i < header.num_desc; i++) {
+		char buffer[sizeof(struct kvm_stats_desc) + 256] = "";
+		struct kvm_stats_desc *at = (void *)buffer;
+		size_t size = sizeof(*at) + header.name_size;
+
+		if (size > sizeof(buffer) ||
+		    pread(stats, at, size, header.desc_offset + i * size) != (ssize_t)size)
+			break;
+		if (!strcmp(at->name, name) &&
+		    pread(stats, &value, 8, header.data_offset + at->offset) != 8)
+			value = -1;
+	}
+	close(stats);
+	return value;
+}
+
+/* The guest writes to every 2M before anything is logged; huge pages are then mapped as such. */
+static void touch(void)
+{
+	uint32_t *list = (void *)(vm.low + LIST);
+	unsigned int count = 0;
+
+	for (uint64_t at = 0; at < options.memory_bytes && count < LIST_MAX; at += M2)
+		list[count++] = options.base + at;
+	list[count] = 0;
+	run_round(~0U);
+	printf("{\"mapped_2m\":%" PRId64 "}\n", counter("pages_2m"));
+	fflush(stdout);
+}
+
+/* And how often KVM has flushed TLBs for this VM so far. */
+static void tell_flushes(void)
+{
+	printf("{\"flush_requests\":%" PRId64 ",\"flushes\":%" PRId64 "}\n",
+	       counter("remote_tlb_flush_requests"), counter("remote_tlb_flush"));
+	fflush(stdout);
+}
+
 static unsigned int read_ring(const struct truth *truth)
 {
 	unsigned int count = 0;
@@ -443,6 +504,8 @@ static void run_rounds(void)
 	truth.before = calloc(truth.pages, sizeof(*truth.before));
 	if (!truth.bitmap || !truth.before)
 		die("memory for the truth");
+	for (size_t page = 0; page < truth.pages; page++)
+		truth.before[page] = *(volatile uint32_t *)(vm.memory + page * PAGE);
 	for (unsigned int round = 1; round <= options.rounds; round++) {
 		uint64_t get_ns, clear_ns;
 		int ret;
@@ -478,8 +541,10 @@ static void usage(int status)
 {
 	fputs("usage: dirtylog [--mode bitmap|manual|manual-set|ring] [--memory MB] [--base ADDRESS]\n"
 	      "                [--extra-pages N] [--rounds N] [--pages N] [--seed N] [--delay TURNS]\n"
-	      "                [--interval MS] [--wait MS] [--ring-entries N] [--live] [--region2]\n"
-	      "--live reads the log while the guest goes on, which it does as fast as --delay lets it\n",
+	      "                [--interval MS] [--wait MS] [--ring-entries N] [--live | --touch] [--region2] [--hold]\n"
+	      "--live reads the log while the guest goes on, which it does as fast as --delay lets it\n"
+	      "--touch lets the guest write to all memory first; counters of KVM are told, too\n"
+	      "--hold keeps the VM, at the end, until a signal\n",
 	      status ? stderr : stdout);
 	exit(status);
 }
@@ -509,6 +574,8 @@ static void parse(int argc, char **argv)
 		{ "ring-entries", required_argument, NULL, 'e' },
 		{ "live", no_argument, NULL, 'l' },
 		{ "region2", no_argument, NULL, '2' },
+		{ "touch", no_argument, NULL, 't' },
+		{ "hold", no_argument, NULL, 'H' },
 		{ "help", no_argument, NULL, 'h' },
 		{ 0 }
 	};
@@ -530,12 +597,14 @@ static void parse(int argc, char **argv)
 		case 'e': options.ring_entries = number(optarg, 65536); break;
 		case 'l': options.live = true; break;
 		case '2': options.region2 = true; break;
+		case 't': options.touch = true; break;
+		case 'H': options.hold = true; break;
 		case 'h': usage(0); break;
 		default: usage(2);
 		}
 	}
 	options.memory_bytes += extra_pages * PAGE;
-	if (optind < argc || options.base < LOW_BYTES || options.base % PAGE ||
+	if (optind < argc || (options.touch && options.live) || options.base < LOW_BYTES || options.base % PAGE ||
 	    options.base + options.memory_bytes > 0xf0000000)
 		usage(2);
 }
@@ -552,6 +621,8 @@ int main(int argc, char **argv)
 	make_vm();
 	if (pthread_create(&vm.thread, NULL, run_vcpu, NULL))
 		die("a thread for the vCPU");
+	if (options.touch)
+		touch();
 	set_slot(LOGGED_SLOT, KVM_MEM_LOG_DIRTY_PAGES, options.base, options.memory_bytes,
 		 vm.memory);
 	/* For a tool that comes late. */
@@ -563,5 +634,9 @@ int main(int argc, char **argv)
 	go_on();
 	pthread_join(vm.thread, NULL);
 	set_slot(LOGGED_SLOT, 0, options.base, options.memory_bytes, vm.memory);
+	if (options.touch)
+		tell_flushes();
+	if (options.hold)
+		pause();
 	return 0;
 }

@@ -4,10 +4,13 @@
  * samples. Not here: the choice of probes (probes.c) and the totals (summary.c).
  */
 #include "collect.h"
+#include "costs.h"
 #include "domains.h"
 #include "host.h"
 #include "summary.h"
 #include "kvm.h"
+#include "kvmstat.h"
+#include "stacks.h"
 #include "hwdbm.skel.h"
 #include "../../bpf/records.h"
 #include "../lib/cleanup.h"
@@ -33,6 +36,10 @@ struct collector {
 	struct probe_choice choice;
 	struct domain_list domains;
 	struct known_vms vms;
+	struct owner_list owners;
+	struct stack_list *stacks;	/* NULL: not asked for */
+	struct kvmstat kvmstat;
+	unsigned int looks_failed;
 };
 
 static int print_libbpf(enum libbpf_print_level level, const char *format, va_list args)
@@ -78,6 +85,20 @@ static int make_sample(struct collector *c, const void *data, union sample *samp
 	}
 }
 
+static struct stack_maps stack_maps(const struct collector *c)
+{
+	return (struct stack_maps){ .stacks = bpf_map__fd(c->skeleton->maps.stacks),
+				    .chains = bpf_map__fd(c->skeleton->maps.chains),
+				    .owners = bpf_map__fd(c->skeleton->maps.owners) };
+}
+
+static int take_stack(struct collector *c, const void *data)
+{
+	struct stack_maps maps = stack_maps(c);
+
+	return c->stacks ? stacks__meet(c->stacks, &maps, data) : 0;
+}
+
 static int take_record(void *context, void *data, size_t size)
 {
 	const struct hwdbm_record *record = data;
@@ -86,6 +107,8 @@ static int take_record(void *context, void *data, size_t size)
 	union sample sample;
 	int err;
 
+	if (record->type == HWDBM_STACK && size >= sizeof(struct hwdbm_stack))
+		return take_stack(c, data);
 	if (record->type >= sizeof(kinds) / sizeof(kinds[0]) || !kinds[record->type].size ||
 	    size < kinds[record->type].size)
 		return -EPROTO;
@@ -112,13 +135,17 @@ static void explain_choice(const struct collector *c)
 	const struct probe_result *result = NULL, *why = NULL;
 	const char *command = c->options.command;
 	const struct probe *probe = NULL;
-	char reason[PROBE_TEXT];
+	char reason[PROBE_TEXT], names[PROBE_TEXT] = "";
 	struct utsname kernel = { 0 };
 
 	for (unsigned int i = 0; i < HWDBM_MEASURES; i++) {
 		const struct probe *at = c->options.require & BIT_OF(i) ?
 						 probes__why_not(&c->choice, i, &why) : NULL;
+		size_t length = strlen(names);
 
+		if (at)
+			snprintf(names + length, sizeof(names) - length, "%s\"%s\"",
+				 length ? ", " : "", probes__measure_name(i));
 		if (!at || (probe && rank_of(why) <= rank_of(result)))
 			continue;
 		probe = at;
@@ -128,9 +155,9 @@ static void explain_choice(const struct collector *c)
 	if (probe && result->state == PROBE_UNPRIVILEGED)
 		log__error("%s: no privilege to trace this kernel (%s); run as root, or with CAP_BPF and CAP_PERFMON",
 			   command, strerror(-result->error));
-	else if (probe && rank_of(result))
-		log__error("%s: kernel %s offers nothing to measure \"%s\" with: %s; hwdbm doctor says more",
-			   command, kernel.release, probes__measure_name(probe->measures),
+	else if (probe && (rank_of(result) || !(c->options.require & BIT_OF(HWDBM_MEASURE_SYNC))))
+		log__error("%s: kernel %s offers nothing to measure %s with: %s; hwdbm doctor says more",
+			   command, kernel.release, names,
 			   probes__reason(probe, result, reason));
 	else
 		log__error("%s: kernel %s has nothing to measure dirty tracking with: neither KVM, nor the iommu_dirty_* events of hwdbm's kernel patches, nor iommufd with dirty tracking (Linux 6.7 or later, CONFIG_IOMMUFD); hwdbm doctor says more",
@@ -199,6 +226,11 @@ static int load(struct collector *c)
 	c->skeleton->rodata->measured = probes__served(&c->choice);
 	c->skeleton->rodata->page_shift = __builtin_ctzl(sysconf(_SC_PAGESIZE));
 	c->skeleton->rodata->count_every = c->options.count_every;
+	c->skeleton->rodata->want_stacks = c->options.stacks;
+	if (!c->options.stacks) {
+		bpf_map__set_max_entries(c->skeleton->maps.chains, 1);
+		bpf_map__set_max_entries(c->skeleton->maps.stacks, 1);
+	}
 	set_filter(c->skeleton, c->options.pid);
 	err = hwdbm_bpf__load(c->skeleton);
 	if (err) {
@@ -227,6 +259,26 @@ static void warn_of_tax(const struct collector *c)
 	}
 }
 
+static bool counts_by_iterator(const struct collector *c)
+{
+	const struct probe *probe = c->choice.chosen[HWDBM_MEASURE_KVM_TLB];
+
+	return probe && probe->kind == PROBE_ITER;
+}
+
+/* What cannot be looked at is missing, and nothing else. */
+static int look_at_kvm(struct collector *c)
+{
+	int err = counts_by_iterator(c) ? kvmstat__look(&c->kvmstat) : 0;
+
+	if (!err || err == -ENOMEM)
+		return err;
+	if (!c->looks_failed++)
+		log__warn("%s: cannot read what KVM counts (%s); flushes of VMs are missing",
+			  c->options.command, strerror(-err));
+	return 0;
+}
+
 int collect__open(struct collector **out, const struct collect_options *options,
 		  sample_handler handler, void *context)
 {
@@ -240,6 +292,8 @@ int collect__open(struct collector **out, const struct collect_options *options,
 	c->context = context;
 	libbpf_set_print(print_libbpf);
 	err = load(c);
+	err = err ?: options->stacks ? stacks__open(&c->stacks) : 0;
+	err = err ?: look_at_kvm(c);
 	if (!err) {
 		warn_of_tax(c);
 		c->ring = ring_buffer__new(bpf_map__fd(c->skeleton->maps.ring), take_record, c,
@@ -272,6 +326,9 @@ void collect__free(struct collector *c)
 	hwdbm_bpf__destroy(c->skeleton);
 	domains__release(&c->domains);
 	kvm__release(&c->vms);
+	owners__release(&c->owners);
+	stacks__free(c->stacks);
+	kvmstat__release(&c->kvmstat);
 	free(c);
 }
 
@@ -304,6 +361,52 @@ void collect__describe(const struct collector *c, struct header_sample *header)
 	probes__list(&c->choice, &header->probes);
 }
 
+/* Children of the followed process are known by their global number. */
+static bool is_wanted(void *context, pid_t pid)
+{
+	const struct collector *c = context;
+	__u32 tgid = pid;
+	__u8 yes;
+
+	return !c->options.pid || c->options.pid == pid ||
+	       !bpf_map_lookup_elem(bpf_map__fd(c->skeleton->maps.followed), &tgid, &yes);
+}
+
+static int hand_on_kvmstat(struct collector *c)
+{
+	int err = look_at_kvm(c);
+
+	return err ?: kvmstat__put(&c->kvmstat, is_wanted, c, c->handler, c->context);
+}
+
+int collect__look(struct collector *c)
+{
+	int map_fd = bpf_map__fd(c->skeleton->maps.owners);
+	__u32 key, *previous = NULL;
+
+	for (; !bpf_map_get_next_key(map_fd, previous, &key); previous = &key)
+		if (!owners__find(&c->owners, map_fd, key))
+			return -ENOMEM;
+	return look_at_kvm(c);
+}
+
+/* By all that is known of them. */
+static int hand_on_costs(struct collector *c)
+{
+	int owners = bpf_map__fd(c->skeleton->maps.owners), err;
+	struct stack_maps maps = stack_maps(c);
+
+	err = costs__splits(bpf_map__fd(c->skeleton->maps.splits), owners, &c->owners, c->handler,
+			    c->context);
+	err = err ?: costs__flushes(bpf_map__fd(c->skeleton->maps.flushes),
+				    bpf_map__fd(c->skeleton->maps.units), owners, &c->owners,
+				    c->handler, c->context);
+	err = err ?: hand_on_kvmstat(c);
+	if (!err && c->stacks)
+		err = stacks__put(c->stacks, &maps, &c->owners, c->handler, c->context);
+	return err;
+}
+
 int collect__summaries(struct collector *c)
 {
 	int err = summary__sizes(bpf_map__fd(c->skeleton->maps.splits), SAMPLE_SPLIT_SUMMARY,
@@ -311,8 +414,9 @@ int collect__summaries(struct collector *c)
 
 	err = err ?: summary__sizes(bpf_map__fd(c->skeleton->maps.merges), SAMPLE_MERGE_SUMMARY,
 				    c->handler, c->context);
-	err = err ?: summary__causes(bpf_map__fd(c->skeleton->maps.causes), c->handler,
+	err = err ?: summary__causes(bpf_map__fd(c->skeleton->maps.flushes), c->handler,
 				     c->context);
+	err = err ?: hand_on_costs(c);
 	return err ?: summary__rings(bpf_map__fd(c->skeleton->maps.rings), &c->vms, c->handler,
 				     c->context);
 }

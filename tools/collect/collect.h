@@ -20,6 +20,7 @@ struct collect_options {
 	unsigned int avoid;		/* kinds of probe to do without, bits of enum probe_kind */
 	pid_t pid;			/* process to follow, with its children; 0: all processes */
 	unsigned int count_every;	/* count every how-manieth bitmap of a range; 0: none */
+	bool stacks;			/* take the call chains of what flushes TLBs */
 };
 
 /**
@@ -56,10 +57,20 @@ int collect__read(struct collector *collector);
 void collect__describe(const struct collector *collector, struct header_sample *header);
 
 /**
- * collect__summaries() - hand on the totals so far: splits by size, TLBIs by cause, rings by VM
+ * collect__summaries() - hand on the totals so far
+ *
+ * Splits by size, TLBIs by cause, rings by VM; splits and flushes by all that is known of them;
+ * call chains, if they were asked for.
+ *
  * Return: 0 or -errno.
  */
 int collect__summaries(struct collector *collector);
+
+/**
+ * collect__look() - see who is counted, and what KVM counts itself, before they end
+ * Return: 0 or -errno.
+ */
+int collect__look(struct collector *collector);
 
 /** collect__lost() - events lost so far, by place; places without a loss are listed too */
 void collect__lost(const struct collector *collector, struct named_list *lost);

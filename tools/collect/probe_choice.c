@@ -121,6 +121,8 @@ static const struct {
 			    "this kernel has no events of single system calls" },
 	[PROBE_SYSCALLS] = { "syscalls", "tp_btf", "tracepoint programs", "event",
 			     "this kernel cannot attach programs to tracepoints" },
+	[PROBE_ITER] = { "iter", "iter", "iterators", "iterator",
+			 "this kernel has no BPF iterators" },
 };
 
 static const char *error_name(int error)
@@ -225,9 +227,14 @@ static const struct {
 	[HWDBM_MEASURE_WALK] = { "walk", "their table walks" },
 	[HWDBM_MEASURE_SPLIT] = { "split", "IOMMU splits" },
 	[HWDBM_MEASURE_MERGE] = { "merge", "IOMMU merges" },
-	[HWDBM_MEASURE_TLB] = { "tlb", "IOMMU TLB flushes" },
+	[HWDBM_MEASURE_TLB] = { "tlb", "SMMUv3 TLB flushes" },
 	[HWDBM_MEASURE_KVM_SYNC] = { "kvm-sync", "KVM's dirty log" },
 	[HWDBM_MEASURE_KVM_RING] = { "kvm-ring", "KVM's dirty rings" },
+	[HWDBM_MEASURE_VTD_TLB] = { "vtd-tlb", "Intel IOMMU TLB flushes" },
+	[HWDBM_MEASURE_AMD_TLB] = { "amd-tlb", "AMD IOMMU TLB flushes" },
+	[HWDBM_MEASURE_KVM_SPLIT] = { "kvm-split", "KVM's splits" },
+	[HWDBM_MEASURE_KVM_SPLIT_PASS] = { "kvm-split-pass", "splits of a slot or range" },
+	[HWDBM_MEASURE_KVM_TLB] = { "kvm-tlb", "KVM's TLB flushes" },
 };
 
 const char *probes__measure_name(enum hwdbm_measure measure)

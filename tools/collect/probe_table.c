@@ -27,11 +27,30 @@
 #define TAKES_CMDLIST "arm_smmu_device*, arm_smmu_cmdq*, *, 4, 1"
 #define TAKES_CMDLIST_OLD "arm_smmu_device*, *, 4, 1"
 
+#define TAKES_QI "intel_iommu*, qi_desc*, 4, 8"
+#define TAKES_AMD_SIZE "protection_domain*, 8, 8 size"
+#define TAKES_AMD_LAST "protection_domain*, 8, 8 last"
+#define TAKES_AMD_SYNC "iommu_domain*, iommu_iotlb_gather*"
+#define TAKES_TDP_SPLIT "kvm*, tdp_iter*, kvm_mmu_page*, 1"
+#define TAKES_SLOT_SPLIT "kvm*, kvm_memory_slot*, 4"
+#define TAKES_RANGE_SPLIT "kvm*, kvm_memory_slot*, 8, 8, 4, 1"
+#define TAKES_STAGE2_WALKER "kvm_pgtable_visit_ctx*, 4"
+#define TAKES_STAGE2_SPLIT "kvm_pgtable*, 8, 8, *"
+#define TAKES_KVM "kvm*"
+#define TAKES_KVM_RANGE "kvm*, 8, 8"
+#define TAKES_KVM_SLOT "kvm*, kvm_memory_slot*"
+
 #define TAKES_VM_IOCTL "file*, 4, 8"
 #define TAKES_SYSCALL "pt_regs*, 8"
 
 #define COST_BITMAP "10 to 60 us for each GiB of a slot that is read, "
 
+#define BLIND_CMDLIST "splits and merges among the causes, ranges of several commands"
+#define BLIND_FUNCTIONS "causes other than system calls"
+#define BLIND_AMD "numbers of commands, IOMMUs, " BLIND_FUNCTIONS
+#define BLIND_SHADOW "splits of shadow page tables"
+#define BLIND_RANGES "passes over a range of shadow page tables"
+#define BLIND_ENTRIES "invalidations of single entries, as blocks are split"
 #define BLIND_RETURNS "more calls at once than the kernel keeps return probes for"
 
 static const struct probe probes[] = {
@@ -81,17 +100,17 @@ static const struct probe probes[] = {
 	  .programs = { "on_tlb_inv" }, .cost = COST_EVENT },
 	{ MEASURE(TLB), PROBE_FENTRY, { { "arm_smmu_cmdq_issue_cmdlist", TAKES_CMDLIST } },
 	  "arm_smmu_v3", { "enter_cmdlist", "exit_cmdlist" }, .cost = COST_FENTRY,
-	  .blind = "causes outside a sync" },
+	  .blind = BLIND_CMDLIST },
 	/* Until Linux 6.11 there was one queue. */
 	{ MEASURE(TLB), PROBE_FENTRY, { { "arm_smmu_cmdq_issue_cmdlist", TAKES_CMDLIST_OLD } },
 	  "arm_smmu_v3", { "enter_cmdlist_old", "exit_cmdlist" }, .cost = COST_FENTRY,
-	  .blind = "causes outside a sync" },
+	  .blind = BLIND_CMDLIST },
 	{ MEASURE(TLB), PROBE_KPROBE, { { "arm_smmu_cmdq_issue_cmdlist", TAKES_CMDLIST } },
 	  "arm_smmu_v3", { "kprobe_cmdlist", "kretprobe_cmdlist" }, .cost = COST_KPROBE,
-	  .blind = "causes outside a sync; " BLIND_RETURNS },
+	  .blind = BLIND_CMDLIST "; " BLIND_RETURNS },
 	{ MEASURE(TLB), PROBE_KPROBE, { { "arm_smmu_cmdq_issue_cmdlist", TAKES_CMDLIST_OLD } },
 	  "arm_smmu_v3", { "kprobe_cmdlist_old", "kretprobe_cmdlist" }, .cost = COST_KPROBE,
-	  .blind = "causes outside a sync; " BLIND_RETURNS },
+	  .blind = BLIND_CMDLIST "; " BLIND_RETURNS },
 
 	/* Called by pointer, so that every kernel has it; what it calls is often inlined. */
 	{ MEASURE(KVM_SYNC), PROBE_FENTRY, { { "kvm_vm_ioctl", TAKES_VM_IOCTL } }, "kvm",
@@ -116,6 +135,102 @@ static const struct probe probes[] = {
 					    { "kvm_dirty_ring_exit", "kvm_vcpu*" } }, "kvm",
 	  { "on_ring_push", "on_ring_reset", "on_ring_full" }, .cost = "100 ns for each dirty page" },
 
+	/* Any kernel for x86 may have both drivers; the one whose IOMMUs are not there is not called. */
+	{ MEASURE(VTD_TLB), PROBE_FENTRY, { { "qi_submit_sync", TAKES_QI } }, NULL,
+	  { "enter_qi", "exit_qi" }, .cost = COST_FENTRY, .blind = BLIND_FUNCTIONS },
+	{ MEASURE(VTD_TLB), PROBE_KPROBE, { { "qi_submit_sync", TAKES_QI } }, NULL,
+	  { "kprobe_qi", "kretprobe_qi" }, .cost = COST_KPROBE,
+	  .blind = BLIND_FUNCTIONS "; " BLIND_RETURNS },
+
+	/* The last argument is a size in Linux 6.12, and an address in 7.3. */
+	{ MEASURE(AMD_TLB), PROBE_FENTRY, { { "amd_iommu_domain_flush_pages", TAKES_AMD_SIZE } }, NULL,
+	  { "enter_amd_flush", "exit_amd_flush" }, .cost = COST_FENTRY, .blind = BLIND_AMD },
+	{ MEASURE(AMD_TLB), PROBE_FENTRY, { { "amd_iommu_domain_flush_pages", TAKES_AMD_LAST } }, NULL,
+	  { "enter_amd_flush_last", "exit_amd_flush" }, .cost = COST_FENTRY, .blind = BLIND_AMD },
+	{ MEASURE(AMD_TLB), PROBE_KPROBE, { { "amd_iommu_domain_flush_pages", TAKES_AMD_SIZE } }, NULL,
+	  { "kprobe_amd_flush", "kretprobe_amd_flush" }, .cost = COST_KPROBE,
+	  .blind = BLIND_AMD "; " BLIND_RETURNS },
+	{ MEASURE(AMD_TLB), PROBE_KPROBE, { { "amd_iommu_domain_flush_pages", TAKES_AMD_LAST } }, NULL,
+	  { "kprobe_amd_flush_last", "kretprobe_amd_flush" }, .cost = COST_KPROBE,
+	  .blind = BLIND_AMD "; " BLIND_RETURNS },
+	/* Static in Linux 6.1; its callers are called by pointer. */
+	{ MEASURE(AMD_TLB), PROBE_FENTRY, { { "amd_iommu_iotlb_sync", TAKES_AMD_SYNC },
+					    { "amd_iommu_flush_iotlb_all" } }, NULL,
+	  { "enter_amd_sync", "exit_amd_sync", "enter_amd_all", "exit_amd_all" }, .cost = COST_FENTRY,
+	  .blind = "flushes for dirty tracking; " BLIND_AMD },
+	{ MEASURE(AMD_TLB), PROBE_KPROBE, { { "amd_iommu_iotlb_sync", TAKES_AMD_SYNC },
+					    { "amd_iommu_flush_iotlb_all" } }, NULL,
+	  { "kprobe_amd_sync", "kretprobe_amd_sync", "kprobe_amd_all", "kretprobe_amd_all" },
+	  .cost = COST_KPROBE, .blind = "flushes for dirty tracking; " BLIND_AMD "; " BLIND_RETURNS },
+
+	/* Inlined in Linux 6.1. */
+	{ MEASURE(KVM_SPLIT), PROBE_FENTRY, { { "tdp_mmu_split_huge_page", TAKES_TDP_SPLIT } }, "kvm",
+	  { "enter_tdp_split", "exit_tdp_split" }, .cost = COST_FENTRY, .blind = BLIND_SHADOW },
+	{ MEASURE(KVM_SPLIT), PROBE_KPROBE, { { "tdp_mmu_split_huge_page", TAKES_TDP_SPLIT } }, "kvm",
+	  { "kprobe_tdp_split", "kretprobe_tdp_split" }, .cost = COST_KPROBE,
+	  .blind = BLIND_SHADOW "; " BLIND_RETURNS },
+	/* Arm's. The walker is static, but kept because it is called by pointer. */
+	{ MEASURE(KVM_SPLIT), PROBE_FENTRY, { { "stage2_split_walker", TAKES_STAGE2_WALKER } }, NULL,
+	  { "enter_stage2_split", "exit_stage2_split" }, .cost = COST_FENTRY,
+	  .blind = "what a 1G block is split to" },
+	{ MEASURE(KVM_SPLIT), PROBE_KPROBE, { { "stage2_split_walker", TAKES_STAGE2_WALKER } }, NULL,
+	  { "kprobe_stage2_split", "kretprobe_stage2_split" }, .cost = COST_KPROBE,
+	  .blind = "what a 1G block is split to; " BLIND_RETURNS },
+	{ MEASURE(KVM_SPLIT), PROBE_EVENT, { { "kvm_mmu_split_huge_page", "8, 8, 4, 4" } }, "kvm",
+	  { "on_kvm_split" }, .cost = COST_EVENT, .blind = "how long a split takes" },
+
+	/* A pass over a range is inlined in its callers, but for the part that is in another file. */
+	{ MEASURE(KVM_SPLIT_PASS), PROBE_FENTRY,
+	  { { "kvm_mmu_slot_try_split_huge_pages", TAKES_SLOT_SPLIT },
+	    { "kvm_tdp_mmu_try_split_huge_pages", TAKES_RANGE_SPLIT } }, "kvm",
+	  { "enter_slot_split", "exit_slot_split", "enter_range_split", "exit_range_split" },
+	  .cost = COST_FENTRY, .blind = BLIND_RANGES },
+	{ MEASURE(KVM_SPLIT_PASS), PROBE_KPROBE,
+	  { { "kvm_mmu_slot_try_split_huge_pages", TAKES_SLOT_SPLIT },
+	    { "kvm_tdp_mmu_try_split_huge_pages", TAKES_RANGE_SPLIT } }, "kvm",
+	  { "kprobe_slot_split", "kretprobe_slot_split", "kprobe_range_split",
+	    "kretprobe_range_split" },
+	  .cost = COST_KPROBE, .blind = BLIND_RANGES "; " BLIND_RETURNS },
+	{ MEASURE(KVM_SPLIT_PASS), PROBE_FENTRY,
+	  { { "kvm_pgtable_stage2_split", TAKES_STAGE2_SPLIT } }, NULL,
+	  { "enter_chunk_split", "exit_chunk_split" }, .cost = COST_FENTRY },
+	{ MEASURE(KVM_SPLIT_PASS), PROBE_KPROBE,
+	  { { "kvm_pgtable_stage2_split", TAKES_STAGE2_SPLIT } }, NULL,
+	  { "kprobe_chunk_split", "kretprobe_chunk_split" }, .cost = COST_KPROBE,
+	  .blind = BLIND_RETURNS },
+
+	/* Arm's. */
+	{ MEASURE(KVM_TLB), PROBE_FENTRY, { { "kvm_arch_flush_remote_tlbs", TAKES_KVM },
+					    { "kvm_arch_flush_remote_tlbs_range", TAKES_KVM_RANGE } },
+	  NULL, { "enter_arch_flush", "exit_arch_flush", "enter_arch_flush_range",
+		  "exit_arch_flush_range" }, .cost = COST_FENTRY, .blind = BLIND_ENTRIES },
+	{ MEASURE(KVM_TLB), PROBE_KPROBE, { { "kvm_arch_flush_remote_tlbs", TAKES_KVM },
+					    { "kvm_arch_flush_remote_tlbs_range", TAKES_KVM_RANGE } },
+	  NULL, { "kprobe_arch_flush", "kretprobe_arch_flush", "kprobe_arch_flush_range",
+		  "kretprobe_arch_flush_range" }, .cost = COST_KPROBE,
+	  .blind = BLIND_ENTRIES "; " BLIND_RETURNS },
+	/* Since Linux 6.5 there are functions for a range and a memslot, which may call the first one. */
+	{ MEASURE(KVM_TLB), PROBE_FENTRY, { { "kvm_flush_remote_tlbs", TAKES_KVM },
+					    { "kvm_flush_remote_tlbs_range", TAKES_KVM_RANGE },
+					    { "kvm_flush_remote_tlbs_memslot", TAKES_KVM_SLOT } }, "kvm",
+	  { "enter_kvm_flush", "exit_kvm_flush", "enter_kvm_flush_range", "exit_kvm_flush_range",
+	    "enter_kvm_flush_slot", "exit_kvm_flush_slot" }, .cost = COST_FENTRY },
+	{ MEASURE(KVM_TLB), PROBE_FENTRY, { { "kvm_flush_remote_tlbs", TAKES_KVM } }, "kvm",
+	  { "enter_kvm_flush", "exit_kvm_flush" }, .cost = COST_FENTRY, .blind = "ranges" },
+	{ MEASURE(KVM_TLB), PROBE_KPROBE, { { "kvm_flush_remote_tlbs", TAKES_KVM },
+					    { "kvm_flush_remote_tlbs_range", TAKES_KVM_RANGE },
+					    { "kvm_flush_remote_tlbs_memslot", TAKES_KVM_SLOT } }, "kvm",
+	  { "kprobe_kvm_flush", "kretprobe_kvm_flush", "kprobe_kvm_flush_range",
+	    "kretprobe_kvm_flush_range", "kprobe_kvm_flush_slot", "kretprobe_kvm_flush_slot" },
+	  .cost = COST_KPROBE, .blind = BLIND_RETURNS },
+	{ MEASURE(KVM_TLB), PROBE_KPROBE, { { "kvm_flush_remote_tlbs", TAKES_KVM } }, "kvm",
+	  { "kprobe_kvm_flush", "kretprobe_kvm_flush" }, .cost = COST_KPROBE,
+	  .blind = "ranges; " BLIND_RETURNS },
+	/* KVM counts its flushes itself, and an iterator finds its VMs. */
+	{ MEASURE(KVM_TLB), PROBE_ITER, { { "task_file" } }, NULL, { NULL },
+	  .cost = "a look at each VM's descriptors when totals are shown, nothing for each flush",
+	  .blind = "time, causes, ranges, and what a VM did after the last look before its end" },
+
 	/* Devices and type1 go here. */
 };
 
@@ -128,6 +243,7 @@ static const struct probe kind_probes[PROBE_KINDS] = {
 	[PROBE_KPROBE] = { .kind = PROBE_KPROBE, .targets = { { "kernel_restart" } } },
 	[PROBE_SYSCALL] = { .kind = PROBE_SYSCALL, .targets = { { "reboot" } } },
 	[PROBE_SYSCALLS] = { .kind = PROBE_SYSCALLS, .targets = { { "sys_exit" } } },
+	[PROBE_ITER] = { .kind = PROBE_ITER, .targets = { { "task" } } },
 };
 
 const struct probe_table kind_table = { kind_probes, PROBE_KINDS };

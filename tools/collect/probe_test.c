@@ -108,6 +108,15 @@ static enum probe_state absent(const struct probe *probe)
 	return module == MODULE_ABSENT ? PROBE_NO_MODULE : PROBE_NOT_LOADED;
 }
 
+/* Whether a loaded module was ever a file of its own: only then it is in some state of loading. */
+static bool is_separate(const char *module)
+{
+	char path[96];
+
+	snprintf(path, sizeof(path), "/sys/module/%s/initstate", module);
+	return !access(path, F_OK);
+}
+
 /*
  * Finds a target in the type information of the kernel or of its module, and checks its
  * arguments. The module's is opened only for programs that are typed by it.
@@ -128,6 +137,11 @@ static enum probe_state find(const struct probe_bench *bench, const struct probe
 	btf = btf__load_module_btf(probe->module, bench->vmlinux);
 	if (libbpf_get_error(btf)) {
 		*error = libbpf_get_error(btf);
+		/* Built in, its types are the kernel's. */
+		if (*error == -ENOENT && !is_separate(probe->module)) {
+			*error = 0;
+			return PROBE_ABSENT;
+		}
 		return PROBE_UNTYPED;
 	}
 	state = probe_types__find(btf, probe->kind, target, &place->type);
@@ -227,6 +241,23 @@ static enum probe_state try_typed(enum bpf_attach_type attach, const struct plac
 	return function && is_patched(function) == TRI_FALSE ? PROBE_DEAF : PROBE_SERVES;
 }
 
+/* Loads an iterator and makes a link of it; it is not run. */
+static enum probe_state try_iterator(const struct place *place, int *error)
+{
+	enum probe_state state = PROBE_SERVES;
+	_cleanup_close_ int program = try_load(BPF_PROG_TYPE_TRACING, BPF_TRACE_ITER, place, &state,
+					       error);
+	_cleanup_close_ int link = -1;
+
+	if (program < 0)
+		return state;
+	link = bpf_link_create(program, 0, BPF_TRACE_ITER, NULL);
+	if (link >= 0)
+		return PROBE_SERVES;
+	*error = link;
+	return refused(link);
+}
+
 static enum probe_state test_typed(const struct probe_bench *bench, const struct probe *probe,
 				   const struct probe_target *target, int *error)
 {
@@ -235,7 +266,9 @@ static enum probe_state test_typed(const struct probe_bench *bench, const struct
 
 	if (state != PROBE_SERVES)
 		return state;
-	if (probe->kind != PROBE_FENTRY) {
+	if (probe->kind == PROBE_ITER) {
+		state = try_iterator(&place, error);
+	} else if (probe->kind != PROBE_FENTRY) {
 		state = try_typed(BPF_TRACE_RAW_TP, &place, NULL, error);
 	} else {
 		state = try_typed(BPF_TRACE_FENTRY, &place, target->name, error);

@@ -23,7 +23,7 @@ static const struct btf_type *plain(const struct btf *btf, __u32 type)
 	return t;
 }
 
-/* One argument against one word: "name*", "*" or a size. */
+/* One argument's type against one word: "name*", "*" or a size. */
 static bool is_like(const struct btf *btf, __u32 type, const char *word, size_t length)
 {
 	const struct btf_type *t = plain(btf, type);
@@ -45,6 +45,20 @@ static bool is_like(const struct btf *btf, __u32 type, const char *word, size_t 
 	return name && strlen(name) == length - 1 && !memcmp(name, word, length - 1);
 }
 
+/* An argument against a type's word, and maybe a name behind it. */
+static bool matches(const struct btf *btf, const struct btf_param *param, const char *words,
+		    size_t length)
+{
+	size_t type = strcspn(words, " ,");
+	const char *name;
+
+	if (type >= length)
+		return is_like(btf, param->type, words, length);
+	name = btf__name_by_offset(btf, param->name_off);
+	return is_like(btf, param->type, words, type) && name &&
+	       strlen(name) == length - type - 1 && !memcmp(name, words + type + 1, length - type - 1);
+}
+
 /* @first: arguments of the prototype that come before those of the target */
 static bool takes(const struct btf *btf, const struct btf_type *proto, unsigned int first,
 		  const char *words)
@@ -54,7 +68,7 @@ static bool takes(const struct btf *btf, const struct btf_type *proto, unsigned 
 	for (unsigned int i = first; i < btf_vlen(proto); i++) {
 		size_t length = strcspn(words, ",");
 
-		if (!is_like(btf, params[i].type, words, length))
+		if (!matches(btf, &params[i], words, length))
 			return false;
 		words += length;
 		words += strspn(words, ", ");
@@ -66,12 +80,13 @@ enum probe_state probe_types__find(const struct btf *btf, enum probe_kind kind,
 				   const struct probe_target *target, uint32_t *type)
 {
 	bool event = kind == PROBE_EVENT || kind == PROBE_SYSCALLS;
+	const char *prefix = event ? "btf_trace_" : kind == PROBE_ITER ? "bpf_iter_" : "";
 	const struct btf_type *proto;
 	char name[80];
 	__s32 id;
 
-	/* An event is known by the type of its probe functions. */
-	snprintf(name, sizeof(name), "%s%s", event ? "btf_trace_" : "", target->name);
+	/* An event is known by the type of its probe functions, an iterator by a function's. */
+	snprintf(name, sizeof(name), "%s%s", prefix, target->name);
 	id = btf__find_by_name_kind(btf, name, event ? BTF_KIND_TYPEDEF : BTF_KIND_FUNC);
 	if (id <= 0)
 		return PROBE_ABSENT;

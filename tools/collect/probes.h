@@ -33,6 +33,7 @@ enum probe_kind {
 	PROBE_KPROBE,		/* kprobe and kretprobe of a function */
 	PROBE_SYSCALL,		/* tracepoints of one system call; all others pay a little, too */
 	PROBE_SYSCALLS,		/* tp_btf on the events of all system calls; all pay twice as much */
+	PROBE_ITER,		/* no hook: an iterator that is run to read what the kernel counts itself */
 	PROBE_KINDS
 };
 
@@ -43,7 +44,7 @@ enum probe_kind {
  * An event, a function or a system call. A program that reads arguments says which it
  * expects, as a kernel may have another function of that name: in order, "iommu_domain*"
  * is a pointer to that struct, "*" any pointer, "8", "4", "2" or "1" an integer of so many
- * bytes. The type information of the kernel has to agree.
+ * bytes, and "8 size" one whose name is size. The type information of the kernel has to agree.
  */
 struct probe_target {
 	const char *name;
@@ -150,7 +151,7 @@ const char *probes__measure_about(enum hwdbm_measure measure);
 /** probes__state_name() - "serves", "absent", ...: a word for programs to read */
 const char *probes__state_name(enum probe_state state);
 
-/** probes__kind_name() - "event", "fentry", "kprobe", "syscall" or "syscalls" */
+/** probes__kind_name() - "event", "fentry", "kprobe", "syscall", "syscalls" or "iter" */
 const char *probes__kind_name(enum probe_kind kind);
 
 /**

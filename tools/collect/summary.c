@@ -11,6 +11,7 @@
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <string.h>
+#include <time.h>
 
 static void add_totals(struct hwdbm_totals *sum, const struct hwdbm_totals *one)
 {
@@ -24,8 +25,7 @@ static void add_totals(struct hwdbm_totals *sum, const struct hwdbm_totals *one)
 		sum->buckets[i] += one->buckets[i];
 }
 
-/* All CPUs' totals of one key as one. */
-static int read_totals(int map_fd, const void *key, struct hwdbm_totals *sum)
+int summary__read(int map_fd, const void *key, struct hwdbm_totals *sum)
 {
 	int cpus = libbpf_num_possible_cpus();
 	_cleanup_free_ struct hwdbm_totals *each = NULL;
@@ -43,7 +43,7 @@ static int read_totals(int map_fd, const void *key, struct hwdbm_totals *sum)
 	return 0;
 }
 
-static int make_histogram(const struct hwdbm_totals *totals, struct pairs *out)
+int summary__histogram(const struct hwdbm_totals *totals, struct pairs *out)
 {
 	struct pair *at = calloc(HWDBM_BUCKETS, sizeof(*at));
 
@@ -57,8 +57,16 @@ static int make_histogram(const struct hwdbm_totals *totals, struct pairs *out)
 	return 0;
 }
 
-static int hand_on(enum sample_kind kind, union sample *sample, sample_handler handler,
-		   void *context)
+uint64_t summary__now(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * UINT64_C(1000000000) + now.tv_nsec;
+}
+
+int summary__hand_on(enum sample_kind kind, union sample *sample, sample_handler handler,
+		     void *context)
 {
 	int err = handler(context, kind, sample);
 
@@ -66,59 +74,119 @@ static int hand_on(enum sample_kind kind, union sample *sample, sample_handler h
 	return err;
 }
 
+static int put_size(enum sample_kind kind, uint8_t from_shift, uint8_t to_shift,
+		    const struct hwdbm_totals *totals, sample_handler handler, void *context)
+{
+	union sample sample;
+	struct size_summary_sample *size = &sample.size_summary;
+	int err;
+
+	field__clear(sample__table(kind), &sample);
+	err = summary__histogram(totals, &size->histogram_ns);
+	if (err)
+		return err;
+	size->from_bytes = UINT64_C(1) << from_shift;
+	size->to_bytes = UINT64_C(1) << to_shift;
+	size->operations = totals->operations;
+	size->tables = totals->work;
+	size->failed = totals->failed;
+	size->total_ns = totals->total_ns;
+	size->max_ns = totals->max_ns;
+	return summary__hand_on(kind, &sample, handler, context);
+}
+
+/* Sizes are few: page tables have a handful of levels. */
+#define SIZES_MAX 64
+
+struct sizes {
+	size_t count;
+	struct {
+		uint8_t from_shift;
+		uint8_t to_shift;
+		struct hwdbm_totals totals;
+	} at[SIZES_MAX];
+};
+
+static void add_size(struct sizes *sizes, const struct hwdbm_split_key *key,
+		     const struct hwdbm_totals *totals)
+{
+	size_t i = 0;
+
+	while (i < sizes->count && (sizes->at[i].from_shift != key->from_shift ||
+				    sizes->at[i].to_shift != key->to_shift))
+		i++;
+	if (i == SIZES_MAX)
+		return;
+	if (i == sizes->count) {
+		sizes->count++;
+		sizes->at[i].from_shift = key->from_shift;
+		sizes->at[i].to_shift = key->to_shift;
+	}
+	add_totals(&sizes->at[i].totals, totals);
+}
+
 int summary__sizes(int map_fd, enum sample_kind kind, sample_handler handler, void *context)
 {
+	_cleanup_free_ struct sizes *sizes = calloc(1, sizeof(*sizes));
 	struct hwdbm_split_key key, *previous = NULL;
 	struct hwdbm_totals totals;
-	int err = 0;
+	int err = sizes ? 0 : -ENOMEM;
 
 	for (; !err && !bpf_map_get_next_key(map_fd, previous, &key); previous = &key) {
-		union sample sample;
-		struct size_summary_sample *size = &sample.size_summary;
-
-		field__clear(sample__table(kind), &sample);
-		err = read_totals(map_fd, &key, &totals);
-		err = err ?: make_histogram(&totals, &size->histogram_ns);
-		if (err)
-			break;
-		size->from_bytes = UINT64_C(1) << key.from_shift;
-		size->to_bytes = UINT64_C(1) << key.to_shift;
-		size->operations = totals.operations;
-		size->tables = totals.work;
-		size->failed = totals.failed;
-		size->total_ns = totals.total_ns;
-		size->max_ns = totals.max_ns;
-		err = hand_on(kind, &sample, handler, context);
+		if (key.mmu == HWDBM_MMU_KVM)
+			continue;
+		err = summary__read(map_fd, &key, &totals);
+		if (!err)
+			add_size(sizes, &key, &totals);
 	}
+	for (size_t i = 0; !err && i < sizes->count; i++)
+		err = put_size(kind, sizes->at[i].from_shift, sizes->at[i].to_shift,
+			       &sizes->at[i].totals, handler, context);
 	return err;
+}
+
+static int put_cause(const char *name, const struct hwdbm_totals *totals, sample_handler handler,
+		     void *context)
+{
+	union sample sample;
+	struct tlb_summary_sample *tlb = &sample.tlb_summary;
+	int err;
+
+	field__clear(sample__table(SAMPLE_TLB_SUMMARY), &sample);
+	err = summary__histogram(totals, &tlb->histogram_ns);
+	if (err)
+		return err;
+	STRING_COPY(tlb->cause, name);
+	tlb->invalidations = totals->operations;
+	tlb->commands = totals->work;
+	tlb->total_ns = totals->total_ns;
+	tlb->max_ns = totals->max_ns;
+	return summary__hand_on(SAMPLE_TLB_SUMMARY, &sample, handler, context);
 }
 
 int summary__causes(int map_fd, sample_handler handler, void *context)
 {
-	static const char * const names[HWDBM_CAUSES] = {
+	static const char * const names[HWDBM_CAUSE_WORDS] = {
 		[HWDBM_CAUSE_UNMAP] = "unmap", [HWDBM_CAUSE_SYNC] = "sync",
 		[HWDBM_CAUSE_SPLIT] = "split", [HWDBM_CAUSE_MERGE] = "merge",
 		[HWDBM_CAUSE_OTHER] = "other",
 	};
+	_cleanup_free_ struct hwdbm_totals *sums = calloc(HWDBM_CAUSE_WORDS, sizeof(*sums));
+	struct hwdbm_tlb_key key, *previous = NULL;
 	struct hwdbm_totals totals;
-	int err = 0;
+	int err = sums ? 0 : -ENOMEM;
 
-	for (__u32 cause = 0; !err && cause < HWDBM_CAUSES; cause++) {
-		union sample sample;
-		struct tlb_summary_sample *tlb = &sample.tlb_summary;
-
-		field__clear(sample__table(SAMPLE_TLB_SUMMARY), &sample);
-		err = read_totals(map_fd, &cause, &totals);
-		err = err ?: make_histogram(&totals, &tlb->histogram_ns);
-		if (err)
-			break;
-		STRING_COPY(tlb->cause, names[cause]);
-		tlb->invalidations = totals.operations;
-		tlb->commands = totals.work;
-		tlb->total_ns = totals.total_ns;
-		tlb->max_ns = totals.max_ns;
-		err = hand_on(SAMPLE_TLB_SUMMARY, &sample, handler, context);
+	for (; !err && !bpf_map_get_next_key(map_fd, previous, &key); previous = &key) {
+		if (key.mmu == HWDBM_MMU_KVM)
+			continue;
+		err = summary__read(map_fd, &key, &totals);
+		if (!err)
+			add_totals(&sums[key.cause < HWDBM_CAUSE_OTHER ? key.cause :
+									   HWDBM_CAUSE_OTHER],
+				   &totals);
 	}
+	for (size_t i = 0; !err && i < HWDBM_CAUSE_WORDS; i++)
+		err = put_cause(names[i], &sums[i], handler, context);
 	return err;
 }
 
@@ -160,7 +228,7 @@ int summary__rings(int map_fd, const struct known_vms *vms, sample_handler handl
 		sample.ring_summary.pushed = totals.pushed;
 		sample.ring_summary.resets = totals.resets;
 		sample.ring_summary.full = totals.full;
-		err = hand_on(SAMPLE_RING_SUMMARY, &sample, handler, context);
+		err = summary__hand_on(SAMPLE_RING_SUMMARY, &sample, handler, context);
 	}
 	return err;
 }
@@ -173,7 +241,7 @@ void summary__losses(int map_fd, struct named_list *lost)
 		[HWDBM_LOSS_SPLIT] = "split", [HWDBM_LOSS_TLB] = "tlb",
 		[HWDBM_LOSS_FOLLOW] = "follow", [HWDBM_LOSS_ARGUMENT] = "argument",
 		[HWDBM_LOSS_BITMAP] = "bitmap", [HWDBM_LOSS_VM] = "vm",
-		[HWDBM_LOSS_CALL] = "call",
+		[HWDBM_LOSS_CALL] = "call", [HWDBM_LOSS_STACK] = "stack",
 	};
 	int cpus = libbpf_num_possible_cpus();
 	_cleanup_free_ __u64 *each = calloc(cpus > 0 ? cpus : 1, sizeof(*each));

@@ -9,7 +9,23 @@
 #include "kvm.h"
 
 /**
- * summary__sizes() - one split_summary or merge_summary for each from/to pair of a map
+ * summary__read() - all CPUs' totals of one key as one
+ * Return: 0, -ENOMEM, or -errno of the map.
+ */
+int summary__read(int map_fd, const void *key, struct hwdbm_totals *sum);
+
+/** summary__histogram() - a new list of the buckets that are not empty. Return: 0 or -ENOMEM. */
+int summary__histogram(const struct hwdbm_totals *totals, struct pairs *out);
+
+/** summary__now() - the clock of samples */
+uint64_t summary__now(void);
+
+/** summary__hand_on() - give a sample to the handler, and free what that leaves */
+int summary__hand_on(enum sample_kind kind, union sample *sample, sample_handler handler,
+		     void *context);
+
+/**
+ * summary__sizes() - one split_summary or merge_summary for each from/to pair of IOMMUs in a map
  * Return: 0, -errno of the map, or the handler's error.
  */
 int summary__sizes(int map_fd, enum sample_kind kind, sample_handler handler, void *context);

@@ -28,6 +28,8 @@ int record__main(int argc, char **argv);
 int report__main(int argc, char **argv);
 int serve__main(int argc, char **argv);
 int stat__main(int argc, char **argv);
+int splitlat__main(int argc, char **argv);
+int tlbcost__main(int argc, char **argv);
 int vms__main(int argc, char **argv);
 
 #endif

@@ -66,7 +66,7 @@ static const struct option_spec option_table[] = {
 	{ "input", 'i', OPTION_TEXT, offsetof(struct dirtysync_options, input), "FILE",
 	  "show the syncs of a recording" },
 	{ "avoid", 0, OPTION_TEXT, offsetof(struct dirtysync_options, avoid), "KINDS",
-	  "do without these kinds of probe: event,fentry,kprobe,syscall,syscalls" },
+	  "do without these kinds of probe: event,fentry,kprobe,syscall,syscalls,iter" },
 	{ "verbose", 'v', OPTION_FLAG, offsetof(struct dirtysync_options, verbose), NULL,
 	  "show libbpf's and the verifier's messages" },
 };

@@ -30,7 +30,7 @@ static const struct option_spec option_table[] = {
 	{ "btf", 0, OPTION_TEXT, offsetof(struct doctor_options, types), "FILE",
 	  "another kernel's /sys/kernel/btf/vmlinux, or a copy of that folder" },
 	{ "avoid", 0, OPTION_TEXT, offsetof(struct doctor_options, avoid), "KINDS",
-	  "do without these kinds of probe: event,fentry,kprobe,syscall,syscalls" },
+	  "do without these kinds of probe: event,fentry,kprobe,syscall,syscalls,iter" },
 	{ "json", 'j', OPTION_FLAG, offsetof(struct doctor_options, json), NULL,
 	  "JSON, with everything that was found" },
 	{ "verbose", 'v', OPTION_FLAG, offsetof(struct doctor_options, verbose), NULL,
@@ -113,7 +113,7 @@ int doctor__main(int argc, char **argv)
 		return COMMAND_USAGE;
 	}
 	if (o.avoid && probes__parse_kinds(o.avoid, &options.avoid)) {
-		log__error("doctor: --avoid %s: it is a list of event, fentry, kprobe, syscall and syscalls",
+		log__error("doctor: --avoid %s: it is a list of event, fentry, kprobe, syscall, syscalls and iter",
 			   o.avoid);
 		return COMMAND_USAGE;
 	}

@@ -40,7 +40,7 @@ static const struct option_spec option_table[] = {
 	{ "time-basis", 0, OPTION_TEXT, offsetof(struct record_options, time_basis), "BASIS",
 	  "what durations mean: emulated, native or hardware" },
 	{ "avoid", 0, OPTION_TEXT, offsetof(struct record_options, avoid), "KINDS",
-	  "do without these kinds of probe: event,fentry,kprobe,syscall,syscalls" },
+	  "do without these kinds of probe: event,fentry,kprobe,syscall,syscalls,iter" },
 	{ "verbose", 'v', OPTION_FLAG, offsetof(struct record_options, verbose), NULL,
 	  "show libbpf's and the verifier's messages" },
 };

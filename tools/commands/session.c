@@ -36,7 +36,7 @@ int session__check(struct session_options *options, const char *avoid, bool has_
 	if (!known)
 		log__error("%s: --time-basis %s: it is emulated, native or hardware", name, basis);
 	else if (avoid && probes__parse_kinds(avoid, &options->collect.avoid))
-		log__error("%s: --avoid %s: it is a list of event, fentry, kprobe, syscall and syscalls", name,
+		log__error("%s: --avoid %s: it is a list of event, fentry, kprobe, syscall, syscalls and iter", name,
 			   avoid);
 	else if (!!options->collect.pid + !!options->vm + (has_command && !options->until_command) > 1)
 		log__error("%s: %s exclude each other; follow one of them", name,

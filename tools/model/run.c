@@ -214,6 +214,9 @@ static int add_one(struct run_samples *s, enum sample_kind kind, union sample *s
 	case SAMPLE_RING_SUMMARY:
 	case SAMPLE_TRANSFER:
 	case SAMPLE_VMM_STATE:
+	case SAMPLE_SPLIT_LATENCY:
+	case SAMPLE_TLB_COST:
+	case SAMPLE_STACK:
 	case SAMPLE_KINDS:
 		break;
 	}

@@ -236,6 +236,74 @@ static const struct field transfer_fields[] = {
 	  "why that is not known"),
 };
 
+#define PROCESS_TEXT "process that it was done for"
+#define VM_NAME_TEXT "name of its VM, or of the process"
+
+#define LATENCIES(st)									\
+	F(st, total_ns, "total_ns", "time", FIELD_U64, NS, METRIC_NONE, "time spent"),	\
+	F(st, p50_ns, "p50_ns", "p50", FIELD_U64, NS, METRIC_NONE, "half took no longer"),	\
+	F(st, p90_ns, "p90_ns", "p90", FIELD_U64, NS, METRIC_NONE, "90 % took no longer"),	\
+	F(st, p99_ns, "p99_ns", "p99", FIELD_U64, NS, METRIC_NONE, "99 % took no longer"),	\
+	F(st, max_ns, "max_ns", "max", FIELD_U64, NS, METRIC_NONE, "longest one"),	\
+	F(st, histogram_ns, "histogram_ns", NULL, FIELD_PAIRS, NS, METRIC_NONE,		\
+	  "latencies: [upper bound, count]")
+
+#define READ_TEXT "when the totals were read"
+
+static const struct field split_latency_fields[] = {
+	F(split_latency_sample, t_ns, "t_ns", NULL, FIELD_U64, NS, METRIC_NONE, READ_TEXT),
+	F(split_latency_sample, source, "source", "source", FIELD_TEXT, NONE, METRIC_NONE,
+	  "whose page tables: iommu or kvm"),
+	F(split_latency_sample, scope, "scope", "of", FIELD_TEXT, NONE, METRIC_NONE,
+	  "one block, or a pass over a slot or range, whatever there was to split"),
+	F(split_latency_sample, from_bytes, "from_bytes", "from", FIELD_U64, BYTES, METRIC_NONE,
+	  "leaf size before"),
+	F(split_latency_sample, to_bytes, "to_bytes", "to", FIELD_U64, BYTES, METRIC_NONE,
+	  "leaf size after"),
+	F(split_latency_sample, mode, "mode", "mode", FIELD_TEXT, NONE, METRIC_NONE,
+	  "eager: as tracking starts; lazy: in a sync or clear; fault: as a vCPU runs"),
+	F(split_latency_sample, pid, "pid", "pid", FIELD_U64, UNIT_ID, METRIC_NONE, PROCESS_TEXT),
+	F(split_latency_sample, vm, "vm", "VM", FIELD_TEXT, NONE, METRIC_NONE, VM_NAME_TEXT),
+	F(split_latency_sample, operations, "operations", "count", FIELD_U64, COUNT, METRIC_NONE,
+	  "splits, or passes"),
+	F(split_latency_sample, failed, "failed", "failed", FIELD_U64, COUNT, METRIC_NONE,
+	  "those that failed, not in any other number"),
+	LATENCIES(split_latency_sample),
+};
+
+static const struct field tlb_cost_fields[] = {
+	F(tlb_cost_sample, t_ns, "t_ns", NULL, FIELD_U64, NS, METRIC_NONE, READ_TEXT),
+	F(tlb_cost_sample, source, "source", "source", FIELD_TEXT, NONE, METRIC_NONE,
+	  "whose TLB: smmuv3, vt-d, amd or kvm"),
+	F(tlb_cost_sample, iommu, "iommu", "IOMMU", FIELD_TEXT, NONE, METRIC_NONE, "which one"),
+	F(tlb_cost_sample, range, "range", "range", FIELD_TEXT, NONE, METRIC_NONE,
+	  "at most so much was invalidated; more than 1G; or all"),
+	F(tlb_cost_sample, cause, "cause", "cause", FIELD_TEXT, NONE, METRIC_NONE,
+	  "unmap, sync, split, merge, other; map, tracking, clear, vcpu, host"),
+	F(tlb_cost_sample, pid, "pid", "pid", FIELD_U64, UNIT_ID, METRIC_NONE, PROCESS_TEXT),
+	F(tlb_cost_sample, vm, "vm", "VM", FIELD_TEXT, NONE, METRIC_NONE, VM_NAME_TEXT),
+	F(tlb_cost_sample, flushes, "flushes", "flushes", FIELD_U64, COUNT, METRIC_NONE,
+	  "invalidations with their wait"),
+	F(tlb_cost_sample, commands, "commands", "commands", FIELD_U64, COUNT, METRIC_NONE,
+	  "commands queued for them"),
+	LATENCIES(tlb_cost_sample),
+};
+
+static const struct field stack_fields[] = {
+	F(stack_sample, t_ns, "t_ns", NULL, FIELD_U64, NS, METRIC_NONE, READ_TEXT),
+	F(stack_sample, source, "source", NULL, FIELD_TEXT, NONE, METRIC_NONE,
+	  "whose TLB was flushed"),
+	F(stack_sample, cause, "cause", NULL, FIELD_TEXT, NONE, METRIC_NONE, "for what"),
+	F(stack_sample, pid, "pid", NULL, FIELD_U64, UNIT_ID, METRIC_NONE, "process that ran"),
+	F(stack_sample, vm, "vm", NULL, FIELD_TEXT, NONE, METRIC_NONE, VM_NAME_TEXT),
+	F(stack_sample, count, "count", NULL, FIELD_U64, COUNT, METRIC_NONE, "flushes"),
+	F(stack_sample, total_ns, "total_ns", NULL, FIELD_U64, NS, METRIC_NONE, "time they took"),
+	F(stack_sample, share, "share", NULL, FIELD_RATIO, UNIT_RATIO, METRIC_NONE,
+	  "of the time of all chains"),
+	F(stack_sample, frames, "frames", NULL, FIELD_TEXT, NONE, METRIC_NONE,
+	  "functions, outermost first, joined by \";\"; those of the kernel end in \"_[k]\""),
+};
+
 static const struct field end_fields[] = {
 	F(end_sample, t_ns, "t_ns", NULL, FIELD_U64, NS, METRIC_NONE, "end of the recording"),
 	F(end_sample, lost, "lost", NULL, FIELD_LOST, COUNT, METRIC_NONE,
@@ -419,6 +487,9 @@ static const struct field_table tables[SAMPLE_KINDS] = {
 	[SAMPLE_TLB_SUMMARY] = TABLE("tlb_summary", tlb_summary_sample, tlb_summary_fields),
 	[SAMPLE_RING_SUMMARY] = TABLE("ring_summary", ring_summary_sample, ring_summary_fields),
 	[SAMPLE_TRANSFER] = TABLE("transfer", transfer_sample, transfer_fields),
+	[SAMPLE_SPLIT_LATENCY] = TABLE("split_latency", split_latency_sample, split_latency_fields),
+	[SAMPLE_TLB_COST] = TABLE("tlb_cost", tlb_cost_sample, tlb_cost_fields),
+	[SAMPLE_STACK] = TABLE("stack", stack_sample, stack_fields),
 	[SAMPLE_END] = TABLE("end", end_sample, end_fields),
 	[SAMPLE_PLAN] = TABLE("plan", plan_sample, plan_fields),
 	[SAMPLE_VMM_START] = TABLE("vmm.start", vmm_start_sample, vmm_start_fields),

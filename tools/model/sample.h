@@ -25,6 +25,9 @@ enum sample_kind {
 	SAMPLE_TLB_SUMMARY,
 	SAMPLE_RING_SUMMARY,
 	SAMPLE_TRANSFER,
+	SAMPLE_SPLIT_LATENCY,
+	SAMPLE_TLB_COST,
+	SAMPLE_STACK,
 	SAMPLE_END,
 	/* What the test bed meant to run; a plain recording has none. */
 	SAMPLE_PLAN,
@@ -168,6 +171,62 @@ struct transfer_sample {
 	char why_unknown[96];
 };
 
+#define SAMPLE_VM_NAME 64
+
+/* Splits of one kind, of one process: running totals. */
+struct split_latency_sample {
+	uint64_t t_ns;			/* when the totals were read */
+	char source[12];		/* iommu or kvm */
+	char scope[8];			/* block; or a pass over a slot or a range */
+	uint64_t from_bytes;
+	uint64_t to_bytes;
+	char mode[8];			/* eager, lazy, fault */
+	uint64_t pid;
+	char vm[SAMPLE_VM_NAME];
+	uint64_t operations;
+	uint64_t failed;
+	uint64_t total_ns;
+	uint64_t p50_ns;
+	uint64_t p90_ns;
+	uint64_t p99_ns;
+	uint64_t max_ns;
+	struct pairs histogram_ns;
+};
+
+/* TLB flushes of one kind, for one process: running totals. */
+struct tlb_cost_sample {
+	uint64_t t_ns;
+	char source[12];		/* smmuv3, vt-d, amd or kvm */
+	char iommu[32];
+	char range[8];			/* 4K: at most so much; more, all */
+	char cause[12];
+	uint64_t pid;
+	char vm[SAMPLE_VM_NAME];
+	uint64_t flushes;
+	uint64_t commands;
+	uint64_t total_ns;
+	uint64_t p50_ns;
+	uint64_t p90_ns;
+	uint64_t p99_ns;
+	uint64_t max_ns;
+	struct pairs histogram_ns;
+};
+
+#define SAMPLE_FRAMES 8192
+
+/* What flushed TLBs: a call chain, outermost first. */
+struct stack_sample {
+	uint64_t t_ns;
+	char source[12];
+	char cause[12];
+	uint64_t pid;
+	char vm[SAMPLE_VM_NAME];
+	uint64_t count;
+	uint64_t total_ns;
+	double share;			/* of the time of all chains */
+	char frames[SAMPLE_FRAMES];	/* joined by ";"; those of the kernel end in "_[k]" */
+};
+
 struct end_sample {
 	uint64_t t_ns;
 	struct named_list lost;
@@ -285,6 +344,9 @@ union sample {
 	struct tlb_summary_sample tlb_summary;
 	struct ring_summary_sample ring_summary;
 	struct transfer_sample transfer;
+	struct split_latency_sample split_latency;
+	struct tlb_cost_sample tlb_cost;
+	struct stack_sample stack;
 	struct end_sample end;
 	struct plan_sample plan;
 	struct vmm_start_sample vmm_start;
