@@ -105,6 +105,9 @@ __weak const volatile __u64 pidns_ino = 0;
 /* Which measurements have a probe, bits of enum hwdbm_measure. */
 __weak const volatile __u64 measured = 0;
 
+/* User space reads the ring by its own clock for the time being: to wake it costs more than a record. */
+__weak __u32 is_polled = 0;
+
 /* Room for about 100,000 splits, should one sync make so many before they are read. */
 __weak struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
@@ -117,6 +120,13 @@ __weak struct {
 	__type(key, __u32);
 	__type(value, __u64);
 } losses SEC(".maps");
+
+__weak struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct hwdbm_meter);
+} meters SEC(".maps");
 
 /* Thread groups of target_pid and its descendants, by global id. */
 __weak struct {
@@ -185,6 +195,33 @@ static __always_inline void regain(__u32 where)
 
 	if (count)
 		(*count)--;
+}
+
+static __always_inline void meter(__u64 ns)
+{
+	__u32 only = 0;
+	struct hwdbm_meter *meter = bpf_map_lookup_elem(&meters, &only);
+
+	if (meter)
+		meter->ns += ns;
+}
+
+/* A program ran, and had nothing to do. */
+static __always_inline void meter_run(void)
+{
+	__u32 only = 0;
+	struct hwdbm_meter *meter = bpf_map_lookup_elem(&meters, &only);
+
+	if (meter)
+		meter->runs++;
+}
+
+/* A ring that fills up is worth waking somebody. */
+static __always_inline void submit(void *record)
+{
+	bool calm = is_polled && bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA) < 4 << 20;
+
+	bpf_ringbuf_submit(record, calm ? BPF_RB_NO_WAKEUP : 0);
 }
 
 static __always_inline struct task_state *task_state(void)

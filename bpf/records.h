@@ -32,6 +32,7 @@ enum hwdbm_measure {
 	HWDBM_MEASURE_TLB,		/* TLB invalidations of the IOMMU */
 	HWDBM_MEASURE_KVM_SYNC,		/* KVM's dirty log: started, stopped, read, cleared */
 	HWDBM_MEASURE_KVM_RING,		/* what goes through the dirty rings of vCPUs */
+	HWDBM_MEASURE_KVM_START,	/* that KVM's dirty log is about to start: wakes the rest */
 	HWDBM_MEASURES
 };
 
@@ -40,6 +41,7 @@ enum hwdbm_record_type {
 	HWDBM_SYNC,
 	HWDBM_SPLIT,
 	HWDBM_CLEAR,
+	HWDBM_START,
 };
 
 /* What keeps the dirty state. */
@@ -145,6 +147,18 @@ struct hwdbm_clear {
 	__u64 total_ns;
 };
 
+/*
+ * Logging of a slot is about to start, seen without the probes for KVM's calls. If they are there
+ * before that call ends, a struct hwdbm_tracking follows.
+ */
+struct hwdbm_start {
+	struct hwdbm_record record;
+	__u32 slot;			/* HWDBM_NO_SLOT: a dirty ring is written to */
+	__u32 reserved;
+	__u64 iova;
+	__u64 length;
+};
+
 struct hwdbm_split {
 	struct hwdbm_record record;
 	__u64 iova;
@@ -247,6 +261,21 @@ struct hwdbm_ring_totals {
 	__u64 full;			/* exits to the VMM because a ring was full */
 };
 
+/* What the programs themselves cost. */
+struct hwdbm_meter {
+	__u64 runs;			/* for calls that were none of ours */
+	__u64 ns;			/* spent on calls and events that were */
+};
+
+/* What one look at the VMs of this host has found. */
+struct hwdbm_look {
+	__u64 target;			/* thread group of the followed process, by its global number */
+	__u32 vms;
+	__u32 logging;			/* of those followed, whose log is on */
+	__u32 found;			/* the file to begin with was there */
+	__u32 is_whole;			/* nothing changed meanwhile */
+};
+
 enum hwdbm_loss {
 	HWDBM_LOSS_RING,		/* the ring was full */
 	HWDBM_LOSS_STATS,		/* an event came without its numbers */
@@ -259,6 +288,7 @@ enum hwdbm_loss {
 	HWDBM_LOSS_BITMAP,		/* a caller's bitmap could not be read */
 	HWDBM_LOSS_VM,			/* too many VMs */
 	HWDBM_LOSS_CALL,		/* a call to KVM began and was not seen to end */
+	HWDBM_LOSS_LATE,		/* a log started before the probes were there to see its reads */
 	HWDBM_LOSSES
 };
 

@@ -116,6 +116,13 @@ static const struct probe probes[] = {
 					    { "kvm_dirty_ring_exit", "kvm_vcpu*" } }, "kvm",
 	  { "on_ring_push", "on_ring_reset", "on_ring_full" }, .cost = "100 ns for each dirty page" },
 
+	/*
+	 * Once while a log starts, in the task that starts it. Only needed where what sees all of
+	 * KVM's calls is too dear to stay.
+	 */
+	{ MEASURE(KVM_START), PROBE_EVENT, { { "alloc_vmap_area" } }, NULL, { "on_vmalloc" },
+	  .cost = "100 ns for each vmalloc()", .blind = "logs that are rings only" },
+
 	/* Devices and type1 go here. */
 };
 
