@@ -188,19 +188,16 @@ static __always_inline void lose(__u32 where)
 		(*count)++;
 }
 
-/* It was not lost after all. One CPU may have gained what another has lost; their sum counts. */
-static __always_inline void regain(__u32 where)
+static __always_inline struct hwdbm_meter *get_meter(void)
 {
-	__u64 *count = bpf_map_lookup_elem(&losses, &where);
+	__u32 only = 0;
 
-	if (count)
-		(*count)--;
+	return bpf_map_lookup_elem(&meters, &only);
 }
 
 static __always_inline void meter(__u64 ns)
 {
-	__u32 only = 0;
-	struct hwdbm_meter *meter = bpf_map_lookup_elem(&meters, &only);
+	struct hwdbm_meter *meter = get_meter();
 
 	if (meter)
 		meter->ns += ns;
@@ -209,8 +206,7 @@ static __always_inline void meter(__u64 ns)
 /* A program ran, and had nothing to do. */
 static __always_inline void meter_run(void)
 {
-	__u32 only = 0;
-	struct hwdbm_meter *meter = bpf_map_lookup_elem(&meters, &only);
+	struct hwdbm_meter *meter = get_meter();
 
 	if (meter)
 		meter->runs++;
@@ -270,17 +266,29 @@ static __always_inline bool is_followed_domain(struct iommu_domain *domain)
 	return is_followed() || bpf_map_lookup_elem(&tracked, &id);
 }
 
-static __always_inline void fill_record(struct hwdbm_record *record, __u32 type, __u64 domain,
-					int ret)
+static __always_inline __u32 shown_pid(void)
 {
 	__u32 pid = visible_pid();
 
+	return pid ? pid : bpf_get_current_pid_tgid() >> 32;
+}
+
+/* For those who know the process and the time already. */
+static __always_inline void set_record(struct hwdbm_record *record, __u32 type, __u64 domain, int ret,
+				       __u32 pid, __u64 t_ns)
+{
 	record->type = type;
-	record->pid = pid ? pid : bpf_get_current_pid_tgid() >> 32;
-	record->t_ns = bpf_ktime_get_ns();
+	record->pid = pid;
+	record->t_ns = t_ns;
 	record->domain = domain;
 	record->ret = ret;
 	record->reserved = 0;
+}
+
+static __always_inline void fill_record(struct hwdbm_record *record, __u32 type, __u64 domain,
+					int ret)
+{
+	set_record(record, type, domain, ret, shown_pid(), bpf_ktime_get_ns());
 }
 
 static __always_inline void account(struct hwdbm_totals *totals, __u64 work, bool failed, __u64 ns)

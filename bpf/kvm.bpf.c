@@ -57,6 +57,7 @@ struct path {
 
 struct file {
 	void *private_data;
+	const void *f_op;
 	struct path f_path;
 };
 
@@ -153,6 +154,8 @@ struct vm_call {
 	__u64 argument;
 	__u32 command;
 	__u32 is_foretold;	/* its beginning was not seen, only that it will start a log */
+	__u32 pid;		/* of the task, as it is shown */
+	__u32 reserved;
 	struct slot slot;	/* before the call, of those that change one */
 };
 
@@ -195,14 +198,24 @@ static __always_inline struct file *file_of(__u32 fd)
 	return file;
 }
 
+/* The operations of a VM's file, once one was met. */
+const void *vm_operations = NULL;
+
 /* The numbers of KVM's ioctls may be another driver's too. */
 static __always_inline bool is_vm(struct file *file)
 {
-	const unsigned char *name = BPF_CORE_READ(file, f_path.dentry, d_name.name);
+	const void *operations = BPF_CORE_READ(file, f_op);
+	const unsigned char *name;
 	char text[8] = {};
 
-	return bpf_probe_read_kernel_str(text, sizeof(text), name) > 0 &&
-	       *(__u64 *)text == *(const __u64 *)"kvm-vm\0";
+	if (operations && operations == vm_operations)
+		return true;
+	name = BPF_CORE_READ(file, f_path.dentry, d_name.name);
+	if (bpf_probe_read_kernel_str(text, sizeof(text), name) <= 0 ||
+	    *(__u64 *)text != *(const __u64 *)"kvm-vm\0")
+		return false;
+	vm_operations = operations;
+	return true;
 }
 
 struct slot_search {
@@ -272,15 +285,14 @@ static __always_inline bool read_argument(void *to, __u32 size, __u64 from)
 static __always_inline struct hwdbm_sync *new_sync(struct kvm *kvm, const struct vm_call *call,
 						   __u64 end, __u32 source)
 {
-	struct hwdbm_sync *record = bpf_ringbuf_reserve(&ring, sizeof(*record), 0);
+	struct hwdbm_sync *record = bpf_ringbuf_reserve(&ring, HWDBM_SYNC_SHORT, 0);
 
 	if (!record) {
 		lose(HWDBM_LOSS_RING);
 		return NULL;
 	}
-	__builtin_memset(record, 0, sizeof(*record));
-	fill_record(&record->record, HWDBM_SYNC, (__u64)kvm, 0);
-	record->record.t_ns = end;
+	__builtin_memset(record, 0, HWDBM_SYNC_SHORT);
+	set_record(&record->record, HWDBM_SYNC, (__u64)kvm, 0, call->pid, end);
 	record->source = source;
 	record->page_size = 1ULL << page_shift;
 	record->stats.total_ns = call->start ? end - call->start : HWDBM_UNKNOWN;
@@ -334,8 +346,7 @@ static __always_inline void take_clear(struct kvm *kvm, const struct vm_call *ca
 		lose(HWDBM_LOSS_RING);
 		return;
 	}
-	fill_record(&record->record, HWDBM_CLEAR, (__u64)kvm, ret);
-	record->record.t_ns = end;
+	set_record(&record->record, HWDBM_CLEAR, (__u64)kvm, ret, call->pid, end);
 	record->source = HWDBM_SOURCE_KVM;
 	record->slot = log.slot;
 	record->iova = slot.known ? slot.base + (log.first_page << page_shift) : HWDBM_UNKNOWN;
@@ -388,8 +399,7 @@ static __always_inline void take_region(struct kvm *kvm, const struct vm_call *c
 		return;
 	}
 	__builtin_memset(record, 0, sizeof(*record));
-	fill_record(&record->record, HWDBM_TRACKING, (__u64)kvm, ret);
-	record->record.t_ns = end;
+	set_record(&record->record, HWDBM_TRACKING, (__u64)kvm, ret, call->pid, end);
 	record->enable = on;
 	record->source = HWDBM_SOURCE_KVM;
 	record->slot = region.slot;
@@ -403,13 +413,14 @@ static __always_inline void take_region(struct kvm *kvm, const struct vm_call *c
 }
 
 /*
- * A call is a loss until its end is seen. Programs do not run where they would nest, be it
+ * A call that begins and is not seen to end is a loss. Programs do not run where they would nest, be it
  * because one was preempted while it counted; of which call that was, only this tells.
  */
 static __always_inline void enter_vm_ioctl(struct file *file, __u32 command, __u64 argument)
 {
 	__u64 begin = bpf_ktime_get_ns();
 	struct memory_region region;
+	struct hwdbm_meter *meter;
 	struct vm_call *call;
 
 	call = bpf_task_storage_get(&vm_calls, bpf_get_current_task_btf(), 0,
@@ -418,7 +429,8 @@ static __always_inline void enter_vm_ioctl(struct file *file, __u32 command, __u
 		lose(HWDBM_LOSS_TASK);
 		return;
 	}
-	lose(HWDBM_LOSS_CALL);
+	if (!call->pid)
+		call->pid = shown_pid();
 	call->command = command;
 	call->is_foretold = 0;
 	call->file = file;
@@ -427,7 +439,11 @@ static __always_inline void enter_vm_ioctl(struct file *file, __u32 command, __u
 	if (is_region_command(command) && read_argument(&region, sizeof(region), argument))
 		find_slot(BPF_CORE_READ(file, private_data), region.slot, &call->slot);
 	call->start = bpf_ktime_get_ns();
-	meter(call->start - begin);
+	meter = get_meter();
+	if (!meter)
+		return;
+	meter->begun++;
+	meter->ns += call->start - begin;
 }
 
 static __always_inline void exit_vm_ioctl(struct file *file, __u32 command, __u64 argument,
@@ -436,13 +452,16 @@ static __always_inline void exit_vm_ioctl(struct file *file, __u32 command, __u6
 	struct vm_call none = { .command = command, .argument = argument }, *call;
 	struct kvm *kvm = BPF_CORE_READ(file, private_data);
 	__u64 end = bpf_ktime_get_ns();
+	struct hwdbm_meter *meter;
+	bool has_begun;
 
 	call = bpf_task_storage_get(&vm_calls, bpf_get_current_task_btf(), 0, 0);
 	/* One that was running when this tool came has no beginning. */
-	if (!call || call->command != command)
+	if (!call || call->command != command) {
 		call = &none;
-	else if (!call->is_foretold)
-		regain(HWDBM_LOSS_CALL);
+		none.pid = shown_pid();
+	}
+	has_begun = call != &none && !call->is_foretold;
 	if (command == KVM_GET_DIRTY_LOG)
 		take_get(kvm, call, end, ret);
 	else if (command == KVM_CLEAR_DIRTY_LOG)
@@ -452,7 +471,11 @@ static __always_inline void exit_vm_ioctl(struct file *file, __u32 command, __u6
 	else if (call != &none)
 		take_region(kvm, call, end, ret);
 	call->command = 0;
-	meter(bpf_ktime_get_ns() - end);
+	meter = get_meter();
+	if (!meter)
+		return;
+	meter->ended += has_begun;
+	meter->ns += bpf_ktime_get_ns() - end;
 }
 
 SEC("fentry/kvm_vm_ioctl")
@@ -610,6 +633,8 @@ static __always_inline void foretell_slot(struct file *file, __u32 command, __u6
 	find_slot(kvm, region.slot, &call->slot);
 	if (call->slot.known && call->slot.logged)
 		return;
+	if (!call->pid)
+		call->pid = shown_pid();
 	call->command = command;
 	call->is_foretold = 1;
 	call->file = file;

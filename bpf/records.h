@@ -10,6 +10,7 @@
 #define HWDBM_BPF_RECORDS_H
 
 #include <linux/types.h>
+#include <stddef.h>
 
 /* Leaf sizes are counted by log2(bytes) - 12. */
 #define HWDBM_LEAF_SIZES 24
@@ -136,6 +137,9 @@ struct hwdbm_sync {
 	struct hwdbm_count count;
 	struct hwdbm_stats stats;
 };
+
+/* Of a sync without leaves the rest is left out: what is not written costs nothing. */
+#define HWDBM_SYNC_SHORT offsetof(struct hwdbm_sync, stats.leaves)
 
 /* KVM_CLEAR_DIRTY_LOG: what a sync has read before is cleared. */
 struct hwdbm_clear {
@@ -265,6 +269,8 @@ struct hwdbm_ring_totals {
 struct hwdbm_meter {
 	__u64 runs;			/* for calls that were none of ours */
 	__u64 ns;			/* spent on calls and events that were */
+	__u64 begun;			/* calls to KVM that were seen to begin */
+	__u64 ended;			/* of these, that were seen to end */
 };
 
 /* What one look at the VMs of this host has found. */
@@ -287,7 +293,6 @@ enum hwdbm_loss {
 	HWDBM_LOSS_ARGUMENT,		/* a call's arguments could not be read */
 	HWDBM_LOSS_BITMAP,		/* a caller's bitmap could not be read */
 	HWDBM_LOSS_VM,			/* too many VMs */
-	HWDBM_LOSS_CALL,		/* a call to KVM began and was not seen to end */
 	HWDBM_LOSS_LATE,		/* a log started before the probes were there to see its reads */
 	HWDBM_LOSSES
 };

@@ -54,7 +54,7 @@ static const struct {
 	size_t size;
 } kinds[] = {
 	[HWDBM_TRACKING] = { SAMPLE_TRACKING, sizeof(struct hwdbm_tracking) },
-	[HWDBM_SYNC] = { SAMPLE_SYNC, sizeof(struct hwdbm_sync) },
+	[HWDBM_SYNC] = { SAMPLE_SYNC, HWDBM_SYNC_SHORT },
 	[HWDBM_SPLIT] = { SAMPLE_SPLIT, sizeof(struct hwdbm_split) },
 	[HWDBM_CLEAR] = { SAMPLE_CLEAR, sizeof(struct hwdbm_clear) },
 	/* No sample of its own */
@@ -138,6 +138,7 @@ static int follow(struct collector *c, const void *data)
 static int take_record(void *context, void *data, size_t size)
 {
 	const struct hwdbm_record *record = data;
+	struct hwdbm_sync whole = { 0 };
 	struct collector *c = context;
 	enum sample_kind kind;
 	union sample sample;
@@ -147,6 +148,10 @@ static int take_record(void *context, void *data, size_t size)
 	    size < kinds[record->type].size)
 		return -EPROTO;
 	c->records++;
+	if (record->type == HWDBM_SYNC && size < sizeof(whole)) {
+		memcpy(&whole, data, HWDBM_SYNC_SHORT);
+		data = &whole;
+	}
 	if (record->type == HWDBM_START)
 		return attachments__foretell(&c->attachments, data);
 	kind = kinds[record->type].kind;
@@ -488,6 +493,9 @@ void collect__lost(const struct collector *c, struct named_list *lost)
 	for (size_t i = 0; i < lost->count; i++)
 		if (!strcmp(lost->at[i].name, "late"))
 			lost->at[i].number += c->attachments.late;
+	named = &lost->at[lost->count++];
+	STRING_COPY(named->name, "call");
+	named->number = meter__lost_calls(&c->meter);
 	named = &lost->at[lost->count++];
 	STRING_COPY(named->name, "recursion");
 	named->number = recursion_misses(c);

@@ -75,20 +75,41 @@ void meter__calibrate(struct meter *meter)
 	meter->run_ns = ns > 1 ? ns : 1;
 }
 
-void meter__read(const struct meter *meter, struct collect_overhead *overhead)
+/* Those of all CPUs as one. One may see a call begin that ends on another. */
+static struct hwdbm_meter read_all(const struct meter *meter)
 {
 	int cpus = libbpf_num_possible_cpus();
 	_cleanup_free_ struct hwdbm_meter *each = calloc(cpus > 0 ? cpus : 1, sizeof(*each));
-	struct rusage usage;
+	struct hwdbm_meter sum = { 0 };
 	__u32 only = 0;
 
-	*overhead = (struct collect_overhead){ .foreign_ns = (uint64_t)(meter->run_ns + 0.5) };
-	if (each && !bpf_map_lookup_elem(meter->map, &only, each))
-		for (int cpu = 0; cpu < cpus; cpu++) {
-			overhead->foreign_runs += each[cpu].runs;
-			overhead->probe_ns += each[cpu].ns;
-		}
-	overhead->probe_ns += (uint64_t)((double)overhead->foreign_runs * meter->run_ns);
+	if (!each || bpf_map_lookup_elem(meter->map, &only, each))
+		return sum;
+	for (int cpu = 0; cpu < cpus; cpu++) {
+		sum.runs += each[cpu].runs;
+		sum.ns += each[cpu].ns;
+		sum.begun += each[cpu].begun;
+		sum.ended += each[cpu].ended;
+	}
+	return sum;
+}
+
+uint64_t meter__lost_calls(const struct meter *meter)
+{
+	struct hwdbm_meter sum = read_all(meter);
+
+	return sum.begun > sum.ended ? sum.begun - sum.ended : 0;
+}
+
+void meter__read(const struct meter *meter, struct collect_overhead *overhead)
+{
+	struct hwdbm_meter sum = read_all(meter);
+	struct rusage usage;
+
+	*overhead = (struct collect_overhead){
+		.foreign_runs = sum.runs, .foreign_ns = (uint64_t)(meter->run_ns + 0.5),
+		.probe_ns = sum.ns + (uint64_t)((double)sum.runs * meter->run_ns),
+	};
 	getrusage(RUSAGE_SELF, &usage);
 	overhead->process_ns = (usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * NS_PER_SECOND +
 			       (usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) * 1000;

@@ -38,6 +38,9 @@ void meter__calibrate(struct meter *meter);
 /** meter__read() - fill in what the meters show: all but the times of being attached */
 void meter__read(const struct meter *meter, struct collect_overhead *overhead);
 
+/** meter__lost_calls() - calls to KVM that began and were not seen to end */
+uint64_t meter__lost_calls(const struct meter *meter);
+
 /** meter__exceeds() - whether the time since the last period was more than the limit */
 bool meter__exceeds(struct meter *meter, uint64_t probe_ns, uint64_t vm_ns);
 
