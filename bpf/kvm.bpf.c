@@ -190,11 +190,12 @@ static __always_inline bool is_dirty_command(__u32 command)
 static __always_inline struct file *file_of(__u32 fd)
 {
 	struct task_struct___files *task = (void *)bpf_get_current_task_btf();
-	struct fdtable *table = BPF_CORE_READ(task, files, fdt);
-	struct file **files = BPF_CORE_READ(table, fd), *file = NULL;
+	/* The task is the kernel's word, and what it leads to is read without a call. */
+	struct fdtable *table = task->files->fdt;
+	struct file *file = NULL;
 
-	if (fd < BPF_CORE_READ(table, max_fds))
-		bpf_probe_read_kernel(&file, sizeof(file), &files[fd]);
+	if (fd < table->max_fds)
+		bpf_probe_read_kernel(&file, sizeof(file), &table->fd[fd]);
 	return file;
 }
 

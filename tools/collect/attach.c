@@ -351,8 +351,7 @@ int attachments__foretell(struct attachments *a, const struct hwdbm_start *start
 	a->foretold = foretold;
 	foretold[a->foretold_count++] = (struct foretold){
 		.vm = start->record.domain, .pid = start->record.pid,
-		.t_ns = start->record.t_ns, .iova = start->iova, .length = start->length,
-		.slot = start->slot,
+		.seen_ns = woken, .length = start->length, .slot = start->slot,
 	};
 	return 0;
 }
@@ -374,7 +373,7 @@ bool attachments__take_late(struct attachments *a, uint64_t vm, struct foretold 
 	uint64_t now = vm ? 0 : now_ns();
 
 	for (size_t i = 0; i < a->foretold_count; i++) {
-		if (vm ? a->foretold[i].vm != vm : now - a->foretold[i].t_ns < START_NS && !a->is_off)
+		if (vm ? a->foretold[i].vm != vm : now - a->foretold[i].seen_ns < START_NS && !a->is_off)
 			continue;
 		*late = a->foretold[i];
 		forget(a, i);

@@ -16,8 +16,7 @@ struct hwdbm_bpf;
 struct foretold {
 	uint64_t vm;			/* address of the struct kvm */
 	uint64_t pid;
-	uint64_t t_ns;
-	uint64_t iova;
+	uint64_t seen_ns;
 	uint64_t length;
 	uint32_t slot;
 };
