@@ -29,7 +29,7 @@
 #define LOOK_ALONE_NS (20 * NS_PER_MS)
 
 /* And not so often that it takes more than this part of a core, one in so many. */
-#define LOOK_REST 2500
+#define LOOK_REST 2000
 
 /* Records are read so often while they come; without any for this long we sleep until woken. */
 #define POLL_NS (50 * NS_PER_MS)
@@ -208,6 +208,9 @@ static int open_look(struct attachments *a, pid_t pid)
 	settle();
 	hurry(true);
 	err = err ?: look(a, true);
+	if (!err && !a->choice->chosen[HWDBM_MEASURE_KVM_START])
+		log__warn("the start of KVM's log cannot be seen here before KVM's calls are: VMs are looked at every %llu ms, and a log that is on for less may go unseen; --always attaches at once",
+			  (unsigned long long)(look_interval(a) / NS_PER_MS));
 	/* While we looked, one may have started that the first look has passed. */
 	return err ?: set_timer(a, look_interval(a));
 }
