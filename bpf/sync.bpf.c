@@ -180,6 +180,7 @@ int BPF_PROG(on_dirty_sync, struct iommu_domain *domain, const struct iommu_dirt
 		reset_tlb(state);
 	}
 	submit(record);
+	meter(bpf_ktime_get_ns() - now);
 	return 0;
 }
 
@@ -313,6 +314,7 @@ static __always_inline int end_sync(int ret)
 		record->stats.flush_ns = state->flush_ns;
 	}
 	submit(record);
+	meter(bpf_ktime_get_ns() - now);
 	return 0;
 }
 

@@ -217,21 +217,19 @@ static int open_look(struct attachments *a, pid_t pid)
 
 int attachments__open(struct attachments *a, pid_t pid)
 {
-	uint64_t now = KVM & ~a->later;
+	const struct probe *kvm = a->choice->chosen[HWDBM_MEASURE_KVM_SYNC];
 	int err = open_clock(a);
 
-	if (now)
+	if (!(a->later & KVM))
 		a->skeleton->bss->is_awake = a->skeleton->bss->is_listening = 1;
 	probes__look_up(a->choice, KVM, &a->kvm);
 	err = err ?: hwdbm_bpf__attach(a->skeleton);
 	if (!err && a->later & KVM)
 		return open_look(a, pid);
-	if (!err && a->choice->chosen[HWDBM_MEASURE_KVM_SYNC]) {
-		a->since = now_ns();
-		a->vms = 1;
-		if (a->choice->chosen[HWDBM_MEASURE_KVM_SYNC]->kind == PROBE_SYSCALL)
-			err = probes__attach(a->choice, a->skeleton->obj, KVM, &a->kvm);
-	}
+	a->since = now_ns();
+	a->vms = 1;
+	if (!err && kvm && kvm->kind == PROBE_SYSCALL)
+		err = probes__attach(a->choice, a->skeleton->obj, KVM, &a->kvm);
 	return err;
 }
 

@@ -38,7 +38,7 @@ struct attachments {
 	struct foretold *foretold;	/* not known yet whether the probes came in time */
 	size_t foretold_count;
 	uint64_t late;			/* logs whose first reads may be missing */
-	uint64_t since;			/* KVM's are attached; 0: they are not */
+	uint64_t since;			/* KVM's, or all if there is none of KVM, are attached; 0: not */
 	uint64_t attached_ns;		/* for how long before */
 	uint64_t vm_ns;			/* the same, times the VMs that logged meanwhile */
 	uint64_t vms;			/* that log, as of the last look; at least 1 while attached */
