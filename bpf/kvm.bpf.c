@@ -176,6 +176,11 @@ struct {
 /* The probes for KVM's calls are attached. */
 __u32 is_listening = 0;
 
+static __always_inline struct vm_call *vm_call(void)
+{
+	return bpf_task_storage_get(&vm_calls, bpf_get_current_task_btf(), 0, 0);
+}
+
 static __always_inline bool is_region_command(__u32 command)
 {
 	return command == KVM_SET_USER_MEMORY_REGION || command == KVM_SET_USER_MEMORY_REGION2;
@@ -265,7 +270,9 @@ static __always_inline void find_slot(struct kvm *kvm, __u32 number, struct slot
 			      bucket * sizeof(search.node));
 	search.offset = bpf_core_field_offset(struct kvm_memory_slot, id_node) +
 			(BPF_CORE_READ(slots, node_idx) & 1) * 2 * sizeof(void *);
-	bpf_loop(CHAIN_MAX, try_slot, &search, 0);
+	/* Most chains are of one slot. */
+	if (!try_slot(0, &search))
+		bpf_loop(CHAIN_MAX, try_slot, &search, 0);
 	found = search.found;
 	if (!found)
 		return;
@@ -447,16 +454,16 @@ static __always_inline void enter_vm_ioctl(struct file *file, __u32 command, __u
 	meter->ns += call->start - begin;
 }
 
-static __always_inline void exit_vm_ioctl(struct file *file, __u32 command, __u64 argument,
-					  int ret)
+/* @call: that of the task, or NULL */
+static __always_inline void exit_vm_ioctl(struct vm_call *call, struct file *file, __u32 command,
+					  __u64 argument, int ret)
 {
-	struct vm_call none = { .command = command, .argument = argument }, *call;
+	struct vm_call none = { .command = command, .argument = argument };
 	struct kvm *kvm = BPF_CORE_READ(file, private_data);
 	__u64 end = bpf_ktime_get_ns();
 	struct hwdbm_meter *meter;
 	bool has_begun;
 
-	call = bpf_task_storage_get(&vm_calls, bpf_get_current_task_btf(), 0, 0);
 	/* One that was running when this tool came has no beginning. */
 	if (!call || call->command != command) {
 		call = &none;
@@ -492,7 +499,7 @@ int BPF_PROG(exit_kvm_ioctl, struct file *file, unsigned int command, unsigned l
 	     long ret)
 {
 	if (is_dirty_command(command) && is_followed())
-		exit_vm_ioctl(file, command, argument, ret);
+		exit_vm_ioctl(vm_call(), file, command, argument, ret);
 	return 0;
 }
 
@@ -507,10 +514,10 @@ int BPF_KPROBE(kprobe_kvm_ioctl, struct file *file, unsigned int command, unsign
 SEC("kretprobe/kvm_vm_ioctl")
 int BPF_KRETPROBE(kretprobe_kvm_ioctl, long ret)
 {
-	struct vm_call *call = bpf_task_storage_get(&vm_calls, bpf_get_current_task_btf(), 0, 0);
+	struct vm_call *call = vm_call();
 
 	if (call && is_dirty_command(call->command))
-		exit_vm_ioctl(call->file, call->command, call->argument, ret);
+		exit_vm_ioctl(call, call->file, call->command, call->argument, ret);
 	return 0;
 }
 
@@ -524,17 +531,15 @@ static __always_inline void enter_ioctl_of(__u32 fd, __u32 command, __u64 argume
 
 static __always_inline void exit_ioctl_of(__u32 fd, __u32 command, __u64 argument, long ret)
 {
-	struct vm_call *call = bpf_task_storage_get(&vm_calls, bpf_get_current_task_btf(), 0, 0);
+	struct vm_call *call = vm_call();
 	struct file *file;
+	bool is_ours;
 
 	/* The beginning has found out already that it is a VM. */
-	if (call && call->command == command) {
-		exit_vm_ioctl(call->file, command, argument, ret);
-		return;
-	}
-	file = file_of(fd);
-	if (is_vm(file))
-		exit_vm_ioctl(file, command, argument, ret);
+	is_ours = call && call->command == command;
+	file = is_ours ? call->file : file_of(fd);
+	if (is_ours || is_vm(file))
+		exit_vm_ioctl(call, file, command, argument, ret);
 }
 
 /* include/trace/syscall.h: what the events of one system call bring along */

@@ -35,7 +35,7 @@
 #define POLL_NS (50 * NS_PER_MS)
 #define QUIET_NS NS_PER_SECOND
 
-/* Stay for so long after the last log: the kernel may be merging, and a VMM may start again. */
+/* Stay for so long after the last log: the kernel may be merging, or a VMM about to start again. */
 #define LINGER_NS (2 * NS_PER_SECOND)
 
 /* An IOMMU's domain that nobody syncs is gone, with a VMM that did not stop its tracking. */
@@ -269,8 +269,7 @@ int attachments__fd(const struct attachments *a)
 /* The last log is over for good: not only for the moment between two migrations. */
 static int let_go(struct attachments *a, uint64_t now)
 {
-	if (!a->since || !a->quiet_since || now - a->quiet_since < LINGER_NS ||
-	    now - a->last_record < LINGER_NS)
+	if (!a->since || !a->quiet_since || now - a->quiet_since < LINGER_NS)
 		return 0;
 	detach_kvm(a);
 	/* One that started since the last look has told nobody: the probes were still there. */

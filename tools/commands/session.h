@@ -48,10 +48,10 @@ struct session {
 /* What of the above to say under --help. */
 #define SESSION_NOTES									\
 	"Without a COMMAND, probes that cost others something are attached only while a log is on.\n"	\
-	"Its start is seen as it happens or, where nothing tells of it, within 0.1 s; what may have\n"	\
-	"been missed until the probes are there is counted as lost (\"late\"). A log of display memory\n"	\
-	"alone does not count. If --max-overhead is exceeded, everything is detached, a message and\n"	\
-	"the recording say so, and the exit status is 3.\n\n"
+	"Its start is seen as it happens; where nothing tells of it VMs are looked at, and a warning\n"	\
+	"says how often. What may have been missed until the probes are there is counted as lost\n"	\
+	"(\"late\"). A log of display memory alone does not count. If --max-overhead is exceeded,\n"	\
+	"everything is detached, a message and the recording say so, and the exit status is 3.\n\n"
 
 #define SESSION_NONE { .child = CHILD_NONE, .signals = -1, .timer = -1, .ticks = -1, .target = -1 }
 
