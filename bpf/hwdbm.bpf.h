@@ -52,6 +52,8 @@ struct arm_smmu_cmdq;
 struct task_struct {
 	int pid;
 	int tgid;
+	struct task_struct *group_leader;
+	__u64 start_boottime;
 };
 
 /* CO-RE tells an enum from an integer, but not which values it has. */
@@ -101,6 +103,11 @@ struct iommu_hwpt_get_dirty_bitmap {
 __weak const volatile __u32 target_pid = 0;
 __weak const volatile __u64 pidns_dev = 0;
 __weak const volatile __u64 pidns_ino = 0;
+
+/* When that process was started, as /proc has it: ticks since boot. 0: not known. */
+__weak const volatile __u64 target_start = 0;
+
+#define NS_PER_TICK 10000000
 
 /* Which measurements have a probe, bits of enum hwdbm_measure. */
 __weak const volatile __u64 measured = 0;
@@ -242,6 +249,15 @@ static __always_inline __u32 visible_pid(void)
 	return info.tgid;
 }
 
+/* The number of a process that has ended may be another's. */
+static __always_inline bool is_stranger(void)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+
+	return target_start && bpf_core_field_exists(task->start_boottime) &&
+	       task->group_leader->start_boottime / NS_PER_TICK != target_start;
+}
+
 static __always_inline bool is_followed(void)
 {
 	__u32 tgid = bpf_get_current_pid_tgid() >> 32;
@@ -251,7 +267,7 @@ static __always_inline bool is_followed(void)
 		return true;
 	if (bpf_map_lookup_elem(&followed, &tgid))
 		return true;
-	if (visible_pid() != target_pid)
+	if (visible_pid() != target_pid || is_stranger())
 		return false;
 	if (bpf_map_update_elem(&followed, &tgid, &yes, BPF_ANY))
 		lose(HWDBM_LOSS_FOLLOW);

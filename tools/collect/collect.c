@@ -218,6 +218,36 @@ static void explain_refusal(const struct collector *c, const char *what, int err
 			   command, what, strerror(-err));
 }
 
+/* Whether /proc tells times since boot as the kernel does; in a time namespace it may not. */
+static bool is_time_shifted(void)
+{
+	char text[256];
+	const char *boot;
+	long long seconds;
+
+	if (host__read("/proc/self/timens_offsets", text, sizeof(text)))
+		return false;
+	boot = strstr(text, "boottime");
+	return boot && (sscanf(boot, "boottime %lld", &seconds) != 1 || seconds);
+}
+
+/* In ticks since boot; 0 if nobody knows. */
+static uint64_t start_of(pid_t pid)
+{
+	char path[32], text[1024];
+	unsigned long long start;
+	const char *at;
+
+	if (is_time_shifted())
+		return 0;
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	/* The second field, its command, may have anything in it but ends with the last bracket. */
+	if (host__read(path, text, sizeof(text)) || !(at = strrchr(text, ')')))
+		return 0;
+	return sscanf(at, ") %*c %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %llu",
+		      &start) == 1 ? start : 0;
+}
+
 static void set_filter(struct hwdbm_bpf *skeleton, pid_t pid)
 {
 	struct stat ns = { 0 };
@@ -228,6 +258,7 @@ static void set_filter(struct hwdbm_bpf *skeleton, pid_t pid)
 		skeleton->rodata->pidns_ino = ns.st_ino;
 	}
 	skeleton->rodata->target_pid = pid;
+	skeleton->rodata->target_start = pid ? start_of(pid) : 0;
 	bpf_program__set_autoload(skeleton->progs.on_fork, pid);
 	bpf_program__set_autoload(skeleton->progs.on_free, pid);
 }

@@ -30,7 +30,7 @@
 #define TAKES_VM_IOCTL "file*, 4, 8"
 #define TAKES_SYSCALL "pt_regs*, 8"
 
-#define COST_BITMAP "10 to 60 us for each GiB of a slot that is read, "
+#define COST_BITMAP "6 to 35 us for each GiB of a slot that is read, "
 
 #define BLIND_RETURNS "more calls at once than the kernel keeps return probes for"
 

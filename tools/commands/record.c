@@ -54,7 +54,7 @@ static const struct command_spec spec = {
 		 "Requirements: a kernel with BTF, and KVM, iommufd or hwdbm's tracepoint patches; root,\n"
 		 "or CAP_BPF and CAP_PERFMON.\n"
 		 "Overhead: with the kernel's own events a few hundred ns for each sync, split and TLBI;\n"
-		 "on a stock kernel also for each dirty leaf; 10 to 60 us for each GiB of a bitmap.\n"
+		 "on a stock kernel also for each dirty leaf; 6 to 35 us for each GiB of a bitmap.\n"
 		 "Exit status: the command's own; 1 if recording failed; 2 for bad options;\n"
 		 "3 if --max-overhead was exceeded;\n"
 		 "128 + signal if a signal stopped it. The recording can be read in every case.",
