@@ -632,8 +632,8 @@ static __always_inline void foretell_slot(struct file *file, __u32 command, __u6
 
 	call = bpf_task_storage_get(&vm_calls, bpf_get_current_task_btf(), 0,
 				    BPF_LOCAL_STORAGE_GET_F_CREATE);
-	/* If its beginning was seen, so is its end. */
-	if (!call || call->command == command || !read_argument(&region, sizeof(region), argument) ||
+	/* If its beginning was just seen, so is its end. */
+	if (!call || (is_awake && call->command == command) || !read_argument(&region, sizeof(region), argument) ||
 	    !region.bytes || !(region.flags & KVM_MEM_LOG_DIRTY_PAGES))
 		return;
 	find_slot(kvm, region.slot, &call->slot);
