@@ -85,10 +85,13 @@ static int set_timer(const struct attachments *a, uint64_t ns)
 
 static uint64_t look_interval(const struct attachments *a)
 {
-	uint64_t least = a->choice->chosen[HWDBM_MEASURE_KVM_START] || a->since ? LOOK_NS :
-									      LOOK_ALONE_NS;
+	bool alone = !a->choice->chosen[HWDBM_MEASURE_KVM_START] && !a->since;
+	uint64_t least = alone ? LOOK_ALONE_NS : LOOK_NS;
 	uint64_t rest = look__cost_ns(a->look) * LOOK_REST;
 
+	/* What is missed is worse than a look that takes long. */
+	if (alone && rest > LOOK_NS)
+		return LOOK_NS;
 	return rest > least ? rest : least;
 }
 
