@@ -15,6 +15,12 @@
  */
 __weak const volatile __u32 count_every = 1;
 
+/*
+ * Count only while it takes no more of a core for each VM, or IOMMU domain, than this many
+ * millionths; 0: however long it takes.
+ */
+__weak const volatile __u64 count_share = 0;
+
 #define WORDS_PER_PIECE 512
 #define BYTES_PER_PIECE (WORDS_PER_PIECE * 8)
 #define BITS_PER_PIECE (WORDS_PER_PIECE * 64)
@@ -71,6 +77,36 @@ __weak struct {
 	__type(key, struct turn_key);
 	__type(value, __u32);
 } turns SEC(".maps");
+
+/*
+ * What counting may still take, of one VM or domain. It fills up with time. All ranges of a VM are
+ * counted, or none, as the first of them is: a part of an iteration is no use.
+ */
+struct count_budget {
+	__u64 t_ns;
+	__s64 left_ns;
+	__u64 place;			/* the range that decided */
+	__u64 decided_ns;
+	__u32 counts;
+	__u32 reserved;
+};
+
+/* What may be left over for later: enough for some GiB at once. */
+#define BUDGET_MAX_NS 2000000
+
+/* The ranges of one iteration are read in less. */
+#define DECISION_NS 100000000
+
+/* Not more than that can be counting; the rest was somebody else's time. */
+#define NS_PER_WORD 100
+#define NS_PER_COUNT 20000
+
+__weak struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 1024);
+	__type(key, __u64);
+	__type(value, struct count_budget);
+} budgets SEC(".maps");
 
 /* How many groups of 2^order neighbouring bits, less than a word and more than one, have one set. */
 static __always_inline __u32 count_groups(__u64 bits, __u32 order)
@@ -194,13 +230,50 @@ static __always_inline void give_units(struct hwdbm_count *count, const struct b
 	count->last = (walk->last_window * 64 + hwdbm_log2(walk->last_bits)) << page_shift;
 }
 
-static __always_inline bool is_turn(__u64 object, __u64 place)
+static __always_inline bool is_affordable(__u64 object, __u64 place, __u64 now)
+{
+	struct count_budget *budget = bpf_map_lookup_elem(&budgets, &object);
+	struct count_budget fresh = {
+		.t_ns = now, .left_ns = BUDGET_MAX_NS, .place = place, .decided_ns = now,
+		.counts = 1,
+	};
+
+	if (!budget) {
+		bpf_map_update_elem(&budgets, &object, &fresh, BPF_ANY);
+		return true;
+	}
+	/* Another CPU may be a little ahead. */
+	if (now > budget->t_ns)
+		budget->left_ns += (now - budget->t_ns) * count_share / 1000000;
+	if (budget->left_ns > BUDGET_MAX_NS)
+		budget->left_ns = BUDGET_MAX_NS;
+	budget->t_ns = now;
+	if (place == budget->place || now - budget->decided_ns > DECISION_NS) {
+		budget->place = place;
+		budget->decided_ns = now;
+		budget->counts = budget->left_ns > 0;
+	}
+	return budget->counts;
+}
+
+static __always_inline void charge(__u64 object, __u64 ns, __u64 pages)
+{
+	struct count_budget *budget = bpf_map_lookup_elem(&budgets, &object);
+	__u64 most = NS_PER_COUNT + pages / 64 * NS_PER_WORD;
+
+	if (budget)
+		budget->left_ns -= ns < most ? ns : most;
+}
+
+static __always_inline bool is_turn(__u64 object, __u64 place, __u64 now)
 {
 	struct turn_key key = { object, place };
 	__u32 *turn, one = 1;
 
-	if (count_every < 2)
-		return count_every;
+	if (!count_every)
+		return false;
+	if (count_every == 1)
+		return !count_share || is_affordable(object, place, now);
 	turn = bpf_map_lookup_elem(&turns, &key);
 	if (!turn) {
 		bpf_map_update_elem(&turns, &key, &one, BPF_ANY);
@@ -255,7 +328,7 @@ static __always_inline void count_bitmap(struct hwdbm_count *count, __u64 object
 	struct bitmap_walk *walk;
 
 	clear_count(count);
-	if (!is_turn(object, place)) {
+	if (!is_turn(object, place, start)) {
 		count->state = count_every ? HWDBM_COUNT_SKIPPED : HWDBM_COUNT_OFF;
 		return;
 	}
@@ -273,6 +346,8 @@ static __always_inline void count_bitmap(struct hwdbm_count *count, __u64 object
 		lose(HWDBM_LOSS_BITMAP);
 	}
 	count->ns = bpf_ktime_get_ns() - start;
+	if (count_share)
+		charge(object, count->ns, pages);
 }
 
 #endif

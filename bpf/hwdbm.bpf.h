@@ -52,6 +52,8 @@ struct arm_smmu_cmdq;
 struct task_struct {
 	int pid;
 	int tgid;
+	struct task_struct *group_leader;
+	__u64 start_boottime;
 };
 
 /* CO-RE tells an enum from an integer, but not which values it has. */
@@ -105,8 +107,16 @@ __weak const volatile __u64 pidns_ino = 0;
 /* log2 of the page size of this kernel. */
 __weak const volatile __u32 page_shift = 12;
 
+/* When that process was started, as /proc has it: ticks since boot. 0: not known. */
+__weak const volatile __u64 target_start = 0;
+
+#define NS_PER_TICK 10000000
+
 /* Which measurements have a probe, bits of enum hwdbm_measure. */
 __weak const volatile __u64 measured = 0;
+
+/* User space reads the ring by its own clock for the time being: to wake it costs more than a record. */
+__weak __u32 is_polled = 0;
 
 /* Room for about 100,000 splits, should one sync make so many before they are read. */
 __weak struct {
@@ -120,6 +130,13 @@ __weak struct {
 	__type(key, __u32);
 	__type(value, __u64);
 } losses SEC(".maps");
+
+__weak struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct hwdbm_meter);
+} meters SEC(".maps");
 
 /* Thread groups of target_pid and its descendants, by global id. */
 __weak struct {
@@ -197,13 +214,36 @@ static __always_inline void lose(__u32 where)
 		(*count)++;
 }
 
-/* It was not lost after all. One CPU may have gained what another has lost; their sum counts. */
-static __always_inline void regain(__u32 where)
+static __always_inline struct hwdbm_meter *get_meter(void)
 {
-	__u64 *count = bpf_map_lookup_elem(&losses, &where);
+	__u32 only = 0;
 
-	if (count)
-		(*count)--;
+	return bpf_map_lookup_elem(&meters, &only);
+}
+
+static __always_inline void meter(__u64 ns)
+{
+	struct hwdbm_meter *meter = get_meter();
+
+	if (meter)
+		meter->ns += ns;
+}
+
+/* A program ran, and had nothing to do. */
+static __always_inline void meter_run(void)
+{
+	struct hwdbm_meter *meter = get_meter();
+
+	if (meter)
+		meter->runs++;
+}
+
+/* A ring that fills up is worth waking somebody. */
+static __always_inline void submit(void *record)
+{
+	bool calm = is_polled && bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA) < 4 << 20;
+
+	bpf_ringbuf_submit(record, calm ? BPF_RB_NO_WAKEUP : 0);
 }
 
 static __always_inline struct task_state *task_state(void)
@@ -228,6 +268,15 @@ static __always_inline __u32 visible_pid(void)
 	return info.tgid;
 }
 
+/* The number of a process that has ended may be another's. */
+static __always_inline bool is_stranger(void)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+
+	return target_start && bpf_core_field_exists(task->start_boottime) &&
+	       task->group_leader->start_boottime / NS_PER_TICK != target_start;
+}
+
 static __always_inline bool is_followed(void)
 {
 	__u32 tgid = bpf_get_current_pid_tgid() >> 32;
@@ -237,7 +286,7 @@ static __always_inline bool is_followed(void)
 		return true;
 	if (bpf_map_lookup_elem(&followed, &tgid))
 		return true;
-	if (visible_pid() != target_pid)
+	if (visible_pid() != target_pid || is_stranger())
 		return false;
 	if (bpf_map_update_elem(&followed, &tgid, &yes, BPF_ANY))
 		lose(HWDBM_LOSS_FOLLOW);
@@ -252,17 +301,29 @@ static __always_inline bool is_followed_domain(struct iommu_domain *domain)
 	return is_followed() || bpf_map_lookup_elem(&tracked, &id);
 }
 
-static __always_inline void fill_record(struct hwdbm_record *record, __u32 type, __u64 domain,
-					int ret)
+static __always_inline __u32 shown_pid(void)
 {
 	__u32 pid = visible_pid();
 
+	return pid ? pid : bpf_get_current_pid_tgid() >> 32;
+}
+
+/* For those who know the process and the time already. */
+static __always_inline void set_record(struct hwdbm_record *record, __u32 type, __u64 domain, int ret,
+				       __u32 pid, __u64 t_ns)
+{
 	record->type = type;
-	record->pid = pid ? pid : bpf_get_current_pid_tgid() >> 32;
-	record->t_ns = bpf_ktime_get_ns();
+	record->pid = pid;
+	record->t_ns = t_ns;
 	record->domain = domain;
 	record->ret = ret;
 	record->reserved = 0;
+}
+
+static __always_inline void fill_record(struct hwdbm_record *record, __u32 type, __u64 domain,
+					int ret)
+{
+	set_record(record, type, domain, ret, shown_pid(), bpf_ktime_get_ns());
 }
 
 /* Remembers who the running process is; only when it is met for the first time. */

@@ -51,6 +51,7 @@ struct path {
 
 struct file {
 	void *private_data;
+	const void *f_op;
 	struct path f_path;
 };
 
@@ -65,6 +66,27 @@ struct files_struct {
 
 struct task_struct___files {
 	struct files_struct *files;
+};
+
+struct mm_struct;
+
+struct task_struct___family {
+	int tgid;
+	struct task_struct___family *real_parent;
+	struct mm_struct *mm;
+};
+
+struct mm_struct {
+	struct task_struct___family *owner;
+};
+
+struct list_head {
+	struct list_head *next;
+};
+
+struct bpf_iter__task_file {
+	struct task_struct *task;
+	struct file *file;
 };
 
 struct hlist_node {
@@ -93,8 +115,11 @@ typedef struct {
 } atomic_t;
 
 struct kvm {
+	struct mm_struct *mm;
+	struct list_head vm_list;
 	struct kvm_memslots *memslots[2];
 	atomic_t online_vcpus;
+	atomic_t nr_memslots_dirty_logging;
 	__u64 manual_dirty_log_protect;
 };
 
@@ -122,6 +147,8 @@ struct vm_call {
 	struct file *file;
 	__u64 argument;
 	__u32 command;
+	__u32 is_foretold;	/* its beginning was not seen, only that it will start a log */
+	__u32 pid;		/* of the task, as it is shown */
 	__u32 reserved;
 	struct slot slot;	/* before the call, of those that change one */
 };
@@ -140,32 +167,55 @@ struct {
 	__type(value, struct hwdbm_ring_totals);
 } rings SEC(".maps");
 
+/* The probes for KVM's calls are attached. */
+__u32 is_listening = 0;
+
+static __always_inline struct vm_call *vm_call(void)
+{
+	return bpf_task_storage_get(&vm_calls, bpf_get_current_task_btf(), 0, 0);
+}
+
+static __always_inline bool is_region_command(__u32 command)
+{
+	return command == KVM_SET_USER_MEMORY_REGION || command == KVM_SET_USER_MEMORY_REGION2;
+}
+
 static __always_inline bool is_dirty_command(__u32 command)
 {
 	return command == KVM_GET_DIRTY_LOG || command == KVM_CLEAR_DIRTY_LOG ||
-	       command == KVM_RESET_DIRTY_RINGS || command == KVM_SET_USER_MEMORY_REGION ||
-	       command == KVM_SET_USER_MEMORY_REGION2;
+	       command == KVM_RESET_DIRTY_RINGS || is_region_command(command);
 }
 
 static __always_inline struct file *file_of(__u32 fd)
 {
 	struct task_struct___files *task = (void *)bpf_get_current_task_btf();
-	struct fdtable *table = BPF_CORE_READ(task, files, fdt);
-	struct file **files = BPF_CORE_READ(table, fd), *file = NULL;
+	/* The task is the kernel's word, and what it leads to is read without a call. */
+	struct fdtable *table = task->files->fdt;
+	struct file *file = NULL;
 
-	if (fd < BPF_CORE_READ(table, max_fds))
-		bpf_probe_read_kernel(&file, sizeof(file), &files[fd]);
+	if (fd < table->max_fds)
+		bpf_probe_read_kernel(&file, sizeof(file), &table->fd[fd]);
 	return file;
 }
+
+/* The operations of a VM's file, once one was met. */
+const void *vm_operations = NULL;
 
 /* The numbers of KVM's ioctls may be another driver's too. */
 static __always_inline bool is_vm(struct file *file)
 {
-	const unsigned char *name = BPF_CORE_READ(file, f_path.dentry, d_name.name);
+	const void *operations = BPF_CORE_READ(file, f_op);
+	const unsigned char *name;
 	char text[8] = {};
 
-	return bpf_probe_read_kernel_str(text, sizeof(text), name) > 0 &&
-	       *(__u64 *)text == *(const __u64 *)"kvm-vm\0";
+	if (operations && operations == vm_operations)
+		return true;
+	name = BPF_CORE_READ(file, f_path.dentry, d_name.name);
+	if (bpf_probe_read_kernel_str(text, sizeof(text), name) <= 0 ||
+	    *(__u64 *)text != *(const __u64 *)"kvm-vm\0")
+		return false;
+	vm_operations = operations;
+	return true;
 }
 
 struct slot_search {
@@ -214,7 +264,9 @@ static __always_inline void find_slot(struct kvm *kvm, __u32 number, struct slot
 			      bucket * sizeof(search.node));
 	search.offset = bpf_core_field_offset(struct kvm_memory_slot, id_node) +
 			(BPF_CORE_READ(slots, node_idx) & 1) * 2 * sizeof(void *);
-	bpf_loop(CHAIN_MAX, try_slot, &search, 0);
+	/* Most chains are of one slot. */
+	if (!try_slot(0, &search))
+		bpf_loop(CHAIN_MAX, try_slot, &search, 0);
 	found = search.found;
 	if (!found)
 		return;
@@ -235,15 +287,14 @@ static __always_inline bool read_argument(void *to, __u32 size, __u64 from)
 static __always_inline struct hwdbm_sync *new_sync(struct kvm *kvm, const struct vm_call *call,
 						   __u64 end, __u32 source)
 {
-	struct hwdbm_sync *record = bpf_ringbuf_reserve(&ring, sizeof(*record), 0);
+	struct hwdbm_sync *record = bpf_ringbuf_reserve(&ring, HWDBM_SYNC_SHORT, 0);
 
 	if (!record) {
 		lose(HWDBM_LOSS_RING);
 		return NULL;
 	}
-	__builtin_memset(record, 0, sizeof(*record));
-	fill_record(&record->record, HWDBM_SYNC, (__u64)kvm, 0);
-	record->record.t_ns = end;
+	__builtin_memset(record, 0, HWDBM_SYNC_SHORT);
+	set_record(&record->record, HWDBM_SYNC, (__u64)kvm, 0, call->pid, end);
 	record->source = source;
 	record->page_size = 1ULL << page_shift;
 	record->stats.total_ns = call->start ? end - call->start : HWDBM_UNKNOWN;
@@ -279,7 +330,7 @@ static __always_inline void take_get(struct kvm *kvm, const struct vm_call *call
 	if (BPF_CORE_READ(kvm, manual_dirty_log_protect))
 		record->flags = HWDBM_NO_CLEAR;
 	record->count = count;
-	bpf_ringbuf_submit(record, 0);
+	submit(record);
 }
 
 static __always_inline void take_clear(struct kvm *kvm, const struct vm_call *call, __u64 end,
@@ -297,14 +348,13 @@ static __always_inline void take_clear(struct kvm *kvm, const struct vm_call *ca
 		lose(HWDBM_LOSS_RING);
 		return;
 	}
-	fill_record(&record->record, HWDBM_CLEAR, (__u64)kvm, ret);
-	record->record.t_ns = end;
+	set_record(&record->record, HWDBM_CLEAR, (__u64)kvm, ret, call->pid, end);
 	record->source = HWDBM_SOURCE_KVM;
 	record->slot = log.slot;
 	record->iova = slot.known ? slot.base + (log.first_page << page_shift) : HWDBM_UNKNOWN;
 	record->length = (__u64)log.pages << page_shift;
 	record->total_ns = call->start ? end - call->start : HWDBM_UNKNOWN;
-	bpf_ringbuf_submit(record, 0);
+	submit(record);
 }
 
 /*
@@ -327,7 +377,7 @@ static __always_inline void take_reset(struct kvm *kvm, const struct vm_call *ca
 		record->stats.dirty_bytes = (__u64)ret << page_shift;
 	if (ret >= 0 && BPF_CORE_READ(kvm, online_vcpus.counter) == 1)
 		count_pages(&record->count, ret);
-	bpf_ringbuf_submit(record, 0);
+	submit(record);
 }
 
 /* Only changes are told: memory that is moved or added without logging is nobody's news. */
@@ -351,8 +401,7 @@ static __always_inline void take_region(struct kvm *kvm, const struct vm_call *c
 		return;
 	}
 	__builtin_memset(record, 0, sizeof(*record));
-	fill_record(&record->record, HWDBM_TRACKING, (__u64)kvm, ret);
-	record->record.t_ns = end;
+	set_record(&record->record, HWDBM_TRACKING, (__u64)kvm, ret, call->pid, end);
 	record->enable = on;
 	record->source = HWDBM_SOURCE_KVM;
 	record->slot = region.slot;
@@ -362,16 +411,18 @@ static __always_inline void take_region(struct kvm *kvm, const struct vm_call *c
 	record->stats.walk_ns = HWDBM_UNKNOWN;
 	record->stats.flush_ns = HWDBM_UNKNOWN;
 	record->stats.total_ns = call->start ? end - call->start : HWDBM_UNKNOWN;
-	bpf_ringbuf_submit(record, 0);
+	submit(record);
 }
 
 /*
- * A call is a loss until its end is seen. Programs do not run where they would nest, be it
+ * A call that begins and is not seen to end is a loss. Programs do not run where they would nest, be it
  * because one was preempted while it counted; of which call that was, only this tells.
  */
 static __always_inline void enter_vm_ioctl(struct file *file, __u32 command, __u64 argument)
 {
+	__u64 begin = bpf_ktime_get_ns();
 	struct memory_region region;
+	struct hwdbm_meter *meter;
 	struct vm_call *call;
 
 	call = bpf_task_storage_get(&vm_calls, bpf_get_current_task_btf(), 0,
@@ -380,30 +431,39 @@ static __always_inline void enter_vm_ioctl(struct file *file, __u32 command, __u
 		lose(HWDBM_LOSS_TASK);
 		return;
 	}
-	lose(HWDBM_LOSS_CALL);
+	if (!call->pid)
+		call->pid = shown_pid();
 	call->command = command;
+	call->is_foretold = 0;
 	call->file = file;
 	call->argument = argument;
 	call->slot.known = false;
-	if ((command == KVM_SET_USER_MEMORY_REGION || command == KVM_SET_USER_MEMORY_REGION2) &&
-	    read_argument(&region, sizeof(region), argument))
+	if (is_region_command(command) && read_argument(&region, sizeof(region), argument))
 		find_slot(BPF_CORE_READ(file, private_data), region.slot, &call->slot);
 	call->start = bpf_ktime_get_ns();
+	meter = get_meter();
+	if (!meter)
+		return;
+	meter->begun++;
+	meter->ns += call->start - begin;
 }
 
-static __always_inline void exit_vm_ioctl(struct file *file, __u32 command, __u64 argument,
-					  int ret)
+/* @call: that of the task, or NULL */
+static __always_inline void exit_vm_ioctl(struct vm_call *call, struct file *file, __u32 command,
+					  __u64 argument, int ret)
 {
-	struct vm_call none = { .command = command, .argument = argument }, *call;
+	struct vm_call none = { .command = command, .argument = argument };
 	struct kvm *kvm = BPF_CORE_READ(file, private_data);
 	__u64 end = bpf_ktime_get_ns();
+	struct hwdbm_meter *meter;
+	bool has_begun;
 
-	call = bpf_task_storage_get(&vm_calls, bpf_get_current_task_btf(), 0, 0);
 	/* One that was running when this tool came has no beginning. */
-	if (!call || call->command != command)
+	if (!call || call->command != command) {
 		call = &none;
-	else
-		regain(HWDBM_LOSS_CALL);
+		none.pid = shown_pid();
+	}
+	has_begun = call != &none && !call->is_foretold;
 	if (command == KVM_GET_DIRTY_LOG)
 		take_get(kvm, call, end, ret);
 	else if (command == KVM_CLEAR_DIRTY_LOG)
@@ -413,6 +473,11 @@ static __always_inline void exit_vm_ioctl(struct file *file, __u32 command, __u6
 	else if (call != &none)
 		take_region(kvm, call, end, ret);
 	call->command = 0;
+	meter = get_meter();
+	if (!meter)
+		return;
+	meter->ended += has_begun;
+	meter->ns += bpf_ktime_get_ns() - end;
 }
 
 SEC("fentry/kvm_vm_ioctl")
@@ -428,7 +493,7 @@ int BPF_PROG(exit_kvm_ioctl, struct file *file, unsigned int command, unsigned l
 	     long ret)
 {
 	if (is_dirty_command(command) && is_followed())
-		exit_vm_ioctl(file, command, argument, ret);
+		exit_vm_ioctl(vm_call(), file, command, argument, ret);
 	return 0;
 }
 
@@ -443,10 +508,10 @@ int BPF_KPROBE(kprobe_kvm_ioctl, struct file *file, unsigned int command, unsign
 SEC("kretprobe/kvm_vm_ioctl")
 int BPF_KRETPROBE(kretprobe_kvm_ioctl, long ret)
 {
-	struct vm_call *call = bpf_task_storage_get(&vm_calls, bpf_get_current_task_btf(), 0, 0);
+	struct vm_call *call = vm_call();
 
 	if (call && is_dirty_command(call->command))
-		exit_vm_ioctl(call->file, call->command, call->argument, ret);
+		exit_vm_ioctl(call, call->file, call->command, call->argument, ret);
 	return 0;
 }
 
@@ -460,10 +525,15 @@ static __always_inline void enter_ioctl_of(__u32 fd, __u32 command, __u64 argume
 
 static __always_inline void exit_ioctl_of(__u32 fd, __u32 command, __u64 argument, long ret)
 {
-	struct file *file = file_of(fd);
+	struct vm_call *call = vm_call();
+	struct file *file;
+	bool is_ours;
 
-	if (is_vm(file))
-		exit_vm_ioctl(file, command, argument, ret);
+	/* The beginning has found out already that it is a VM. */
+	is_ours = call && call->command == command;
+	file = is_ours ? call->file : file_of(fd);
+	if (is_ours || is_vm(file))
+		exit_vm_ioctl(call, file, command, argument, ret);
 }
 
 /* include/trace/syscall.h: what the events of one system call bring along */
@@ -485,7 +555,9 @@ struct ioctl_exit {
 SEC("tp/syscalls/sys_enter_ioctl")
 int enter_ioctl(struct ioctl_enter *event)
 {
-	if (is_dirty_command(event->command) && is_followed())
+	if (!is_dirty_command(event->command))
+		meter_run();
+	else if (is_followed())
 		enter_ioctl_of(event->fd, event->command, event->argument);
 	return 0;
 }
@@ -505,7 +577,9 @@ int exit_ioctl(struct ioctl_exit *event)
 SEC("tp_btf/sys_enter")
 int BPF_PROG(enter_syscall, struct pt_regs___kernel *regs, long number)
 {
-	if (number == SYSCALL_IOCTL && is_dirty_command(syscall_second(regs)) && is_followed())
+	if (number != SYSCALL_IOCTL || !is_dirty_command(syscall_second(regs)))
+		meter_run();
+	else if (is_followed())
 		enter_ioctl_of(syscall_first(regs), syscall_second(regs), syscall_third(regs));
 	return 0;
 }
@@ -519,7 +593,81 @@ int BPF_PROG(exit_syscall, struct pt_regs___kernel *regs, long ret)
 	return 0;
 }
 
+/*
+ * That a log is about to start, for those who are not attached yet: seen from what the kernel does
+ * for it and for little else. Reads of the log come after it.
+ */
+
+/* Somebody was told, and is about to attach the rest. */
+__u32 is_awake = 0;
+
+static __always_inline void foretell(struct kvm *kvm, __u32 slot, __u64 iova, __u64 length)
+{
+	struct hwdbm_start *record = bpf_ringbuf_reserve(&ring, sizeof(*record), 0);
+
+	if (!record) {
+		lose(HWDBM_LOSS_RING);
+		return;
+	}
+	is_awake = 1;
+	fill_record(&record->record, HWDBM_START, (__u64)kvm, 0);
+	record->slot = slot;
+	record->reserved = 0;
+	record->iova = iova;
+	record->length = length;
+	bpf_ringbuf_submit(record, BPF_RB_FORCE_WAKEUP);
+}
+
+static __always_inline void foretell_slot(struct file *file, __u32 command, __u64 argument)
+{
+	struct kvm *kvm = BPF_CORE_READ(file, private_data);
+	struct memory_region region;
+	struct vm_call *call;
+
+	call = bpf_task_storage_get(&vm_calls, bpf_get_current_task_btf(), 0,
+				    BPF_LOCAL_STORAGE_GET_F_CREATE);
+	/* If its beginning was just seen, so is its end. */
+	if (!call || (is_awake && call->command == command) || !read_argument(&region, sizeof(region), argument) ||
+	    !region.bytes || !(region.flags & KVM_MEM_LOG_DIRTY_PAGES))
+		return;
+	find_slot(kvm, region.slot, &call->slot);
+	if (call->slot.known && call->slot.logged)
+		return;
+	if (!call->pid)
+		call->pid = shown_pid();
+	call->command = command;
+	call->is_foretold = 1;
+	call->file = file;
+	call->argument = argument;
+	call->start = 0;
+	foretell(kvm, region.slot, region.address, region.bytes);
+}
+
+/* A bitmap is vmalloc()ed for a log, and nothing is more often than a few times a second. */
+SEC("tp_btf/alloc_vmap_area")
+int BPF_PROG(on_vmalloc)
+{
+	struct pt_regs___kernel *regs = (void *)bpf_task_pt_regs(bpf_get_current_task_btf());
+	struct file *file;
+
+	if (!is_region_command(syscall_second(regs)) || syscall_number(regs) != SYSCALL_IOCTL ||
+	    !is_followed())
+		return 0;
+	file = file_of(syscall_first(regs));
+	if (is_vm(file))
+		foretell_slot(file, syscall_second(regs), syscall_third(regs));
+	return 0;
+}
+
+static __always_inline void foretell_ring(struct kvm_vcpu *vcpu)
+{
+	foretell(BPF_CORE_READ(vcpu, kvm), HWDBM_NO_SLOT, HWDBM_UNKNOWN, HWDBM_UNKNOWN);
+}
+
 static struct hwdbm_ring_totals no_ring_totals;
+
+/* Every how-manieth entry of a ring is timed. */
+#define PUSHES_PER_METER 256
 
 static __always_inline struct hwdbm_ring_totals *ring_totals(struct kvm_vcpu *vcpu)
 {
@@ -548,10 +696,21 @@ static __always_inline struct kvm_vcpu *vcpu_of(struct kvm_dirty_ring *ring)
 SEC("tp_btf/kvm_dirty_ring_push")
 int BPF_PROG(on_ring_push, struct kvm_dirty_ring *ring)
 {
-	struct hwdbm_ring_totals *totals = ring_totals(vcpu_of(ring));
+	struct kvm_vcpu *vcpu = vcpu_of(ring);
+	struct hwdbm_ring_totals *totals = ring_totals(vcpu);
+	__u64 begin;
 
-	if (totals)
-		totals->pushed++;
+	if (!totals)
+		return 0;
+	if (!is_awake)
+		foretell_ring(vcpu);
+	/* For what it costs the same is done once more, against the clock. */
+	if (totals->pushed++ % PUSHES_PER_METER)
+		return 0;
+	begin = bpf_ktime_get_ns();
+	barrier_var(vcpu);
+	if (ring_totals(vcpu))
+		meter((bpf_ktime_get_ns() - begin) * PUSHES_PER_METER);
 	return 0;
 }
 
@@ -560,8 +719,11 @@ int BPF_PROG(on_ring_reset, struct kvm_dirty_ring *ring)
 {
 	struct hwdbm_ring_totals *totals = ring_totals(vcpu_of(ring));
 
-	if (totals)
-		totals->resets++;
+	if (!totals)
+		return 0;
+	totals->resets++;
+	if (!is_listening)
+		lose(HWDBM_LOSS_LATE);
 	return 0;
 }
 
@@ -572,5 +734,150 @@ int BPF_PROG(on_ring_full, struct kvm_vcpu *vcpu)
 
 	if (totals)
 		totals->full++;
+	return 0;
+}
+
+/*
+ * Which VMs have their log on now: from one open file of one VM along KVM's list of all of them.
+ * Nothing is locked: what was not whole is looked at again.
+ */
+
+#define VMS_MAX 4096
+#define SLOT_STEPS (128 + 2 * 32764)
+
+/* As VMMs and their children go. */
+#define ANCESTORS 4
+
+/* Not static: the verifier of Linux 6.1 wants the state of a loop in a map. */
+struct hwdbm_look look = {};
+
+struct {
+	struct list_head *first;
+	struct list_head *at;
+} vm_walk;
+
+struct {
+	struct hlist_node *at;
+	__u64 next_bucket;
+	__u64 last_bucket;
+	__u64 offset;
+	__u64 largest;
+	__u32 is_logged;		/* the largest slot is */
+} log_walk;
+
+static long weigh_slot(__u32 step, void *context)
+{
+	struct hlist_node *node = log_walk.at;
+	struct kvm_memory_slot *slot = (void *)node - log_walk.offset;
+	__u64 pages;
+
+	if (!node) {
+		if (log_walk.next_bucket >= log_walk.last_bucket)
+			return 1;
+		bpf_probe_read_kernel(&log_walk.at, sizeof(log_walk.at),
+				      (void *)log_walk.next_bucket);
+		log_walk.next_bucket += sizeof(void *);
+		return 0;
+	}
+	pages = BPF_CORE_READ(slot, npages);
+	if (pages >= log_walk.largest) {
+		if (pages > log_walk.largest)
+			log_walk.is_logged = 0;
+		log_walk.largest = pages;
+		log_walk.is_logged |= BPF_CORE_READ(slot, flags) & KVM_MEM_LOG_DIRTY_PAGES;
+	}
+	log_walk.at = BPF_CORE_READ(node, next);
+	return 0;
+}
+
+/*
+ * That of a small slot does not count: display memory is logged as long as somebody looks at the
+ * screen.
+ */
+static __always_inline bool has_log(struct kvm *kvm)
+{
+	struct kvm_memslots *slots = NULL;
+
+	if (bpf_core_field_exists(kvm->nr_memslots_dirty_logging) &&
+	    !BPF_CORE_READ(kvm, nr_memslots_dirty_logging.counter))
+		return false;
+	bpf_probe_read_kernel(&slots, sizeof(slots),
+			      (void *)kvm + bpf_core_field_offset(struct kvm, memslots));
+	log_walk.at = NULL;
+	log_walk.largest = 1;
+	log_walk.is_logged = 0;
+	log_walk.next_bucket = (__u64)slots + bpf_core_field_offset(struct kvm_memslots, id_hash);
+	log_walk.last_bucket = log_walk.next_bucket + bpf_core_field_size(slots->id_hash);
+	log_walk.offset = bpf_core_field_offset(struct kvm_memory_slot, id_node) +
+			  (BPF_CORE_READ(slots, node_idx) & 1) * 2 * sizeof(void *);
+	bpf_loop(SLOT_STEPS, weigh_slot, NULL, 0);
+	return log_walk.is_logged;
+}
+
+/* Whether it is the followed process's or a descendant's; the programs know it from now on. */
+static __always_inline bool is_ours(struct kvm *kvm)
+{
+	struct mm_struct *mm = BPF_CORE_READ(kvm, mm);
+	struct task_struct___family *task;
+	__u8 yes = 1;
+	__u32 owner;
+
+	if (!target_pid || !bpf_core_field_exists(mm->owner))
+		return true;
+	task = BPF_CORE_READ(mm, owner);
+	owner = BPF_CORE_READ(task, tgid);
+	for (int i = 0; i < ANCESTORS && task; i++) {
+		if (BPF_CORE_READ(task, tgid) == look.target) {
+			if (owner != look.target)
+				bpf_map_update_elem(&followed, &owner, &yes, BPF_ANY);
+			return true;
+		}
+		task = BPF_CORE_READ(task, real_parent);
+	}
+	return false;
+}
+
+/* The list's head is in no VM: a VM's slots are inside of it. */
+static __always_inline bool is_vm_node(struct kvm *kvm)
+{
+	__u64 slots = 0;
+
+	bpf_probe_read_kernel(&slots, sizeof(slots),
+			      (void *)kvm + bpf_core_field_offset(struct kvm, memslots));
+	return slots - (__u64)kvm < bpf_core_type_size(struct kvm);
+}
+
+static long look_at_vm(__u32 step, void *context)
+{
+	struct list_head *node = vm_walk.at;
+	struct kvm *kvm = (void *)node - bpf_core_field_offset(struct kvm, vm_list);
+
+	if (is_vm_node(kvm)) {
+		look.vms++;
+		look.logging += has_log(kvm) && is_ours(kvm);
+	}
+	vm_walk.at = BPF_CORE_READ(node, next);
+	if (vm_walk.at == vm_walk.first)
+		look.is_whole = 1;
+	return !vm_walk.at || look.is_whole;
+}
+
+SEC("iter/task_file")
+int look_at_vms(struct bpf_iter__task_file *iterator)
+{
+	struct task_struct *task = iterator->task;
+	struct file *file = iterator->file;
+	struct kvm *kvm;
+
+	if (!task || !file || !bpf_core_field_exists(((struct kvm_memslots *)0)->id_hash))
+		return 0;
+	if (target_pid && !look.target)
+		look.target = task->tgid;
+	if (look.found || !is_vm(file))
+		return 0;
+	look.found = 1;
+	kvm = BPF_CORE_READ(file, private_data);
+	vm_walk.first = vm_walk.at = (void *)kvm + bpf_core_field_offset(struct kvm, vm_list);
+	bpf_loop(VMS_MAX, look_at_vm, NULL, 0);
 	return 0;
 }

@@ -10,6 +10,7 @@
 #define HWDBM_BPF_RECORDS_H
 
 #include <linux/types.h>
+#include <stddef.h>
 
 /* Leaf sizes are counted by log2(bytes) - 12. */
 #define HWDBM_LEAF_SIZES 24
@@ -37,6 +38,7 @@ enum hwdbm_measure {
 	HWDBM_MEASURE_KVM_SPLIT,	/* blocks of guest memory replaced by tables */
 	HWDBM_MEASURE_KVM_SPLIT_PASS,	/* what that takes for all of a slot or range */
 	HWDBM_MEASURE_KVM_TLB,		/* flushes of the TLBs that a VM's vCPUs use */
+	HWDBM_MEASURE_KVM_START,	/* that KVM's dirty log is about to start: wakes the rest */
 	HWDBM_MEASURES
 };
 
@@ -46,6 +48,7 @@ enum hwdbm_record_type {
 	HWDBM_SPLIT,
 	HWDBM_CLEAR,
 	HWDBM_STACK,
+	HWDBM_START,
 };
 
 /* What keeps the dirty state. */
@@ -141,6 +144,9 @@ struct hwdbm_sync {
 	struct hwdbm_stats stats;
 };
 
+/* Of a sync without leaves the rest is left out: what is not written costs nothing. */
+#define HWDBM_SYNC_SHORT offsetof(struct hwdbm_sync, stats.leaves)
+
 /* KVM_CLEAR_DIRTY_LOG: what a sync has read before is cleared. */
 struct hwdbm_clear {
 	struct hwdbm_record record;
@@ -149,6 +155,18 @@ struct hwdbm_clear {
 	__u64 iova;			/* HWDBM_UNKNOWN if the slot's place is */
 	__u64 length;
 	__u64 total_ns;
+};
+
+/*
+ * Logging of a slot is about to start, seen without the probes for KVM's calls. If they are there
+ * before that call ends, a struct hwdbm_tracking follows.
+ */
+struct hwdbm_start {
+	struct hwdbm_record record;
+	__u32 slot;			/* HWDBM_NO_SLOT: a dirty ring is written to */
+	__u32 reserved;
+	__u64 iova;
+	__u64 length;
 };
 
 struct hwdbm_split {
@@ -352,6 +370,23 @@ struct hwdbm_ring_totals {
 	__u64 full;			/* exits to the VMM because a ring was full */
 };
 
+/* What the programs themselves cost. */
+struct hwdbm_meter {
+	__u64 runs;			/* for calls that were none of ours */
+	__u64 ns;			/* spent on calls and events that were */
+	__u64 begun;			/* calls to KVM that were seen to begin */
+	__u64 ended;			/* of these, that were seen to end */
+};
+
+/* What one look at the VMs of this host has found. */
+struct hwdbm_look {
+	__u64 target;			/* thread group of the followed process, by its global number */
+	__u32 vms;
+	__u32 logging;			/* of those followed, whose log is on */
+	__u32 found;			/* the file to begin with was there */
+	__u32 is_whole;			/* nothing changed meanwhile */
+};
+
 enum hwdbm_loss {
 	HWDBM_LOSS_RING,		/* the ring was full */
 	HWDBM_LOSS_STATS,		/* an event came without its numbers */
@@ -365,6 +400,7 @@ enum hwdbm_loss {
 	HWDBM_LOSS_VM,			/* too many VMs */
 	HWDBM_LOSS_CALL,		/* a call to KVM began and was not seen to end */
 	HWDBM_LOSS_STACK,		/* a call chain could not be taken */
+	HWDBM_LOSS_LATE,		/* a log started before the probes were there to see its reads */
 	HWDBM_LOSSES
 };
 

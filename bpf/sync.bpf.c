@@ -97,7 +97,7 @@ int BPF_PROG(on_dirty_tracking, struct iommu_domain *domain,
 	no_slot(record);
 	if (copy_stats(&record->stats, stats))
 		lose(HWDBM_LOSS_STATS);
-	bpf_ringbuf_submit(record, 0);
+	submit(record);
 	return 0;
 }
 
@@ -176,7 +176,8 @@ int BPF_PROG(on_dirty_sync, struct iommu_domain *domain, const struct iommu_dirt
 		record->tlb_commands = state->tlb_commands;
 		reset_tlb(state);
 	}
-	bpf_ringbuf_submit(record, 0);
+	submit(record);
+	meter(bpf_ktime_get_ns() - now);
 	return 0;
 }
 
@@ -309,7 +310,8 @@ static __always_inline int end_sync(int ret)
 		record->tlb_commands = state->tlb_commands;
 		record->stats.flush_ns = state->flush_ns;
 	}
-	bpf_ringbuf_submit(record, 0);
+	submit(record);
+	meter(bpf_ktime_get_ns() - now);
 	return 0;
 }
 
@@ -355,7 +357,7 @@ static __always_inline int end_tracking(int ret)
 	record->stats.flush_ns = HWDBM_UNKNOWN;
 	record->stats.total_ns = now - state->call_start;
 	state->call_start = 0;
-	bpf_ringbuf_submit(record, 0);
+	submit(record);
 	return 0;
 }
 

@@ -80,6 +80,11 @@ packages_testbed() {
 		perl procps curl qemu-system-x86
 }
 
+# What the benchmarks compare with
+packages_bench() {
+	echo bpftrace linux-perf
+}
+
 packages_missing() {
 	# Only "install ok installed" counts; a removed package may have left its configuration behind.
 	for package in "$@"; do

@@ -69,7 +69,7 @@ $(HWDBM_DIR)/obj/%.o: %.c $(HWDBM_HEADERS) tools/build.mk
 	@mkdir -p $(@D)
 	$(call hwdbm-say,CC,$<)$(HWDBM_CC) $(HWDBM_CFLAGS) $(CFLAGS) -I$(HWDBM_DIR)/obj -c -o $@ $<
 
-$(HWDBM_DIR)/obj/tools/collect/collect.o: $(HWDBM_DIR)/obj/hwdbm.skel.h
+$(HWDBM_DIR)/obj/tools/collect/collect.o $(HWDBM_DIR)/obj/tools/collect/attach.o: $(HWDBM_DIR)/obj/hwdbm.skel.h
 $(HWDBM_DIR)/obj/tools/collect/vms_kernel.o: $(HWDBM_DIR)/obj/vms.skel.h
 
 # The report's style, as a string literal of html.c.

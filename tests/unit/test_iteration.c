@@ -160,6 +160,23 @@ static void a_start_that_was_missed_is_known(void)
 	slots__release(&t);
 }
 
+/* The log of the largest slot starts a migration, also if its first reads may be missing. */
+static void a_late_start_counts_anew(void)
+{
+	struct slot_tracker t = { 0 };
+
+	CHECK(!slots__start(&t, 1, G));
+	CHECK(next_slot(&t, 1, G) == 1);
+	CHECK(next_slot(&t, 1, G) == 2);
+	slots__stop(&t, 1);
+	CHECK(!slots__late(&t, 1, G));
+	CHECK(next_slot(&t, 1, G) == -1);
+	CHECK(!slots__start(&t, 2, 1 << 20));
+	CHECK(next_slot(&t, 2, 1 << 20) == 1);
+	CHECK(next_slot(&t, 1, G) == -2);
+	slots__release(&t);
+}
+
 static void regions_are_coarse_until_refined(void)
 {
 	struct leafmap map = { 0 };
@@ -190,5 +207,6 @@ RUN_TESTS(TEST(whole_syncs_count_up), TEST(chunks_are_one_iteration_in_any_order
 	  TEST(neighbours_take_no_room), TEST(the_end_of_the_address_space_is_in_reach),
 	  TEST(restart_counts_from_the_full_copy), TEST(a_slot_read_again_ends_it),
 	  TEST(display_memory_does_not_end_it), TEST(a_start_that_was_missed_is_known),
+	  TEST(a_late_start_counts_anew),
 	  TEST(regions_are_coarse_until_refined),
 	  TEST(a_broken_split_does_not_take_all_memory))

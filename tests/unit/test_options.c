@@ -96,6 +96,28 @@ static void times_have_units(void)
 	CHECK_NUMBER(ns, 42);
 }
 
+static void shares_are_millionths(void)
+{
+	static const struct {
+		const char *text;
+		uint64_t millionths;
+	} good[] = {
+		{ "0.1%", 1000 }, { "0.1", 1000 }, { "100", 1000000 }, { "0", 0 }, { ".0001%", 1 },
+	};
+	static const char * const bad[] = { "", "%", "-1", "101", "100.1%", "1 %", "1%%", "nan", "x" };
+	uint64_t share;
+
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+		CHECK_NUMBER(options__percent(good[i].text, &share), 0);
+		CHECK_NUMBER(share, good[i].millionths);
+	}
+	share = 42;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		if (options__percent(bad[i], &share) != -EINVAL)
+			FAIL("\"%s\" is taken for a share", bad[i]);
+	CHECK_NUMBER(share, 42);
+}
+
 static void wait_for(struct child *child)
 {
 	const struct timespec step = { .tv_nsec = 1000000 };
@@ -160,7 +182,7 @@ static void stopping_ends_the_whole_group(void)
 }
 
 RUN_TESTS(TEST(options_reach_their_places), TEST(a_command_line_is_left_alone),
-	  TEST(bad_options_are_refused), TEST(times_have_units),
+	  TEST(bad_options_are_refused), TEST(times_have_units), TEST(shares_are_millionths),
 	  TEST(a_child_waits_and_reports_its_status),
 	  TEST(a_command_that_does_not_exist_is_an_error),
 	  TEST(a_child_that_never_started_leaves_nothing), TEST(stopping_ends_the_whole_group))

@@ -4,11 +4,13 @@
  * samples. Not here: the choice of probes (probes.c) and the totals (summary.c).
  */
 #include "collect.h"
+#include "attach.h"
 #include "costs.h"
 #include "domains.h"
 #include "host.h"
 #include "summary.h"
 #include "kvm.h"
+#include "meter.h"
 #include "kvmstat.h"
 #include "stacks.h"
 #include "hwdbm.skel.h"
@@ -21,14 +23,19 @@
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
 struct collector {
 	struct hwdbm_bpf *skeleton;
-	struct probe_links links;
+	struct attachments attachments;
+	struct meter meter;
 	struct ring_buffer *ring;
+	int epoll;			/* of the ring and of the attachments */
+	uint64_t records;		/* since the last look */
+	bool gave_up;
 	sample_handler handler;
 	void *context;
 	int error;			/* the handler's first */
@@ -54,9 +61,11 @@ static const struct {
 	size_t size;
 } kinds[] = {
 	[HWDBM_TRACKING] = { SAMPLE_TRACKING, sizeof(struct hwdbm_tracking) },
-	[HWDBM_SYNC] = { SAMPLE_SYNC, sizeof(struct hwdbm_sync) },
+	[HWDBM_SYNC] = { SAMPLE_SYNC, HWDBM_SYNC_SHORT },
 	[HWDBM_SPLIT] = { SAMPLE_SPLIT, sizeof(struct hwdbm_split) },
 	[HWDBM_CLEAR] = { SAMPLE_CLEAR, sizeof(struct hwdbm_clear) },
+	/* No sample of its own */
+	[HWDBM_START] = { SAMPLE_TRACKING, sizeof(struct hwdbm_start) },
 };
 
 static bool is_kvm(unsigned int source)
@@ -99,9 +108,58 @@ static int take_stack(struct collector *c, const void *data)
 	return c->stacks ? stacks__meet(c->stacks, &maps, data) : 0;
 }
 
+/* TLB invalidations that were made before their probe was attached. */
+static void forget_unseen(const struct collector *c, struct sync_sample *sync)
+{
+	uint64_t start = sync->total_ns == UNKNOWN ? sync->t_ns : sync->t_ns - sync->total_ns;
+
+	if (attachments__sees_tlb(&c->attachments, start))
+		return;
+	sync->tlb_invalidations = UNKNOWN;
+	sync->tlb_commands = UNKNOWN;
+}
+
+/* Starts that nobody saw end. @vm: of this one, whose log is read; 0: those that are old. */
+static int take_late(struct collector *c, uint64_t vm)
+{
+	struct foretold late;
+	int err = 0;
+
+	while (!err && attachments__take_late(&c->attachments, vm, &late))
+		err = kvm__late(&c->vms, late.vm, late.pid, late.slot, late.length);
+	return err;
+}
+
+/* What follows from a record for what has to be attached. */
+static int follow(struct collector *c, const void *data)
+{
+	const struct hwdbm_tracking *tracking = data;
+	const struct hwdbm_record *record = data;
+	const struct hwdbm_sync *sync = data;
+
+	switch (record->type) {
+	case HWDBM_TRACKING:
+		if (!is_kvm(tracking->source))
+			return attachments__domain(&c->attachments, record->domain,
+						   tracking->enable && !record->ret);
+		if (tracking->enable)
+			attachments__fulfil(&c->attachments, record->domain, tracking->slot);
+		return 0;
+	case HWDBM_SYNC:
+		if (!is_kvm(sync->source))
+			return attachments__domain(&c->attachments, record->domain, true);
+		return take_late(c, record->domain);
+	case HWDBM_CLEAR:
+		return take_late(c, record->domain);
+	default:
+		return 0;
+	}
+}
+
 static int take_record(void *context, void *data, size_t size)
 {
 	const struct hwdbm_record *record = data;
+	struct hwdbm_sync whole = { 0 };
 	struct collector *c = context;
 	enum sample_kind kind;
 	union sample sample;
@@ -112,9 +170,19 @@ static int take_record(void *context, void *data, size_t size)
 	if (record->type >= sizeof(kinds) / sizeof(kinds[0]) || !kinds[record->type].size ||
 	    size < kinds[record->type].size)
 		return -EPROTO;
+	c->records++;
+	if (record->type == HWDBM_SYNC && size < sizeof(whole)) {
+		memcpy(&whole, data, HWDBM_SYNC_SHORT);
+		data = &whole;
+	}
+	if (record->type == HWDBM_START)
+		return attachments__foretell(&c->attachments, data);
 	kind = kinds[record->type].kind;
 	field__clear(sample__table(kind), &sample);
-	err = make_sample(c, data, &sample);
+	err = follow(c, data);
+	err = err ?: make_sample(c, data, &sample);
+	if (!err && kind == SAMPLE_SYNC)
+		forget_unseen(c, &sample.sync);
 	err = err ?: c->handler(c->context, kind, &sample);
 	field__release(sample__table(kind), &sample);
 	c->error = err;
@@ -177,6 +245,36 @@ static void explain_refusal(const struct collector *c, const char *what, int err
 			   command, what, strerror(-err));
 }
 
+/* Whether /proc tells times since boot as the kernel does; in a time namespace it may not. */
+static bool is_time_shifted(void)
+{
+	char text[256];
+	const char *boot;
+	long long seconds;
+
+	if (host__read("/proc/self/timens_offsets", text, sizeof(text)))
+		return false;
+	boot = strstr(text, "boottime");
+	return boot && (sscanf(boot, "boottime %lld", &seconds) != 1 || seconds);
+}
+
+/* In ticks since boot; 0 if nobody knows. */
+static uint64_t start_of(pid_t pid)
+{
+	char path[32], text[1024];
+	unsigned long long start;
+	const char *at;
+
+	if (is_time_shifted())
+		return 0;
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	/* The second field, its command, may have anything in it but ends with the last bracket. */
+	if (host__read(path, text, sizeof(text)) || !(at = strrchr(text, ')')))
+		return 0;
+	return sscanf(at, ") %*c %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %llu",
+		      &start) == 1 ? start : 0;
+}
+
 static void set_filter(struct hwdbm_bpf *skeleton, pid_t pid)
 {
 	struct stat ns = { 0 };
@@ -187,16 +285,21 @@ static void set_filter(struct hwdbm_bpf *skeleton, pid_t pid)
 		skeleton->rodata->pidns_ino = ns.st_ino;
 	}
 	skeleton->rodata->target_pid = pid;
+	skeleton->rodata->target_start = pid ? start_of(pid) : 0;
 	bpf_program__set_autoload(skeleton->progs.on_fork, pid);
 	bpf_program__set_autoload(skeleton->progs.on_free, pid);
 }
 
 static int choose(struct collector *c)
 {
-	const struct probe_options options = {
+	struct probe_options options = {
 		.measure = c->options.measure, .avoid = c->options.avoid,
 	};
-	int err = probes__test(&probe_table, &options, &c->choice);
+	int err;
+
+	if (c->options.follow && options.measure & BIT_OF(HWDBM_MEASURE_KVM_SYNC))
+		options.measure |= BIT_OF(HWDBM_MEASURE_KVM_START);
+	err = probes__test(&probe_table, &options, &c->choice);
 
 	if (err == -ENOENT)
 		log__error("%s: this kernel has no type information (/sys/kernel/btf/vmlinux); it takes one built with CONFIG_DEBUG_INFO_BTF=y",
@@ -222,7 +325,7 @@ static int load(struct collector *c)
 			   strerror(-err));
 		return err;
 	}
-	probes__apply(&c->choice, c->skeleton->obj);
+	attachments__prepare(&c->attachments, c->skeleton, &c->choice, c->options.follow);
 	c->skeleton->rodata->measured = probes__served(&c->choice);
 	c->skeleton->rodata->page_shift = __builtin_ctzl(sysconf(_SC_PAGESIZE));
 	c->skeleton->rodata->count_every = c->options.count_every;
@@ -231,16 +334,37 @@ static int load(struct collector *c)
 		bpf_map__set_max_entries(c->skeleton->maps.chains, 1);
 		bpf_map__set_max_entries(c->skeleton->maps.stacks, 1);
 	}
+	c->skeleton->rodata->count_share = c->options.count_share;
 	set_filter(c->skeleton, c->options.pid);
 	err = hwdbm_bpf__load(c->skeleton);
 	if (err) {
 		explain_refusal(c, "load", err);
 		return err;
 	}
-	err = hwdbm_bpf__attach(c->skeleton);
-	err = err ?: probes__attach(&c->choice, c->skeleton->obj, &c->links);
+	meter__open(&c->meter, bpf_map__fd(c->skeleton->maps.meters),
+		    c->choice.chosen[HWDBM_MEASURE_KVM_SYNC], c->options.max_overhead);
+	err = attachments__open(&c->attachments, c->options.pid);
 	if (err)
 		explain_refusal(c, "attach", err);
+	return err;
+}
+
+static int open_ring(struct collector *c)
+{
+	int fds[2], err = 0;
+
+	c->ring = ring_buffer__new(bpf_map__fd(c->skeleton->maps.ring), take_record, c, NULL);
+	if (!c->ring)
+		return -errno;
+	c->epoll = epoll_create1(EPOLL_CLOEXEC);
+	fds[0] = ring_buffer__epoll_fd(c->ring);
+	fds[1] = attachments__fd(&c->attachments);
+	for (int i = 0; !err && i < 2; i++) {
+		struct epoll_event event = { .events = EPOLLIN };
+
+		if (c->epoll < 0 || epoll_ctl(c->epoll, EPOLL_CTL_ADD, fds[i], &event))
+			err = -errno;
+	}
 	return err;
 }
 
@@ -253,9 +377,10 @@ static void warn_of_tax(const struct collector *c)
 		const struct probe *probe = c->choice.chosen[i];
 
 		if (probe && (probe->kind == PROBE_SYSCALL || probe->kind == PROBE_SYSCALLS))
-			log__warn("%s: \"%s\" is measured by %s on this host, which costs %s; --avoid syscall,syscalls does without",
+			log__warn("%s: \"%s\" is measured by %s on this host, which costs %s%s; --avoid syscall,syscalls does without",
 				  c->options.command, probes__measure_name(i),
-				  probes__name(probe, name), probe->cost);
+				  probes__name(probe, name), probe->cost,
+				  c->options.follow ? " while a log is on" : "");
 	}
 }
 
@@ -287,6 +412,7 @@ int collect__open(struct collector **out, const struct collect_options *options,
 
 	if (!c)
 		return -ENOMEM;
+	c->epoll = -1;
 	c->options = *options;
 	c->handler = handler;
 	c->context = context;
@@ -296,13 +422,10 @@ int collect__open(struct collector **out, const struct collect_options *options,
 	err = err ?: look_at_kvm(c);
 	if (!err) {
 		warn_of_tax(c);
-		c->ring = ring_buffer__new(bpf_map__fd(c->skeleton->maps.ring), take_record, c,
-					   NULL);
-		if (!c->ring) {
-			err = -errno;
+		err = open_ring(c);
+		if (err)
 			log__error("%s: cannot read the ring buffer (%s)", options->command,
 				   strerror(-err));
-		}
 	}
 	if (err) {
 		collect__free(c);
@@ -322,7 +445,8 @@ void collect__free(struct collector *c)
 	if (!c)
 		return;
 	ring_buffer__free(c->ring);
-	probes__detach(&c->links);
+	attachments__close(&c->attachments);
+	cleanup__close(&c->epoll);
 	hwdbm_bpf__destroy(c->skeleton);
 	domains__release(&c->domains);
 	kvm__release(&c->vms);
@@ -334,14 +458,58 @@ void collect__free(struct collector *c)
 
 int collect__fd(const struct collector *c)
 {
-	return ring_buffer__epoll_fd(c->ring);
+	return c->epoll;
+}
+
+/* Too dear is too dear: what was measured until now stays. */
+static void watch_overhead(struct collector *c)
+{
+	struct collect_overhead overhead;
+	uint64_t vm_ns;
+
+	if (c->attachments.since)
+		meter__calibrate(&c->meter);
+	if (!c->options.max_overhead || c->gave_up)
+		return;
+	meter__read(&c->meter, &overhead);
+	attachments__time(&c->attachments, &overhead.attached_ns, &vm_ns);
+	if (!meter__exceeds(&c->meter, overhead.probe_ns, vm_ns))
+		return;
+	log__error("%s: the probes took %.3g %% of a core for each VM that logs, more than the %.3g %% of --max-overhead: they are detached, and nothing is measured from here on",
+		   c->options.command, (double)c->meter.recent_share / 1e4,
+		   (double)c->options.max_overhead / 1e4);
+	attachments__detach(&c->attachments);
+	c->gave_up = true;
 }
 
 int collect__read(struct collector *c)
 {
-	int got = ring_buffer__consume(c->ring);
+	int got = ring_buffer__consume(c->ring), err = c->error ?: got < 0 ? got : 0;
 
-	return c->error ?: got < 0 ? got : 0;
+	if (err)
+		return err;
+	err = attachments__work(&c->attachments, c->records);
+	c->records = 0;
+	err = err ?: take_late(c, 0);
+	if (err)
+		log__error("%s: cannot attach the probes again (%s)", c->options.command,
+			   strerror(-err));
+	watch_overhead(c);
+	return err;
+}
+
+bool collect__gave_up(const struct collector *c)
+{
+	return c->gave_up;
+}
+
+void collect__overhead(const struct collector *c, struct collect_overhead *overhead)
+{
+	uint64_t vm_ns;
+
+	meter__read(&c->meter, overhead);
+	attachments__time(&c->attachments, &overhead->attached_ns, &vm_ns);
+	overhead->share = vm_ns ? overhead->probe_ns * 1000000 / vm_ns : 0;
 }
 
 void collect__describe(const struct collector *c, struct header_sample *header)
@@ -456,6 +624,13 @@ void collect__lost(const struct collector *c, struct named_list *lost)
 
 	memset(lost, 0, sizeof(*lost));
 	summary__losses(bpf_map__fd(c->skeleton->maps.losses), lost);
+	/* Those that were foretold or found are user space's to count. */
+	for (size_t i = 0; i < lost->count; i++)
+		if (!strcmp(lost->at[i].name, "late"))
+			lost->at[i].number += c->attachments.late;
+	named = &lost->at[lost->count++];
+	STRING_COPY(named->name, "call");
+	named->number = meter__lost_calls(&c->meter);
 	named = &lost->at[lost->count++];
 	STRING_COPY(named->name, "recursion");
 	named->number = recursion_misses(c);
@@ -465,8 +640,7 @@ int collect__finish(struct collector *c)
 {
 	int err;
 
-	probes__detach(&c->links);
-	hwdbm_bpf__detach(c->skeleton);
+	attachments__detach(&c->attachments);
 	err = collect__read(c);
 	return err ?: collect__summaries(c);
 }

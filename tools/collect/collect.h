@@ -9,6 +9,7 @@
 #include "probes.h"
 #include "../model/sample.h"
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 struct collector;
@@ -21,6 +22,19 @@ struct collect_options {
 	pid_t pid;			/* process to follow, with its children; 0: all processes */
 	unsigned int count_every;	/* count every how-manieth bitmap of a range; 0: none */
 	bool stacks;			/* take the call chains of what flushes TLBs */
+	uint64_t count_share;		/* as long as it takes no more of a core, in millionths; 0: any */
+	bool follow;			/* attach costly probes only while a log is on */
+	uint64_t max_overhead;		/* of a core for each VM that logs, in millionths; 0: any */
+};
+
+/* What the probes have cost so far, and what this process has. */
+struct collect_overhead {
+	uint64_t attached_ns;		/* for how long KVM's probes were attached */
+	uint64_t probe_ns;		/* in all of that, on all processors */
+	uint64_t foreign_runs;		/* runs for calls that were none of ours */
+	uint64_t foreign_ns;		/* each of these, as calibrated when they were attached */
+	uint64_t process_ns;		/* processor time of this process */
+	uint64_t share;			/* probe_ns of one core for each VM that logged, in millionths */
 };
 
 /**
@@ -52,6 +66,16 @@ int collect__fd(const struct collector *collector);
  * Return: 0, or the handler's error.
  */
 int collect__read(struct collector *collector);
+
+/** collect__overhead() - what it has cost so far */
+void collect__overhead(const struct collector *collector, struct collect_overhead *overhead);
+
+/**
+ * collect__gave_up() - whether max_overhead was exceeded
+ *
+ * Everything is detached then, and a message has said so.
+ */
+bool collect__gave_up(const struct collector *collector);
 
 /** collect__describe() - fill in the kernel, clock and probes of a header */
 void collect__describe(const struct collector *collector, struct header_sample *header);

@@ -316,8 +316,8 @@ static int add_outlooks(struct diagnosis *d)
 			return -ENOMEM;
 		outlook__judge(&list.at[i], d, outlook);
 	}
-	for (size_t i = 0; list.count && i < list.note_count; i++)
-		log__warn("doctor: %s", list.notes[i]);
+	for (size_t i = 0; i < list.note_count; i++)
+		log__debug("doctor: %s", list.notes[i]);
 	return err;
 }
 

@@ -59,6 +59,15 @@ int kvm__tracking(struct known_vms *vms, const struct hwdbm_tracking *in,
 	return 0;
 }
 
+int kvm__late(struct known_vms *vms, uint64_t address, uint64_t pid, uint32_t slot, uint64_t length)
+{
+	const struct hwdbm_record record = { .domain = address, .pid = pid };
+	uint64_t number;
+	struct known_vm *vm = find(vms, &record, &number);
+
+	return vm ? slots__late(&vm->slots, slot, length) : -ENOMEM;
+}
+
 static void copy_count(const struct hwdbm_count *in, uint64_t page_bytes, struct sync_sample *out)
 {
 	if (in->state != HWDBM_COUNT_DONE)

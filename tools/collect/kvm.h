@@ -27,6 +27,9 @@ struct known_vms {
 int kvm__tracking(struct known_vms *vms, const struct hwdbm_tracking *in,
 		  struct tracking_sample *out);
 
+/** kvm__late() - logging of a slot has started, and its first reads may have been missed */
+int kvm__late(struct known_vms *vms, uint64_t vm, uint64_t pid, uint32_t slot, uint64_t length);
+
 /** kvm__sync() - a slot's log, or the dirty rings, were read. Return: 0 or -ENOMEM. */
 int kvm__sync(struct known_vms *vms, const struct hwdbm_sync *in, struct sync_sample *out);
 

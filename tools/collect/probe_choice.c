@@ -235,6 +235,7 @@ static const struct {
 	[HWDBM_MEASURE_KVM_SPLIT] = { "kvm-split", "KVM's splits" },
 	[HWDBM_MEASURE_KVM_SPLIT_PASS] = { "kvm-split-pass", "splits of a slot or range" },
 	[HWDBM_MEASURE_KVM_TLB] = { "kvm-tlb", "KVM's TLB flushes" },
+	[HWDBM_MEASURE_KVM_START] = { "kvm-start", "that KVM's log starts" },
 };
 
 const char *probes__measure_name(enum hwdbm_measure measure)

@@ -98,7 +98,19 @@ int probes__compare(const char *path, const struct probe_table *table,
 	return 0;
 }
 
-static void set_load(struct bpf_object *object, const struct probe *probe, bool load)
+uint64_t probes__costly(const struct probe_choice *choice)
+{
+	const struct probe *kvm = choice->chosen[HWDBM_MEASURE_KVM_SYNC];
+	uint64_t costly = 0;
+
+	if (kvm && (kvm->kind == PROBE_SYSCALL || kvm->kind == PROBE_SYSCALLS))
+		costly |= BIT_OF(HWDBM_MEASURE_KVM_SYNC);
+	if (choice->chosen[HWDBM_MEASURE_TLB])
+		costly |= BIT_OF(HWDBM_MEASURE_TLB);
+	return costly;
+}
+
+static void set_load(struct bpf_object *object, const struct probe *probe, bool load, bool attach)
 {
 	for (size_t i = 0; i < PROBE_PROGRAMS && probe->programs[i]; i++) {
 		struct bpf_program *program;
@@ -107,66 +119,98 @@ static void set_load(struct bpf_object *object, const struct probe *probe, bool 
 		if (!program)
 			continue;
 		bpf_program__set_autoload(program, load);
-		bpf_program__set_autoattach(program, probe->kind != PROBE_SYSCALL);
+		bpf_program__set_autoattach(program, attach);
 	}
 }
 
-void probes__apply(const struct probe_choice *choice, struct bpf_object *object)
+void probes__apply(const struct probe_choice *choice, struct bpf_object *object, uint64_t later)
 {
 	for (size_t i = 0; i < choice->table->count; i++)
-		set_load(object, &choice->table->at[i], false);
+		set_load(object, &choice->table->at[i], false, false);
 	/* Afterwards: a program may serve more than one measurement. */
 	for (size_t i = 0; i < HWDBM_MEASURES; i++)
 		if (choice->chosen[i])
-			set_load(object, choice->chosen[i], true);
+			set_load(object, choice->chosen[i], true, !(later & BIT_OF(i)));
 }
 
-static int attach_side(const struct bpf_program *program, const char *side, const char *name,
-		       struct probe_links *links)
+/* libbpf looks for tracefs where it is mounted only. */
+static int event_of(const struct probe *probe, size_t side, struct probe_links *links)
+{
+	if (links->events[side] <= 0)
+		links->events[side] = tracefs__syscall(side ? "exit" : "enter",
+						       probe->targets[0].name);
+	return links->events[side];
+}
+
+void probes__look_up(const struct probe_choice *choice, uint64_t measures, struct probe_links *links)
+{
+	for (size_t i = 0; i < HWDBM_MEASURES; i++) {
+		const struct probe *probe = choice->chosen[i];
+
+		for (size_t side = 0; side < 2 && measures & BIT_OF(i); side++)
+			if (probe && probe->kind == PROBE_SYSCALL)
+				event_of(probe, side, links);
+	}
+}
+
+static struct bpf_link *attach_event(const struct bpf_program *program, int id)
 {
 	struct perf_event_attr attr = { .type = PERF_TYPE_TRACEPOINT, .size = sizeof(attr) };
-	int id = tracefs__syscall(side, name), event;
 	struct bpf_link *link;
+	int event;
 
+	errno = -id;
 	if (id < 0)
-		return id;
+		return NULL;
 	attr.config = id;
 	/* The program is called on every CPU, whichever the event is for. */
 	event = syscall(SYS_perf_event_open, &attr, -1, 0, -1, PERF_FLAG_FD_CLOEXEC);
 	if (event < 0)
-		return -errno;
+		return NULL;
 	link = bpf_program__attach_perf_event(program, event);
-	if (!link) {
-		int err = -errno;
-
+	if (!link)
 		close(event);
-		return err;
+	return link;
+}
+
+/* Of a system call, the first program is for the beginning of the call, the second for its end. */
+static struct bpf_link *attach_program(const struct probe *probe, size_t which,
+				       const struct bpf_object *object, struct probe_links *links)
+{
+	const struct bpf_program *program =
+		bpf_object__find_program_by_name(object, probe->programs[which]);
+
+	if (probe->kind == PROBE_SYSCALL)
+		return attach_event(program, event_of(probe, which, links));
+	return bpf_program__attach(program);
+}
+
+static int attach_probe(const struct probe *probe, const struct bpf_object *object,
+			struct probe_links *links)
+{
+	size_t count = 0;
+
+	while (count < PROBE_PROGRAMS && probe->programs[count])
+		count++;
+	/* The end of a call before its beginning: no call is seen to begin only, which is a loss. */
+	while (count--) {
+		struct bpf_link *link = attach_program(probe, count, object, links);
+
+		if (!link)
+			return -errno;
+		links->at[links->count++] = link;
 	}
-	links->at[links->count++] = link;
 	return 0;
 }
 
-/* The first program is for the beginning of the call, the second for its end. */
-static int attach_syscall(const struct probe *probe, const struct bpf_object *object,
-			  struct probe_links *links)
-{
-	static const char * const sides[] = { "enter", "exit" };
-	int err = 0;
-
-	for (size_t i = 0; !err && i < sizeof(sides) / sizeof(sides[0]); i++)
-		err = attach_side(bpf_object__find_program_by_name(object, probe->programs[i]),
-				  sides[i], probe->targets[0].name, links);
-	return err;
-}
-
 int probes__attach(const struct probe_choice *choice, const struct bpf_object *object,
-		   struct probe_links *links)
+		   uint64_t measures, struct probe_links *links)
 {
 	int err = 0;
 
 	for (size_t i = 0; !err && i < HWDBM_MEASURES; i++)
-		if (choice->chosen[i] && choice->chosen[i]->kind == PROBE_SYSCALL)
-			err = attach_syscall(choice->chosen[i], object, links);
+		if (choice->chosen[i] && measures & BIT_OF(i))
+			err = attach_probe(choice->chosen[i], object, links);
 	return err;
 }
 

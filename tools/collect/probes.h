@@ -189,24 +189,42 @@ int probes__test(const struct probe_table *table, const struct probe_options *op
 int probes__compare(const char *path, const struct probe_table *table,
 		    const struct probe_options *options, struct probe_choice *choice);
 
-/** probes__apply() - let the programs of the chosen probes be loaded, and no other of the table */
-void probes__apply(const struct probe_choice *choice, struct bpf_object *object);
-
-/* What libbpf's own attaching leaves out: it looks for tracefs where it is mounted. */
-struct probe_links {
-	struct bpf_link *at[PROBE_PROGRAMS];
-	size_t count;
-};
+/**
+ * probes__costly() - the chosen probes that others pay for while nothing is tracked
+ *
+ * Those of system calls, and of TLB invalidations, which unmapping makes too. All others run
+ * only for work on dirty state.
+ *
+ * Return: bits of enum hwdbm_measure.
+ */
+uint64_t probes__costly(const struct probe_choice *choice);
 
 /**
- * probes__attach() - attach the chosen tracepoints of single system calls, after libbpf the rest
+ * probes__apply() - let the programs of the chosen probes be loaded, and no other of the table
+ *
+ * @later: measurements that are attached by probes__attach(), and not by libbpf with the rest
+ */
+void probes__apply(const struct probe_choice *choice, struct bpf_object *object, uint64_t later);
+
+/* What was attached by probes__attach(). Zero-initialised: nothing. */
+struct probe_links {
+	struct bpf_link *at[2 * PROBE_PROGRAMS];
+	size_t count;
+	int events[2];			/* numbers of a system call's; 0: not looked up yet */
+};
+
+/** probes__look_up() - what probes__attach() would have to look up first, if it is in a hurry later */
+void probes__look_up(const struct probe_choice *choice, uint64_t measures, struct probe_links *links);
+
+/**
+ * probes__attach() - attach the probes of these measurements
  *
  * @links: end with probes__detach(), whatever is returned
  *
  * Return: 0 or -errno.
  */
 int probes__attach(const struct probe_choice *choice, const struct bpf_object *object,
-		   struct probe_links *links);
+		   uint64_t measures, struct probe_links *links);
 
 /** probes__detach() - detach them */
 void probes__detach(struct probe_links *links);

@@ -24,6 +24,8 @@ struct record_options {
 	uint64_t duration_ns;
 	const char *time_basis;
 	const char *avoid;
+	uint64_t max_overhead;
+	bool always;
 	bool verbose;
 };
 
@@ -39,6 +41,7 @@ static const struct option_spec option_table[] = {
 	  "stop after this time: 10, 2.5s, 300ms, 5m" },
 	{ "time-basis", 0, OPTION_TEXT, offsetof(struct record_options, time_basis), "BASIS",
 	  "what durations mean: emulated, native or hardware" },
+	SESSION_OPTIONS(struct record_options),
 	{ "avoid", 0, OPTION_TEXT, offsetof(struct record_options, avoid), "KINDS",
 	  "do without these kinds of probe: event,fentry,kprobe,syscall,syscalls,iter" },
 	{ "verbose", 'v', OPTION_FLAG, offsetof(struct record_options, verbose), NULL,
@@ -52,11 +55,13 @@ static const struct command_spec spec = {
 		   "KVM, and what VMMs that migrate send over TCP; of a command, of a running process, of a\n"
 		   "VM, or of the whole host.",
 	.notes = "Without a COMMAND, -p, --vm or -d it runs until Ctrl-C.\n\n"
+		 SESSION_NOTES
 		 "Requirements: a kernel with BTF, and KVM, iommufd or hwdbm's tracepoint patches; root,\n"
 		 "or CAP_BPF and CAP_PERFMON.\n"
 		 "Overhead: with the kernel's own events a few hundred ns for each sync, split and TLBI;\n"
-		 "on a stock kernel also for each dirty leaf; 10 to 60 us for each GiB of a bitmap.\n"
+		 "on a stock kernel also for each dirty leaf; 6 to 35 us for each GiB of a bitmap.\n"
 		 "Exit status: the command's own; 1 if recording failed; 2 for bad options;\n"
+		 "3 if --max-overhead was exceeded;\n"
 		 "128 + signal if a signal stopped it. The recording can be read in every case.",
 	.options = option_table,
 	.option_count = sizeof(option_table) / sizeof(option_table[0]),
@@ -92,6 +97,8 @@ static int check_options(const struct record_options *o, struct session_options 
 	session->vm = o->vm;
 	session->duration_ns = o->duration_ns;
 	session->time_basis = o->time_basis;
+	session->collect.max_overhead = o->max_overhead;
+	session->always = o->always;
 	return session__check(session, o->avoid, has_command) ?: view__check(view, session);
 }
 
@@ -148,6 +155,8 @@ static int status_of(const struct recorder *r, int err)
 			  sigabbrev_np(r->session.signal), r->options.output);
 		return 128 + r->session.signal;
 	}
+	if (r->session.gave_up)
+		return COMMAND_UNSOUND;
 	if (child->pid && child->status)
 		log__info("record: the command ended with status %d; %s is complete", child->status,
 			  r->options.output);
@@ -162,6 +171,7 @@ int record__main(int argc, char **argv)
 	struct session_options options = {
 		.collect = {
 			.command = "record", .measure = MEASURE_ALL, .count_every = 1,
+			.count_share = COUNT_SHARE,
 			.require = BIT_OF(HWDBM_MEASURE_SYNC) | BIT_OF(HWDBM_MEASURE_KVM_SYNC),
 		},
 		.handler = view__take, .context = &r.view,

@@ -7,6 +7,7 @@
 #include "../collect/vms.h"
 #include "../lib/cleanup.h"
 #include "../lib/log.h"
+#include "../output/units.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -117,6 +118,8 @@ int session__open(struct session *s, const struct session_options *options, char
 		return err;
 	collect = s->options.collect;
 	collect.pid = collect.pid ?: s->child.pid;
+	/* What a command does first is not to be missed. */
+	collect.follow = !*command && !options->always;
 	err = collect__open(&s->collector, &collect, options->handler, options->context);
 	/* A busy host takes long to attach; that is not what was asked for. */
 	err = err ?: open_timer(&s->timer, options->duration_ns, false);
@@ -216,6 +219,9 @@ static int follow(struct session *s)
 		err = err ?: take_tick(s);
 		if (err)
 			return err;
+		/* A command goes on to its end. */
+		if (collect__gave_up(s->collector) && !s->child.pid)
+			return 0;
 		s->target_ended |= !!fds[3].revents;
 		if (take_signal(s) || fds[2].revents || (s->target_ended && !s->child.pid))
 			return 0;
@@ -235,6 +241,27 @@ int session__follow(struct session *s, char **command)
 	return err;
 }
 
+/* What it has cost. */
+static void tell_overhead(struct session *s, struct end_sample *end)
+{
+	char probes[UNITS_TEXT], time[UNITS_TEXT], self[UNITS_TEXT];
+	struct collect_overhead overhead;
+
+	collect__overhead(s->collector, &overhead);
+	s->gave_up = collect__gave_up(s->collector);
+	end->attached_ns = overhead.attached_ns;
+	end->probe_ns = overhead.probe_ns;
+	end->probe_share = overhead.share;
+	end->foreign_runs = overhead.foreign_runs;
+	end->foreign_ns = overhead.foreign_ns;
+	end->process_ns = overhead.process_ns;
+	end->gave_up = s->gave_up ? TRI_TRUE : TRI_FALSE;
+	log__info("%s: probes took %s, %.2g %% of a core for each VM that logged; they were attached for %s, and hwdbm itself took %s",
+		  name_of(s), units__duration(overhead.probe_ns, probes),
+		  (double)overhead.share / 1e4, units__duration(overhead.attached_ns, time),
+		  units__duration(overhead.process_ns, self));
+}
+
 static int hand_on_end(struct session *s)
 {
 	struct timespec now;
@@ -244,6 +271,7 @@ static int hand_on_end(struct session *s)
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	sample.end.t_ns = now.tv_sec * NS_PER_SECOND + now.tv_nsec;
 	collect__lost(s->collector, &sample.end.lost);
+	tell_overhead(s, &sample.end);
 	if (s->child.ended)
 		sample.end.child_status = s->child.status;
 	if (s->target >= 0)

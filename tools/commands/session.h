@@ -11,6 +11,9 @@
 
 #include <stdbool.h>
 
+/* Counting bitmaps takes no more of a core for each VM, unless asked for more; in millionths. */
+#define COUNT_SHARE 1000
+
 struct session_options {
 	struct collect_options collect;	/* pid is that of -p */
 	const char *vm;			/* name or UUID of the VM to follow instead, or NULL */
@@ -18,6 +21,7 @@ struct session_options {
 	uint64_t interval_ns;		/* between two ticks; 0: none */
 	const char *time_basis;		/* NULL: as found */
 	bool until_command;		/* -p and a command go together: it says only how long */
+	bool always;			/* attach everything at once, though no log is on */
 	sample_handler handler;
 	int (*tick)(void *context);	/* NULL: none */
 	void *context;			/* of both */
@@ -44,7 +48,23 @@ struct session {
 	bool target_ended;		/* the process of -p */
 	struct session_watch watches[SESSION_WATCHES];
 	size_t watch_count;
+	bool gave_up;			/* --max-overhead was exceeded */
 };
+
+/* Options that all such commands have; each has a uint64_t max_overhead and a bool always. */
+#define SESSION_OPTIONS(type)								\
+	{ "max-overhead", 0, OPTION_PERCENT, offsetof(type, max_overhead), "PERCENT",	\
+	  "detach if the probes take more of a core for each VM that logs" },		\
+	{ "always", 0, OPTION_FLAG, offsetof(type, always), NULL,			\
+	  "attach everything at once, not only while a log is on" }
+
+/* What of the above to say under --help. */
+#define SESSION_NOTES									\
+	"Without a COMMAND, probes that cost others something are attached only while a log is on.\n"	\
+	"Its start is seen as it happens; where nothing tells of it VMs are looked at, and a warning\n"	\
+	"says how often. What may have been missed until the probes are there is counted as lost\n"	\
+	"(\"late\"). A log of display memory alone does not count. If --max-overhead is exceeded,\n"	\
+	"everything is detached, a message and the recording say so, and the exit status is 3.\n\n"
 
 #define SESSION_NONE { .child = CHILD_NONE, .signals = -1, .timer = -1, .ticks = -1, .target = -1 }
 

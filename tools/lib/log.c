@@ -44,6 +44,12 @@ void log__info(const char *format, ...)
 	PUT("");
 }
 
+void log__debug(const char *format, ...)
+{
+	if (is_verbose)
+		PUT("");
+}
+
 void log__debug_va(const char *format, va_list args)
 {
 	if (is_verbose)

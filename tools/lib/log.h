@@ -21,6 +21,9 @@ __attribute__((format(printf, 1, 2))) void log__warn(const char *format, ...);
 /** log__info() - one line about progress */
 __attribute__((format(printf, 1, 2))) void log__info(const char *format, ...);
 
+/** log__debug() - shown only when verbose */
+__attribute__((format(printf, 1, 2))) void log__debug(const char *format, ...);
+
 /** log__debug_va() - shown only when verbose; @format brings its own line end */
 void log__debug_va(const char *format, va_list args);
 

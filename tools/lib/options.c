@@ -53,6 +53,20 @@ int options__seconds(const char *text, uint64_t *ns)
 	return -EINVAL;
 }
 
+int options__percent(const char *text, uint64_t *millionths)
+{
+	double value;
+	char *end;
+
+	if ((*text < '0' || *text > '9') && *text != '.')
+		return -EINVAL;
+	value = strtod(text, &end);
+	if ((*end && strcmp(end, "%")) || !(value <= 100))
+		return -EINVAL;
+	*millionths = (uint64_t)(value * 1e4 + 0.5);
+	return 0;
+}
+
 static int store(const struct option_spec *option, void *into, const char *text)
 {
 	void *at = (char *)into + option->offset;
@@ -66,6 +80,8 @@ static int store(const struct option_spec *option, void *into, const char *text)
 		return 0;
 	case OPTION_U64:
 		return options__u64(text, at);
+	case OPTION_PERCENT:
+		return options__percent(text, at);
 	case OPTION_SECONDS:
 		return options__seconds(text, at);
 	}

@@ -14,6 +14,7 @@ enum option_type {
 	OPTION_FLAG,		/* bool */
 	OPTION_TEXT,		/* const char *, into argv */
 	OPTION_U64,		/* uint64_t, decimal */
+	OPTION_PERCENT,		/* uint64_t millionths, given as "0.1" or "0.1%" */
 	OPTION_SECONDS,		/* uint64_t nanoseconds, given as seconds with a fraction or ms/s/m/h */
 };
 
@@ -56,6 +57,12 @@ void options__help(const struct command_spec *command);
  * Return: 0 or -EINVAL with @ns untouched.
  */
 int options__seconds(const char *text, uint64_t *ns);
+
+/**
+ * options__percent() - "0.1%" or "0.1", up to 100, as millionths
+ * Return: 0 or -EINVAL with @millionths untouched.
+ */
+int options__percent(const char *text, uint64_t *millionths);
 
 /**
  * options__u64() - a decimal number and nothing else

@@ -125,6 +125,15 @@ int slots__start(struct slot_tracker *tracker, uint64_t slot, uint64_t length)
 	return 0;
 }
 
+int slots__late(struct slot_tracker *tracker, uint64_t slot, uint64_t length)
+{
+	int err = slots__start(tracker, slot, length);
+
+	if (!err)
+		find_slot(tracker, slot)->started = false;
+	return err;
+}
+
 void slots__stop(struct slot_tracker *tracker, uint64_t slot)
 {
 	struct iteration_slot *stopped = find_slot(tracker, slot);

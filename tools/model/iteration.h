@@ -68,6 +68,9 @@ struct slot_tracker {
  */
 int slots__start(struct slot_tracker *tracker, uint64_t slot, uint64_t length);
 
+/** slots__late() - the same, but reads between its start and now may be missing */
+int slots__late(struct slot_tracker *tracker, uint64_t slot, uint64_t length);
+
 /** slots__stop() - the log of a slot stops */
 void slots__stop(struct slot_tracker *tracker, uint64_t slot);
 

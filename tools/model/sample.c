@@ -312,6 +312,20 @@ static const struct field end_fields[] = {
 	  "exit status of the command, 128 + signal if one ended it"),
 	F(end_sample, target_ended, "target_ended", NULL, FIELD_BOOL, NONE, METRIC_NONE,
 	  "whether the process that was followed ended by itself"),
+	F(end_sample, attached_ns, "attached_ns", NULL, FIELD_U64, NS, METRIC_NONE,
+	  "how long the probes for KVM's calls were attached"),
+	F(end_sample, probe_ns, "probe_ns", NULL, FIELD_U64, NS, METRIC_NONE,
+	  "processor time that they took"),
+	F(end_sample, probe_share, "probe_share_millionths", NULL, FIELD_U64, NONE, METRIC_NONE,
+	  "the same as a share of one core for each VM that logged, in millionths"),
+	F(end_sample, foreign_runs, "foreign_runs", NULL, FIELD_U64, COUNT, METRIC_NONE,
+	  "calls of other kinds that paid for them"),
+	F(end_sample, foreign_ns, "foreign_ns", NULL, FIELD_U64, NS, METRIC_NONE,
+	  "what each of these paid, as calibrated"),
+	F(end_sample, process_ns, "process_ns", NULL, FIELD_U64, NS, METRIC_NONE,
+	  "processor time of hwdbm itself"),
+	F(end_sample, gave_up, "gave_up", NULL, FIELD_BOOL, NONE, METRIC_NONE,
+	  "whether everything was detached before the end because of --max-overhead"),
 };
 
 static const struct field plan_fields[] = {

@@ -232,6 +232,13 @@ struct end_sample {
 	struct named_list lost;
 	uint64_t child_status;		/* as a shell reports it; UNKNOWN: no child */
 	enum tristate target_ended;	/* whether the process of -p ended by itself */
+	uint64_t attached_ns;		/* for how long KVM's probes were */
+	uint64_t probe_ns;		/* what they took meanwhile, on all processors */
+	uint64_t probe_share;		/* of a core for each VM that logged, in millionths */
+	uint64_t foreign_runs;		/* of them for calls that were none of ours */
+	uint64_t foreign_ns;		/* each */
+	uint64_t process_ns;		/* processor time of the tool itself */
+	enum tristate gave_up;		/* --max-overhead was exceeded */
 };
 
 struct plan_sample {
