@@ -48,11 +48,16 @@ static int weight_of(const struct probe *probe, const struct probe_result *resul
 		PROBE_LOCKED_DOWN, PROBE_UNPRIVILEGED,
 	};
 
+	enum probe_state state = result->state;
+
 	/* Most kernels lack an event; that alone explains least. */
-	if (probe->kind == PROBE_EVENT && result->state == PROBE_ABSENT)
+	if (probe->kind == PROBE_EVENT && state == PROBE_ABSENT)
 		return 1;
+	/* The function is there, and only trampolines are not: more than that the rest is avoided. */
+	if (probe->kind == PROBE_FENTRY && state == PROBE_UNSUPPORTED)
+		state = PROBE_UNTYPED;
 	for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++)
-		if (order[i] == result->state)
+		if (order[i] == state)
 			return (int)i + 2;
 	return 0;
 }
