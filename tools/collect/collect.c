@@ -209,6 +209,7 @@ static int load(struct collector *c)
 	err = err ?: probes__attach(&c->choice, c->skeleton->obj, &c->links);
 	if (err)
 		explain_refusal(c, "attach", err);
+	c->skeleton->bss->is_listening = 1;
 	return err;
 }
 
@@ -361,6 +362,7 @@ int collect__finish(struct collector *c)
 {
 	int err;
 
+	c->skeleton->bss->is_listening = 0;
 	probes__detach(&c->links);
 	hwdbm_bpf__detach(c->skeleton);
 	err = collect__read(c);
