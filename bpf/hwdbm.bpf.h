@@ -148,6 +148,9 @@ struct task_state {
 	__u32 enable;
 	__u32 commands;
 	__u32 command_sync;
+	/* An event of the kernel's own has told of the call that the task is in. */
+	__u32 is_told;
+	__u32 reserved;
 };
 
 __weak struct {

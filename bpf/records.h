@@ -32,6 +32,7 @@ enum hwdbm_measure {
 	HWDBM_MEASURE_TLB,		/* TLB invalidations of the IOMMU */
 	HWDBM_MEASURE_KVM_SYNC,		/* KVM's dirty log: started, stopped, read, cleared */
 	HWDBM_MEASURE_KVM_RING,		/* what goes through the dirty rings of vCPUs */
+	HWDBM_MEASURE_TYPE1_SYNC,	/* VFIO type1's dirty log: started, stopped, read */
 	HWDBM_MEASURES
 };
 

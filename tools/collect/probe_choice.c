@@ -233,6 +233,7 @@ static const struct {
 	[HWDBM_MEASURE_TLB] = { "tlb", "IOMMU TLB flushes" },
 	[HWDBM_MEASURE_KVM_SYNC] = { "kvm-sync", "KVM's dirty log" },
 	[HWDBM_MEASURE_KVM_RING] = { "kvm-ring", "KVM's dirty rings" },
+	[HWDBM_MEASURE_TYPE1_SYNC] = { "type1-sync", "VFIO type1's dirty log" },
 };
 
 const char *probes__measure_name(enum hwdbm_measure measure)

@@ -28,6 +28,7 @@
 #define TAKES_CMDLIST_OLD "arm_smmu_device*, *, 4, 1"
 
 #define TAKES_VM_IOCTL "file*, 4, 8"
+#define TAKES_TYPE1_IOCTL "*, 4, 8"
 #define TAKES_SYSCALL "pt_regs*, 8"
 
 #define COST_BITMAP "10 to 60 us for each GiB of a slot that is read, "
@@ -116,7 +117,18 @@ static const struct probe probes[] = {
 					    { "kvm_dirty_ring_exit", "kvm_vcpu*" } }, "kvm",
 	  { "on_ring_push", "on_ring_reset", "on_ring_full" }, .cost = "100 ns for each dirty page" },
 
-	/* Devices and type1 go here. */
+	/*
+	 * Called by pointer. Where the kernel's own events tell of a call, they know more, and these
+	 * programs leave it to them.
+	 */
+	{ MEASURE(TYPE1_SYNC), PROBE_FENTRY, { { "vfio_iommu_type1_ioctl", TAKES_TYPE1_IOCTL } },
+	  "vfio_iommu_type1", { "enter_type1_ioctl", "exit_type1_ioctl" },
+	  .cost = COST_BITMAP COST_FENTRY },
+	{ MEASURE(TYPE1_SYNC), PROBE_KPROBE, { { "vfio_iommu_type1_ioctl", TAKES_TYPE1_IOCTL } },
+	  "vfio_iommu_type1", { "kprobe_type1_ioctl", "kretprobe_type1_ioctl" },
+	  .cost = COST_BITMAP COST_KPROBE, .blind = BLIND_RETURNS },
+
+	/* Devices go here. */
 };
 
 const struct probe_table probe_table = { probes, sizeof(probes) / sizeof(probes[0]) };

@@ -69,16 +69,17 @@ static const struct option_spec option_table[] = {
 static const struct command_spec spec = {
 	.name = "dirtysync",
 	.usage = "[OPTIONS] [-- COMMAND [ARGUMENT...]]",
-	.summary = "Shows every read of dirty state by KVM's dirty log or rings and by IOMMUs: when, how\n"
-		   "long, and how much was dirty at 4K, 64K, 2M and 1G. What cannot be known is \"-\".",
+	.summary = "Shows every read of dirty state by KVM's dirty log or rings, by IOMMUs and by VFIO's\n"
+		   "type1: when, how long, and how much was dirty at 4K, 64K, 2M and 1G. What cannot be\n"
+		   "known is \"-\".",
 	.notes = "Without a COMMAND, -p, --vm or -d it runs until Ctrl-C.\n\n"
 		 "Sizes say how much would have to be sent if memory were tracked in such units. Of an\n"
 		 "IOMMU's larger leaf nothing is known about what is smaller, and its bitmap tells only\n"
 		 "if the VMM has cleared it before: the kernel adds to it.\n"
 		 "\"count\" is what it cost to count a bitmap, after the sync; --count-every and --no-count\n"
 		 "cap that. \"clear\" is the KVM_CLEAR_DIRTY_LOG that follows, in lines of several syncs.\n\n"
-		 "Requirements: a kernel with BTF, and KVM, iommufd or hwdbm's tracepoint patches; root,\n"
-		 "or CAP_BPF and CAP_PERFMON.\n"
+		 "Requirements: a kernel with BTF, and KVM, VFIO, iommufd or hwdbm's tracepoint patches;\n"
+		 "root, or CAP_BPF and CAP_PERFMON.\n"
 		 "Overhead: 10 to 60 us for each GiB of a bitmap. Where KVM's functions cannot be hooked,\n"
 		 "every system call of every task takes about 120 ns longer; a warning says so.\n"
 		 "Exit status: the command's own; 0; 1 if it failed; 2 for bad options; 3 if a recording\n"
@@ -309,8 +310,10 @@ int dirtysync__main(int argc, char **argv)
 			.command = "dirtysync",
 			.measure = BIT_OF(HWDBM_MEASURE_TRACKING) | BIT_OF(HWDBM_MEASURE_SYNC) |
 				   BIT_OF(HWDBM_MEASURE_DIRTY) | BIT_OF(HWDBM_MEASURE_WALK) |
-				   BIT_OF(HWDBM_MEASURE_KVM_SYNC) | BIT_OF(HWDBM_MEASURE_KVM_RING),
-			.require = BIT_OF(HWDBM_MEASURE_SYNC) | BIT_OF(HWDBM_MEASURE_KVM_SYNC),
+				   BIT_OF(HWDBM_MEASURE_KVM_SYNC) | BIT_OF(HWDBM_MEASURE_KVM_RING) |
+				   BIT_OF(HWDBM_MEASURE_TYPE1_SYNC),
+			.require = BIT_OF(HWDBM_MEASURE_SYNC) | BIT_OF(HWDBM_MEASURE_KVM_SYNC) |
+				   BIT_OF(HWDBM_MEASURE_TYPE1_SYNC),
 		},
 		.handler = take_sample, .tick = tick, .context = &d,
 	};

@@ -152,7 +152,8 @@ int record__main(int argc, char **argv)
 	struct session_options options = {
 		.collect = {
 			.command = "record", .measure = MEASURE_ALL, .count_every = 1,
-			.require = BIT_OF(HWDBM_MEASURE_SYNC) | BIT_OF(HWDBM_MEASURE_KVM_SYNC),
+			.require = BIT_OF(HWDBM_MEASURE_SYNC) | BIT_OF(HWDBM_MEASURE_KVM_SYNC) |
+				   BIT_OF(HWDBM_MEASURE_TYPE1_SYNC),
 		},
 		.handler = write_sample, .context = &r,
 	};
