@@ -170,6 +170,9 @@ struct task_state {
 	__u32 command_sync;
 	__u32 pending_commands;
 	__u32 command_range;
+	/* An event of the kernel's own has told of the call that the task is in. */
+	__u32 is_told;
+	__u32 reserved;
 };
 
 __weak struct {

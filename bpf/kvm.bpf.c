@@ -149,7 +149,7 @@ struct vm_call {
 	__u32 command;
 	__u32 is_foretold;	/* its beginning was not seen, only that it will start a log */
 	__u32 pid;		/* of the task, as it is shown */
-	__u32 reserved;
+	__u32 is_counted;	/* as one that has begun: its end has to be seen */
 	struct slot slot;	/* before the call, of those that change one */
 };
 
@@ -169,6 +169,9 @@ struct {
 
 /* The probes for KVM's calls are attached. */
 __u32 is_listening = 0;
+
+/* All of them, so that no call can end unseen. */
+__u32 is_complete = 0;
 
 static __always_inline struct vm_call *vm_call(void)
 {
@@ -433,6 +436,8 @@ static __always_inline void enter_vm_ioctl(struct file *file, __u32 command, __u
 	}
 	if (!call->pid)
 		call->pid = shown_pid();
+	/* Attaching one probe after the other takes long enough for calls in between. */
+	call->is_counted = is_complete;
 	call->command = command;
 	call->is_foretold = 0;
 	call->file = file;
@@ -444,7 +449,7 @@ static __always_inline void enter_vm_ioctl(struct file *file, __u32 command, __u
 	meter = get_meter();
 	if (!meter)
 		return;
-	meter->begun++;
+	meter->begun += call->is_counted;
 	meter->ns += call->start - begin;
 }
 
@@ -456,14 +461,12 @@ static __always_inline void exit_vm_ioctl(struct vm_call *call, struct file *fil
 	struct kvm *kvm = BPF_CORE_READ(file, private_data);
 	__u64 end = bpf_ktime_get_ns();
 	struct hwdbm_meter *meter;
-	bool has_begun;
 
 	/* One that was running when this tool came has no beginning. */
 	if (!call || call->command != command) {
 		call = &none;
 		none.pid = shown_pid();
 	}
-	has_begun = call != &none && !call->is_foretold;
 	if (command == KVM_GET_DIRTY_LOG)
 		take_get(kvm, call, end, ret);
 	else if (command == KVM_CLEAR_DIRTY_LOG)
@@ -476,7 +479,8 @@ static __always_inline void exit_vm_ioctl(struct vm_call *call, struct file *fil
 	meter = get_meter();
 	if (!meter)
 		return;
-	meter->ended += has_begun;
+	meter->ended += call != &none && call->is_counted;
+	call->is_counted = 0;
 	meter->ns += bpf_ktime_get_ns() - end;
 }
 

@@ -39,6 +39,7 @@ enum hwdbm_measure {
 	HWDBM_MEASURE_KVM_SPLIT_PASS,	/* what that takes for all of a slot or range */
 	HWDBM_MEASURE_KVM_TLB,		/* flushes of the TLBs that a VM's vCPUs use */
 	HWDBM_MEASURE_KVM_START,	/* that KVM's dirty log is about to start: wakes the rest */
+	HWDBM_MEASURE_TYPE1_SYNC,	/* VFIO type1's dirty log: started, stopped, read */
 	HWDBM_MEASURES
 };
 
@@ -398,7 +399,6 @@ enum hwdbm_loss {
 	HWDBM_LOSS_ARGUMENT,		/* a call's arguments could not be read */
 	HWDBM_LOSS_BITMAP,		/* a caller's bitmap could not be read */
 	HWDBM_LOSS_VM,			/* too many VMs */
-	HWDBM_LOSS_CALL,		/* a call to KVM began and was not seen to end */
 	HWDBM_LOSS_STACK,		/* a call chain could not be taken */
 	HWDBM_LOSS_LATE,		/* a log started before the probes were there to see its reads */
 	HWDBM_LOSSES

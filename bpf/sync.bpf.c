@@ -83,8 +83,10 @@ int BPF_PROG(on_dirty_tracking, struct iommu_domain *domain,
 	if (!ret)
 		mark_tracked((__u64)domain, stats->enable);
 	state = task_state();
-	if (state)
+	if (state) {
 		reset_tlb(state);
+		state->is_told = 1;
+	}
 
 	record = bpf_ringbuf_reserve(&ring, sizeof(*record), 0);
 	if (!record) {
@@ -145,6 +147,8 @@ int BPF_PROG(on_dirty_sync, struct iommu_domain *domain, const struct iommu_dirt
 	/* Tracking may have started before this tool did. */
 	mark_tracked((__u64)domain, true);
 	state = task_state();
+	if (state)
+		state->is_told = 1;
 	/* The bitmap is complete: the kernel writes to it during the walk. */
 	clear_count(&count);
 	source = find_request(&request);

@@ -77,7 +77,7 @@ packages_testbed() {
 	echo gcc-aarch64-linux-gnu libc6-dev-arm64-cross ccache ninja-build flex bison bc dwarves libssl-dev \
 		cpio patch xz-utils tar util-linux dpkg-dev debian-archive-keyring ca-certificates python3-tomli \
 		python3-venv libglib2.0-dev libpixman-1-dev libfdt-dev libattr1-dev libcap-ng-dev \
-		perl procps curl qemu-system-x86
+		perl procps curl qemu-system-x86 kmod
 }
 
 # What the benchmarks compare with
@@ -187,6 +187,48 @@ private_apt_configure() {
 		#clear APT::Update::Post-Invoke;
 		#clear APT::Update::Post-Invoke-Success;
 	EOF
+}
+
+# separate_apt_configure DIR ARCHITECTURES SUITES SECURITY_SUITES: an apt configuration with lists of its own in DIR, for
+# suites that must not change what the test bed is built from. The first architecture is the one meant where none is named.
+separate_apt_configure() {
+	separate_targets=$(debian_targets)
+	separate_main=$(echo "$separate_targets" | awk '$2 !~ /-security$/ { print $1; exit }')
+	separate_security=$(echo "$separate_targets" | awk '$2 ~ /-security$/ { print $1; exit }')
+	[ -n "$separate_main" ] || return 1
+	mkdir -p "$1/lists/partial" "$1/cache/archives/partial"
+	separate_options="[arch=$(echo "$2" | tr ' ' ,) signed-by=/usr/share/keyrings/debian-archive-keyring.gpg]"
+	{
+		for suite in $3; do
+			echo "deb $separate_options $separate_main $suite main"
+		done
+		for suite in $4; do
+			[ -z "$separate_security" ] || echo "deb $separate_options $separate_security $suite main"
+		done
+	} > "$1/sources.list"
+	cat > "$1/apt.conf" <<-EOF
+		Dir::Etc::sourcelist "$1/sources.list";
+		Dir::Etc::sourceparts "/dev/null";
+		Dir::Etc::preferences "/dev/null";
+		Dir::Etc::preferencesparts "/dev/null";
+		Dir::State::Lists "$1/lists";
+		Dir::State::status "/dev/null";
+		Dir::Cache "$1/cache";
+		APT::Architecture "${2%% *}";
+		APT::Architectures { $(for arch in $2; do printf '"%s"; ' "$arch"; done)};
+		APT::Sandbox::User "$(id -un)";
+		Acquire::Languages "none";
+		Acquire::Retries "3";
+		#clear APT::Update::Post-Invoke;
+		#clear APT::Update::Post-Invoke-Success;
+	EOF
+}
+
+# separate_apt DIR TOOL ARGUMENTS...
+separate_apt() {
+	separate_dir=$1 separate_tool=$2
+	shift 2
+	"$separate_tool" -c "$separate_dir/apt.conf" "$@"
 }
 
 sysroot_packages="busybox-static libbpf-dev libelf-dev zlib1g-dev libjansson-dev libzstd-dev"

@@ -110,17 +110,27 @@ $(BUILD)/unit/obj/%.o: %.c $(HWDBM_HEADERS) $(BUILD)/obj/report.css.inc tools/bu
 	@mkdir -p $(@D)
 	$(call hwdbm-say,CC,$<)$(CC) $(UNIT_FLAGS) -I$(BUILD)/obj -c -o $@ $<
 
-# The guest that knows the truth about KVM's dirty log, and the one that is migrated. Of x86-64 machines only.
-$(BUILD)/kvm/dirtylog: tests/kvm/dirtylog.c tools/build.mk
+# The guest that knows the truth about KVM's dirty log; VMs that do nothing.
+HWDBM_TEST := $(HWDBM_CC) $(HWDBM_CFLAGS) $(CFLAGS) -pthread $(if $(filter arm64,$(HWDBM_ARCH)),-static)
+$(HWDBM_DIR)/kvm/dirtylog: tests/kvm/dirtylog.c tests/kvm/machine_$(BPF_ARCH).c tests/kvm/machine.h tools/build.mk
 	@mkdir -p $(@D)
-	$(call hwdbm-say,CC,$<)$(CC) $(HWDBM_CFLAGS) $(CFLAGS) -pthread -o $@ $<
+	$(call hwdbm-say,CC,$<)$(HWDBM_TEST) -o $@ $(filter %.c,$^)
 
 # Names an address, as hwdbm does for call chains
 $(BUILD)/symbols/name: tests/symbols/name.c tools/collect/symbols.c tools/collect/symbols.h tools/build.mk
 	@mkdir -p $(@D)
 	$(call hwdbm-say,CC,$<)$(CC) $(HWDBM_CFLAGS) -O1 -g -fsanitize=address,undefined -o $@ $(filter %.c,$^) -ldw -lelf
 
-# 1 MiB to 100 MiB: 25,344 pages
+$(HWDBM_DIR)/kvm/slots: tests/kvm/slots.c tools/build.mk
+	@mkdir -p $(@D)
+	$(call hwdbm-say,CC,$<)$(HWDBM_TEST) -o $@ $<
+
+# A driver in user space that knows the truth about type1's
+$(HWDBM_DIR)/vfio/type1: tests/vfio/type1.c tools/build.mk
+	@mkdir -p $(@D)
+	$(call hwdbm-say,CC,$<)$(HWDBM_TEST) -o $@ $<
+
+# The guest that is migrated. 1 MiB to 100 MiB: 25,344 pages
 $(BUILD)/kvm/payload.rom: tests/kvm/payload.S tools/build.mk
 	@mkdir -p $(@D)
 	$(call hwdbm-say,AS,$<)as --32 --defsym START=0x100000 --defsym END=0x6400000 -o $(@:.rom=.o) $<

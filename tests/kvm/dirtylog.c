@@ -2,13 +2,12 @@
 /*
  * A virtual machine that knows the truth about its dirty log. Its guest adds one to the first word
  * of each page of a seeded random set; after each round the log is read as a VMM would, and
- * compared with what really changed in memory. Every round is one JSON line on stdout. x86-64
- * only. Not here: what hwdbm saw of it (compare).
- *
- * The guest runs in long mode at CPL 3 with 2M identity pages: hosts without hardware
- * virtualisation run that natively, and emulate anything more privileged.
+ * compared with what really changed in memory. Every round is one JSON line on stdout. Not here:
+ * what hwdbm saw of it (compare), and what the guest's machine is like (machine.h).
  */
 #define _GNU_SOURCE
+#include "machine.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
@@ -30,50 +29,12 @@
 #define PAGE 4096
 #define M2 (2UL << 20)
 
-/* Guest-physical places in slot 0, which is never logged. */
-#define LOW_BYTES (32UL << 20)
-#define PML4 0x1000
-#define PDPT 0x2000
-#define DIRECTORIES 0x3000	/* 4: the guest reaches 4 GiB */
-#define CONTROL 0x8000
-#define CODE 0x9000
-#define LIST 0x100000
 #define LIST_MAX ((LOW_BYTES - LIST) / 4 - 1)
 
 #define LOGGED_SLOT 3
 
-/* What host and guest share at CONTROL. */
-struct control {
-	uint32_t asked;		/* round */
-	uint32_t done;
-	uint32_t repeat;	/* do not stop at the end of the list */
-	uint32_t delay;		/* turns of a loop after each page */
-};
-
-extern const char guest_code[], guest_end[];
-asm(".pushsection .rodata\n"
-    "guest_code:\n"
-    "1:	mov (%rdi), %ebx\n"
-    "	cmp 4(%rdi), %ebx\n"
-    "	jne 2f\n"
-    "	pause\n"
-    "	jmp 1b\n"
-    "2:	mov %r8, %rsi\n"
-    "3:	mov (%rsi), %eax\n"
-    "	test %eax, %eax\n"
-    "	jz 5f\n"
-    "	incl (%rax)\n"
-    "	mov 12(%rdi), %ecx\n"
-    "4:	dec %ecx\n"
-    "	jns 4b\n"
-    "	add $4, %rsi\n"
-    "	jmp 3b\n"
-    "5:	cmpl $0, 8(%rdi)\n"
-    "	jne 1b\n"
-    "	mov %ebx, 4(%rdi)\n"
-    "	jmp 1b\n"
-    "guest_end:\n"
-    ".popsection\n");
+/* Headers of Linux before 6.3 have 0 for arm64, which had no rings then. */
+#define RING_PAGE (KVM_DIRTY_LOG_PAGE_OFFSET ?: 64)
 
 enum mode { BITMAP, MANUAL, MANUAL_SET, RING };
 static const char * const mode_names[] = { "bitmap", "manual", "manual-set", "ring" };
@@ -176,6 +137,15 @@ static void enable(uint32_t cap, uint64_t value, const char *what)
 	vm_ioctl(KVM_ENABLE_CAP, &request, what);
 }
 
+/* Machines whose memory is ordered weakly have only the second. */
+static void enable_ring(void)
+{
+	bool strong = ioctl(vm.vm, KVM_CHECK_EXTENSION, KVM_CAP_DIRTY_LOG_RING) > 0;
+
+	enable(strong ? KVM_CAP_DIRTY_LOG_RING : KVM_CAP_DIRTY_LOG_RING_ACQ_REL,
+	       options.ring_entries * sizeof(struct kvm_dirty_gfn), "KVM_CAP_DIRTY_LOG_RING");
+}
+
 static char *map_memory(unsigned long bytes)
 {
 	char *memory = mmap(NULL, bytes + M2, PROT_READ | PROT_WRITE,
@@ -188,68 +158,21 @@ static char *map_memory(unsigned long bytes)
 	return memory;
 }
 
-static void make_tables(void)
-{
-	uint64_t *pml4 = (void *)(vm.low + PML4), *pdpt = (void *)(vm.low + PDPT);
-	uint64_t *directories = (void *)(vm.low + DIRECTORIES);
-
-	pml4[0] = PDPT | 0x67;
-	for (unsigned int i = 0; i < 4; i++)
-		pdpt[i] = (DIRECTORIES + i * PAGE) | 0x67;
-	/* Accessed and dirty from the start, so that the walk writes to no table. */
-	for (uint64_t i = 0; i < 4 * 512; i++)
-		directories[i] = i * M2 | 0xe7;
-}
-
-static void set_registers(int kvm)
-{
-	struct kvm_segment data = { .limit = ~0U, .selector = 0x2b, .present = 1, .type = 3,
-				    .dpl = 3, .db = 1, .s = 1, .g = 1 };
-	struct kvm_segment code = data;
-	struct kvm_regs regs = { .rip = CODE, .rdi = CONTROL, .r8 = LIST, .rflags = 2 };
-	struct kvm_cpuid2 *cpuid = calloc(1, sizeof(*cpuid) + 256 * sizeof(cpuid->entries[0]));
-	struct kvm_sregs sregs;
-
-	cpuid->nent = 256;
-	if (ioctl(kvm, KVM_GET_SUPPORTED_CPUID, cpuid) || ioctl(vm.vcpu, KVM_SET_CPUID2, cpuid) ||
-	    ioctl(vm.vcpu, KVM_GET_SREGS, &sregs))
-		die("registers of the guest");
-	free(cpuid);
-	code.selector = 0x33;
-	code.type = 11;
-	code.db = 0;
-	code.l = 1;
-	sregs.cs = code;
-	sregs.ds = sregs.es = sregs.fs = sregs.gs = sregs.ss = data;
-	sregs.tr = (struct kvm_segment){ .base = 0x7000, .limit = 0x67, .selector = 0x40,
-					 .present = 1, .type = 11 };
-	sregs.cr3 = PML4;
-	sregs.cr4 |= 0x20;
-	sregs.cr0 = 0x80010033;
-	sregs.efer |= 0x501;
-	if (ioctl(vm.vcpu, KVM_SET_SREGS, &sregs) || ioctl(vm.vcpu, KVM_SET_REGS, &regs))
-		die("registers of the guest");
-}
-
 static void make_vm(void)
 {
 	int kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC), size;
-	uint64_t map = 0xfffbc000;
 
 	if (kvm < 0)
 		die("/dev/kvm");
 	vm.vm = ioctl(kvm, KVM_CREATE_VM, 0);
 	if (vm.vm < 0)
 		die("KVM_CREATE_VM");
-	ioctl(vm.vm, KVM_SET_TSS_ADDR, 0xfffbd000);
-	ioctl(vm.vm, KVM_SET_IDENTITY_MAP_ADDR, &map);
+	machine_prepare(vm.vm);
 	if (options.mode == MANUAL || options.mode == MANUAL_SET)
 		enable(KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2, options.mode == MANUAL ? 1 : 3,
 		       "KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2");
 	if (options.mode == RING)
-		enable(KVM_CAP_DIRTY_LOG_RING,
-		       options.ring_entries * sizeof(struct kvm_dirty_gfn),
-		       "KVM_CAP_DIRTY_LOG_RING");
+		enable_ring();
 #ifdef __aarch64__
 	/* Without, Arm splits nothing but what is written to. Linux before 6.5 never does. */
 	if (options.touch) {
@@ -265,7 +188,6 @@ static void make_vm(void)
 	vm.control->delay = options.delay;
 	vm.control->repeat = options.live;
 	memcpy(vm.low + CODE, guest_code, guest_end - guest_code);
-	make_tables();
 	set_slot(0, 0, 0, LOW_BYTES, vm.low);
 	set_slot(LOGGED_SLOT, 0, options.base, options.memory_bytes, vm.memory);
 	vm.vcpu = vm_ioctl(KVM_CREATE_VCPU, NULL, "KVM_CREATE_VCPU");
@@ -276,11 +198,12 @@ static void make_vm(void)
 	if (options.mode == RING) {
 		vm.ring = mmap(NULL, options.ring_entries * sizeof(*vm.ring),
 			       PROT_READ | PROT_WRITE, MAP_SHARED, vm.vcpu,
-			       KVM_DIRTY_LOG_PAGE_OFFSET * PAGE);
+			       RING_PAGE * PAGE);
 		if (vm.ring == MAP_FAILED)
 			die("the dirty ring");
 	}
-	set_registers(kvm);
+	if (machine_make(kvm, vm.vm, vm.vcpu, vm.low))
+		die("registers of the guest");
 	close(kvm);
 }
 

@@ -120,7 +120,7 @@ static int attach_kvm(struct attachments *a)
 		return 0;
 	a->skeleton->bss->is_awake = 1;
 	err = probes__attach(a->choice, a->skeleton->obj, KVM, &a->kvm);
-	a->skeleton->bss->is_listening = 1;
+	a->skeleton->bss->is_listening = a->skeleton->bss->is_complete = 1;
 	a->since = now_ns();
 	a->quiet_since = 0;
 	a->vms = 1;
@@ -141,7 +141,7 @@ static void detach_kvm(struct attachments *a)
 	if (!a->since)
 		return;
 	/* What is woken by now attaches again. */
-	a->skeleton->bss->is_listening = 0;
+	a->skeleton->bss->is_complete = a->skeleton->bss->is_listening = 0;
 	a->skeleton->bss->is_awake = 0;
 	probes__detach(&a->kvm);
 	count_time(a, now_ns());
@@ -233,11 +233,14 @@ int attachments__open(struct attachments *a, pid_t pid)
 	a->vms = 1;
 	if (!err && kvm && kvm->kind == PROBE_SYSCALL)
 		err = probes__attach(a->choice, a->skeleton->obj, KVM, &a->kvm);
+	a->skeleton->bss->is_complete = 1;
 	return err;
 }
 
 void attachments__detach(struct attachments *a)
 {
+	if (a->skeleton)
+		a->skeleton->bss->is_complete = 0;
 	if (a->look && !a->is_off && !a->since)
 		hurry(false);
 	if (a->since)

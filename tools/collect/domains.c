@@ -120,6 +120,16 @@ int domains__tracking(struct domain_list *domains, const struct hwdbm_tracking *
 	return in->record.ret ? 0 : note_tracking(domains, domain, in->enable);
 }
 
+/* VFIO's type1 writes the whole bitmap; of leaves it says nothing. */
+static void copy_bitmap(const struct hwdbm_count *in, struct sync_sample *out)
+{
+	if (in->state != HWDBM_COUNT_DONE)
+		return;
+	out->count_ns = in->ns;
+	out->dirty_bytes = in->pages * out->page_bytes;
+	counts__bytes(in, out->iova, out->length_bytes, out->unit_bytes);
+}
+
 /*
  * The kernel sets bits and clears none, so that a bitmap used for more than one sync has the
  * bits of all of them. It is this sync's alone if it is as much as the leaves say.
@@ -160,7 +170,10 @@ int domains__sync(struct domain_list *domains, const struct hwdbm_sync *in,
 	out->entries = stats->entries;
 	copy_leaves(out->dirty_entries, stats->dirty, stats->dirty_bytes != HWDBM_UNKNOWN);
 	out->dirty_bytes = stats->dirty_bytes;
-	copy_count(&in->count, out);
+	if (in->source == HWDBM_SOURCE_TYPE1 && stats->dirty_bytes == HWDBM_UNKNOWN)
+		copy_bitmap(&in->count, out);
+	else
+		copy_count(&in->count, out);
 	out->splits = stats->splits;
 	out->tables = stats->splits;
 	out->kept = stats->kept;

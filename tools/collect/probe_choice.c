@@ -48,11 +48,16 @@ static int weight_of(const struct probe *probe, const struct probe_result *resul
 		PROBE_LOCKED_DOWN, PROBE_UNPRIVILEGED,
 	};
 
+	enum probe_state state = result->state;
+
 	/* Most kernels lack an event; that alone explains least. */
-	if (probe->kind == PROBE_EVENT && result->state == PROBE_ABSENT)
+	if (probe->kind == PROBE_EVENT && state == PROBE_ABSENT)
 		return 1;
+	/* The function is there, and only trampolines are not: more than that the rest is avoided. */
+	if (probe->kind == PROBE_FENTRY && state == PROBE_UNSUPPORTED)
+		state = PROBE_UNTYPED;
 	for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++)
-		if (order[i] == result->state)
+		if (order[i] == state)
 			return (int)i + 2;
 	return 0;
 }
@@ -236,6 +241,7 @@ static const struct {
 	[HWDBM_MEASURE_KVM_SPLIT_PASS] = { "kvm-split-pass", "splits of a slot or range" },
 	[HWDBM_MEASURE_KVM_TLB] = { "kvm-tlb", "KVM's TLB flushes" },
 	[HWDBM_MEASURE_KVM_START] = { "kvm-start", "that KVM's log starts" },
+	[HWDBM_MEASURE_TYPE1_SYNC] = { "type1-sync", "VFIO type1's dirty log" },
 };
 
 const char *probes__measure_name(enum hwdbm_measure measure)

@@ -41,6 +41,7 @@
 #define TAKES_KVM_SLOT "kvm*, kvm_memory_slot*"
 
 #define TAKES_VM_IOCTL "file*, 4, 8"
+#define TAKES_TYPE1_IOCTL "*, 4, 8"
 #define TAKES_SYSCALL "pt_regs*, 8"
 
 #define COST_BITMAP "6 to 35 us for each GiB of a slot that is read, "
@@ -237,7 +238,18 @@ static const struct probe probes[] = {
 	{ MEASURE(KVM_START), PROBE_EVENT, { { "alloc_vmap_area" } }, NULL, { "on_vmalloc" },
 	  .cost = "100 ns for each vmalloc()", .blind = "logs that are rings only" },
 
-	/* Devices and type1 go here. */
+	/*
+	 * Called by pointer. Where the kernel's own events tell of a call, they know more, and these
+	 * programs leave it to them.
+	 */
+	{ MEASURE(TYPE1_SYNC), PROBE_FENTRY, { { "vfio_iommu_type1_ioctl", TAKES_TYPE1_IOCTL } },
+	  "vfio_iommu_type1", { "enter_type1_ioctl", "exit_type1_ioctl" },
+	  .cost = COST_BITMAP COST_FENTRY },
+	{ MEASURE(TYPE1_SYNC), PROBE_KPROBE, { { "vfio_iommu_type1_ioctl", TAKES_TYPE1_IOCTL } },
+	  "vfio_iommu_type1", { "kprobe_type1_ioctl", "kretprobe_type1_ioctl" },
+	  .cost = COST_BITMAP COST_KPROBE, .blind = BLIND_RETURNS },
+
+	/* Devices go here. */
 };
 
 const struct probe_table probe_table = { probes, sizeof(probes) / sizeof(probes[0]) };

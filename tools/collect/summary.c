@@ -241,8 +241,7 @@ void summary__losses(int map_fd, struct named_list *lost)
 		[HWDBM_LOSS_SPLIT] = "split", [HWDBM_LOSS_TLB] = "tlb",
 		[HWDBM_LOSS_FOLLOW] = "follow", [HWDBM_LOSS_ARGUMENT] = "argument",
 		[HWDBM_LOSS_BITMAP] = "bitmap", [HWDBM_LOSS_VM] = "vm",
-		[HWDBM_LOSS_CALL] = "call", [HWDBM_LOSS_STACK] = "stack",
-		[HWDBM_LOSS_LATE] = "late",
+		[HWDBM_LOSS_STACK] = "stack", [HWDBM_LOSS_LATE] = "late",
 	};
 	int cpus = libbpf_num_possible_cpus();
 	_cleanup_free_ __u64 *each = calloc(cpus > 0 ? cpus : 1, sizeof(*each));

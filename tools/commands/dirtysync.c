@@ -80,8 +80,9 @@ static const struct option_spec option_table[] = {
 static const struct command_spec spec = {
 	.name = "dirtysync",
 	.usage = "[OPTIONS] [-- COMMAND [ARGUMENT...]]",
-	.summary = "Shows every read of dirty state by KVM's dirty log or rings and by IOMMUs: when, how\n"
-		   "long, and how much was dirty at 4K, 64K, 2M and 1G. What cannot be known is \"-\".",
+	.summary = "Shows every read of dirty state by KVM's dirty log or rings, by IOMMUs and by VFIO's\n"
+		   "type1: when, how long, and how much was dirty at 4K, 64K, 2M and 1G. What cannot be\n"
+		   "known is \"-\".",
 	.notes = "Without a COMMAND, -p, --vm or -d it runs until Ctrl-C.\n\n"
 		 "Sizes say how much would have to be sent if memory were tracked in such units. Of an\n"
 		 "IOMMU's larger leaf nothing is known about what is smaller, and its bitmap tells only\n"
@@ -90,8 +91,8 @@ static const struct command_spec spec = {
 		 "would exceed --count-share; what it read is unknown then. \"clear\" is the\n"
 		 "KVM_CLEAR_DIRTY_LOG that follows, in lines of several syncs.\n\n"
 		 SESSION_NOTES
-		 "Requirements: a kernel with BTF, and KVM, iommufd or hwdbm's tracepoint patches; root,\n"
-		 "or CAP_BPF and CAP_PERFMON.\n"
+		 "Requirements: a kernel with BTF, and KVM, VFIO, iommufd or hwdbm's tracepoint patches;\n"
+		 "root, or CAP_BPF and CAP_PERFMON.\n"
 		 "Overhead: about 1 us for each sync, and 6 to 35 us for each GiB of a bitmap. Where KVM's\n"
 		 "functions cannot be hooked, every system call of every task takes 60 ns longer while a\n"
 		 "log is on, and every ioctl 300 ns; a warning says so.\n"
@@ -344,8 +345,10 @@ int dirtysync__main(int argc, char **argv)
 			.command = "dirtysync",
 			.measure = BIT_OF(HWDBM_MEASURE_TRACKING) | BIT_OF(HWDBM_MEASURE_SYNC) |
 				   BIT_OF(HWDBM_MEASURE_DIRTY) | BIT_OF(HWDBM_MEASURE_WALK) |
-				   BIT_OF(HWDBM_MEASURE_KVM_SYNC) | BIT_OF(HWDBM_MEASURE_KVM_RING),
-			.require = BIT_OF(HWDBM_MEASURE_SYNC) | BIT_OF(HWDBM_MEASURE_KVM_SYNC),
+				   BIT_OF(HWDBM_MEASURE_KVM_SYNC) | BIT_OF(HWDBM_MEASURE_KVM_RING) |
+				   BIT_OF(HWDBM_MEASURE_TYPE1_SYNC),
+			.require = BIT_OF(HWDBM_MEASURE_SYNC) | BIT_OF(HWDBM_MEASURE_KVM_SYNC) |
+				   BIT_OF(HWDBM_MEASURE_TYPE1_SYNC),
 		},
 		.handler = view__take, .tick = tick, .context = &d.view,
 	};
