@@ -41,6 +41,8 @@ struct converge_options {
 	const char *libvirt;
 	const char *avoid;
 	bool json;
+	uint64_t max_overhead;
+	bool always;
 	bool verbose;
 };
 
@@ -62,6 +64,7 @@ static const struct option_spec option_table[] = {
 	  "show the migration of a recording" },
 	{ "avoid", 0, OPTION_TEXT, offsetof(struct converge_options, avoid), "KINDS",
 	  "do without these kinds of probe: event,fentry,kprobe,syscall,syscalls" },
+	SESSION_OPTIONS(struct converge_options),
 	{ "verbose", 'v', OPTION_FLAG, offsetof(struct converge_options, verbose), NULL,
 	  "show libbpf's and the verifier's messages" },
 };
@@ -79,8 +82,9 @@ static const struct command_spec spec = {
 		 "(Unix sockets, RDMA) the kernel does not count. \"proj.\" is a projection, not a measurement:\n"
 		 "the blackout if the VM stopped now, without the states of its devices. The verdict takes\n"
 		 "two iterations after the first copy.\n\n"
-		 "Requirements: a kernel with BTF, and KVM, iommufd or hwdbm's tracepoint patches; root,\n"
-		 "or CAP_BPF and CAP_PERFMON.\n"
+		 SESSION_NOTES
+		 "Requirements: a kernel with BTF, and KVM, VFIO, iommufd or hwdbm's tracepoint patches;\n"
+		 "root, or CAP_BPF and CAP_PERFMON.\n"
 		 "Overhead: that of hwdbm dirtysync, and below 1 ms every second for each VM that migrates.\n"
 		 "Exit status: the command's own; 0; 1 if it failed; 2 for bad options; 3 if a recording\n"
 		 "is cut off; 128 + signal if a signal stopped it.",
@@ -290,6 +294,8 @@ static int check_options(const struct converge_options *o, struct session_option
 	}
 	session->collect.pid = o->pid;
 	session->vm = o->vm;
+	session->collect.max_overhead = o->max_overhead;
+	session->always = o->always;
 	session->duration_ns = o->duration_ns;
 	return session__check(session, o->avoid, has_command) ?: view__check(view, session);
 }
@@ -302,6 +308,8 @@ static int status_of(const struct converger *c, int err)
 		return COMMAND_FAILED;
 	if (c->session.signal)
 		return 128 + c->session.signal;
+	if (c->session.gave_up)
+		return COMMAND_UNSOUND;
 	return child->pid ? child->status : COMMAND_OK;
 }
 
@@ -313,8 +321,9 @@ int converge__main(int argc, char **argv)
 			.command = "converge", .count_every = 1,
 			.measure = BIT_OF(HWDBM_MEASURE_TRACKING) | BIT_OF(HWDBM_MEASURE_SYNC) |
 				   BIT_OF(HWDBM_MEASURE_DIRTY) | BIT_OF(HWDBM_MEASURE_KVM_SYNC) |
-				   BIT_OF(HWDBM_MEASURE_KVM_RING),
-			.require = BIT_OF(HWDBM_MEASURE_SYNC) | BIT_OF(HWDBM_MEASURE_KVM_SYNC),
+				   BIT_OF(HWDBM_MEASURE_KVM_RING) | BIT_OF(HWDBM_MEASURE_TYPE1_SYNC),
+			.require = BIT_OF(HWDBM_MEASURE_SYNC) | BIT_OF(HWDBM_MEASURE_KVM_SYNC) |
+				   BIT_OF(HWDBM_MEASURE_TYPE1_SYNC),
 		},
 		.interval_ns = TICK_MS * NS_PER_MS,
 		.until_command = true, .handler = view__take, .tick = tick, .context = &c.view,

@@ -56,8 +56,8 @@ static const struct command_spec spec = {
 		   "VM, or of the whole host.",
 	.notes = "Without a COMMAND, -p, --vm or -d it runs until Ctrl-C.\n\n"
 		 SESSION_NOTES
-		 "Requirements: a kernel with BTF, and KVM, iommufd or hwdbm's tracepoint patches; root,\n"
-		 "or CAP_BPF and CAP_PERFMON.\n"
+		 "Requirements: a kernel with BTF, and KVM, VFIO, iommufd or hwdbm's tracepoint patches;\n"
+		 "root, or CAP_BPF and CAP_PERFMON.\n"
 		 "Overhead: with the kernel's own events a few hundred ns for each sync, split and TLBI;\n"
 		 "on a stock kernel also for each dirty leaf; 6 to 35 us for each GiB of a bitmap.\n"
 		 "Exit status: the command's own; 1 if recording failed; 2 for bad options;\n"

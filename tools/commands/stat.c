@@ -29,6 +29,8 @@ struct stat_options {
 	const char *avoid;
 	bool json;
 	bool no_count;
+	uint64_t max_overhead;
+	bool always;
 	bool verbose;
 };
 
@@ -50,6 +52,7 @@ static const struct option_spec option_table[] = {
 	  "show the totals of a recording" },
 	{ "avoid", 0, OPTION_TEXT, offsetof(struct stat_options, avoid), "KINDS",
 	  "do without these kinds of probe: event,fentry,kprobe,syscall,syscalls" },
+	SESSION_OPTIONS(struct stat_options),
 	{ "verbose", 'v', OPTION_FLAG, offsetof(struct stat_options, verbose), NULL,
 	  "show libbpf's and the verifier's messages" },
 };
@@ -62,8 +65,9 @@ static const struct command_spec spec = {
 	.notes = "Without a COMMAND, -p, --vm or -d it runs until Ctrl-C, and shows the totals then. A\n"
 		 "COMMAND is followed itself, or with -p or --vm it says how long they are:\n\n"
 		 "  hwdbm stat --vm NAME -- virsh migrate --live NAME DESTINATION\n\n"
-		 "Requirements: a kernel with BTF, and KVM, iommufd or hwdbm's tracepoint patches; root,\n"
-		 "or CAP_BPF and CAP_PERFMON.\n"
+		 SESSION_NOTES
+		 "Requirements: a kernel with BTF, and KVM, VFIO, iommufd or hwdbm's tracepoint patches;\n"
+		 "root, or CAP_BPF and CAP_PERFMON.\n"
 		 "Overhead: that of hwdbm record.\n"
 		 "Exit status: the command's own; 0; 1 if it failed; 2 for bad options; 3 if a recording\n"
 		 "is cut off; 128 + signal if a signal stopped it.",
@@ -199,6 +203,8 @@ static int check_options(const struct stat_options *o, struct session_options *s
 	}
 	session->collect.pid = o->pid;
 	session->vm = o->vm;
+	session->collect.max_overhead = o->max_overhead;
+	session->always = o->always;
 	session->collect.count_every = o->no_count ? 0 : 1;
 	session->duration_ns = o->duration_ns;
 	return session__check(session, o->avoid, has_command) ?: view__check(view, session);
@@ -212,6 +218,8 @@ static int status_of(const struct totaller *t, int err)
 		return COMMAND_FAILED;
 	if (t->session.signal)
 		return 128 + t->session.signal;
+	if (t->session.gave_up)
+		return COMMAND_UNSOUND;
 	return child->pid ? child->status : COMMAND_OK;
 }
 
@@ -221,7 +229,8 @@ int stat__main(int argc, char **argv)
 	struct session_options options = {
 		.collect = {
 			.command = "stat", .measure = MEASURE_ALL,
-			.require = BIT_OF(HWDBM_MEASURE_SYNC) | BIT_OF(HWDBM_MEASURE_KVM_SYNC),
+			.require = BIT_OF(HWDBM_MEASURE_SYNC) | BIT_OF(HWDBM_MEASURE_KVM_SYNC) |
+				   BIT_OF(HWDBM_MEASURE_TYPE1_SYNC),
 		},
 		.until_command = true, .handler = view__take, .context = &t.view,
 	};

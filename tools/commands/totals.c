@@ -535,6 +535,8 @@ int totals__main(const struct totals_command *command, int argc, char **argv)
 	struct session_options options = {
 		.collect = { .command = command->spec->name, .measure = command->measure,
 			     .require = command->require },
+		/* Blocks are split and TLBs flushed without a log, too. */
+		.always = true,
 		.handler = take_sample, .tick = tick, .context = &t,
 	};
 	int first = options__parse(command->spec, &t.options, argc, argv), status;
