@@ -14,6 +14,7 @@ static const struct command commands[] = {
 	{ "vms", vms__main, "the VMs of this host and what tracks their dirty memory" },
 	{ "dirtysync", dirtysync__main, "every read of dirty state, live" },
 	{ "record", record__main, "follow a migration and write a recording" },
+	{ "predict", predict__main, "whether a migration converges and how long the VM stands still" },
 	{ "report", report__main, "tables, JSON and HTML from recordings" },
 #ifdef HWDBM_SERVE
 	{ "serve", serve__main, "metrics and a page over HTTP" },

@@ -15,6 +15,7 @@ enum option_type {
 	OPTION_TEXT,		/* const char *, into argv */
 	OPTION_U64,		/* uint64_t, decimal */
 	OPTION_SECONDS,		/* uint64_t nanoseconds, given as seconds with a fraction or ms/s/m/h */
+	OPTION_BYTES,		/* uint64_t, with K, M, G, T, or as bits with kbit, Mbit, Gbit */
 };
 
 struct option_spec {
@@ -56,6 +57,12 @@ void options__help(const struct command_spec *command);
  * Return: 0 or -EINVAL with @ns untouched.
  */
 int options__seconds(const char *text, uint64_t *ns);
+
+/**
+ * options__bytes() - "4096", "4K", "1.5G" (powers of 1024), "25Gbit" (of 1000, in bits)
+ * Return: 0 or -EINVAL with @bytes untouched.
+ */
+int options__bytes(const char *text, uint64_t *bytes);
 
 /**
  * options__u64() - a decimal number and nothing else
