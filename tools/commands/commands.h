@@ -21,6 +21,8 @@ struct command {
 	const char *summary;
 };
 
+int convert__main(int argc, char **argv);
+int diff__main(int argc, char **argv);
 int doctor__main(int argc, char **argv);
 int dirtysync__main(int argc, char **argv);
 int predict__main(int argc, char **argv);
