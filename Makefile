@@ -45,9 +45,10 @@ test-full: testbed ## the same, with every kernel mutant, the whole demo and the
 check-kernel: testbed ## each kernel patch applies, builds without a warning, and passes checkpatch --strict
 	@tests/check-kernel
 
-bench: ## native cost of the kernel's files, stock beside patched, in out/bench/bench.json (5 minutes)
+bench: ## native cost of the kernel's files, and how good predictions are, in out/bench (6 minutes)
 	@testbed/build packages
 	@tests/bench/native --json $(OUT)/bench/bench.json
+	@tests/bench/predict -j $(OUT)/bench/predict.json
 
 bench-emulated: testbed ## what the kernel changes cost when they are off, in the emulated guest
 	@$(MAKE) --no-print-directory all

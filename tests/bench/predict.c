@@ -259,27 +259,42 @@ static void print(struct tally *t)
 	       t->wrong_yes, t->said[1], t->wrong_no, t->said[0]);
 }
 
-static void put_row(FILE *out, const char **comma, const char *name, const char *what,
-		    const char *unit, double value, const char *against, double limit, uint64_t runs)
+static void put_row(FILE *out, const char **comma, const char *name, const char *unit,
+		    double value, const char *against, double limit, uint64_t runs)
 {
 	if (isnan(value))
 		return;
-	fprintf(out, "%s{\"name\": \"predict.%s.%s\", \"unit\": \"%s\", \"value\": %.4f, \"against\": \"%s\", \"against_value\": %.4f, \"ratio\": %.4f, \"runs\": %" PRIu64
+	fprintf(out, "%s{\"name\": \"%s\", \"unit\": \"%s\", \"value\": %.4f, \"against\": \"%s\", \"against_value\": %.4f, \"ratio\": %.4f, \"runs\": %" PRIu64
 		", \"label\": \"simulated guests, page by page\"}",
-		*comma, name, what, unit, value, against, limit, limit > 0 ? value / limit : 0, runs);
+		*comma, name, unit, value, against, limit, limit > 0 ? value / limit : 0, runs);
 	*comma = ",\n ";
 }
 
 static void put_rows(FILE *out, const char **comma, struct tally *t)
 {
-	put_row(out, comma, t->name, "bound_holds", "share", share(t->bounded, t->converged),
-		"at least", 0.95, t->converged);
-	put_row(out, comma, t->name, "bound_over_actual", "ratio", median(t->ratios, t->ratio_count),
-		"at most", 1.5, t->ratio_count);
-	put_row(out, comma, t->name, "false_converges", "share", share(t->wrong_yes, t->count),
-		"at most", 0.01, t->count);
-	put_row(out, comma, t->name, "verdict_known", "share",
-		share(t->said[1] + t->said[2], t->count), "of", 1, t->count);
+	const struct {
+		const char *what, *unit;
+		double value;
+		const char *against;
+		double limit;
+		uint64_t runs;
+	} rows[] = {
+		{ "bound_holds", "share", share(t->bounded, t->converged), "at least", 0.95,
+		  t->converged },
+		{ "bound_over_actual", "ratio", median(t->ratios, t->ratio_count), "at most", 1.5,
+		  t->ratio_count },
+		{ "false_converges", "share", share(t->wrong_yes, t->count), "at most", 0.01,
+		  t->count },
+		{ "verdict_known", "share", share(t->said[1] + t->said[2], t->count), "of", 1,
+		  t->count },
+	};
+	char name[64];
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		snprintf(name, sizeof(name), "predict.%s.%s", t->name, rows[i].what);
+		put_row(out, comma, name, rows[i].unit, rows[i].value, rows[i].against,
+			rows[i].limit, rows[i].runs);
+	}
 }
 
 struct options {
@@ -376,6 +391,14 @@ static int start(struct results *results)
 	return 0;
 }
 
+/* Over after so many syncs, or known by then. */
+static double in_time(const struct results *results)
+{
+	const struct tally *both = &results->tallies[BOTH];
+
+	return share(results->options->count - both->said[0], results->options->count);
+}
+
 static int write_rows(struct results *results)
 {
 	FILE *out = fopen(results->options->json, "we");
@@ -385,6 +408,8 @@ static int write_rows(struct results *results)
 		return -errno;
 	for (int i = 0; i < KNOWN; i++)
 		put_rows(out, &comma, &results->tallies[i]);
+	put_row(out, &comma, "predict.verdict_in_time", "share", in_time(results), "of", 1,
+		results->options->count);
 	fputs("]\n", out);
 	return fclose(out) ? -errno : 0;
 }
@@ -414,7 +439,7 @@ static int parse(int argc, char **argv, struct options *options)
 
 int main(int argc, char **argv)
 {
-	struct options options = { .first = 7000000, .count = 400 };
+	struct options options = { .first = 9000000, .count = 400 };
 	struct results results = { .options = &options };
 	int err;
 
@@ -427,6 +452,8 @@ int main(int argc, char **argv)
 		err = run_one(&results, options.first + i);
 	for (int i = 0; !err && i < KNOWN; i++)
 		print(&results.tallies[i]);
+	if (!err)
+		printf("verdict by iteration %d: %.1f %%\n", IN_TIME, 100 * in_time(&results));
 	if (!err && options.json)
 		err = write_rows(&results);
 	if (err)

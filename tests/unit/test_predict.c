@@ -31,7 +31,7 @@ static struct precopy_setup setup(void)
 {
 	return (struct precopy_setup){
 		.memory_bytes = 1000 * MB, .pending_bytes = 1000 * MB, .bandwidth = 100 * MB,
-		.last_bandwidth = 100 * MB, .downtime_limit_s = 0.1, .levels = 1,
+		.last_bandwidth = 100 * MB, .downtime_limit_s = 0.1, .overlap = 1, .levels = 1,
 		.most_iterations = 30,
 	};
 }

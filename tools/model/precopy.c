@@ -89,7 +89,7 @@ static void iterate(struct migration *m, struct precopy_outcome *o)
 	m->elapsed += interval;
 	o->sent_bytes += m->pending - left;
 	found = reported(m, interval) * m->writers->noise(m->writers->context, interval);
-	common = left * fmin(written_again(m, interval), 1);
+	common = left * fmin(written_again(m, interval) * s->overlap, 1);
 	if (common > found)
 		common = found;
 	m->pending = fmin(left + found - common, s->memory_bytes);

@@ -47,6 +47,7 @@ struct precopy_setup {
 	double sync_s;			/* of one sync of all memory */
 	double start_s;			/* until tracking is on: eager splits */
 	double stop_s;			/* from the last look to the VM standing still */
+	double overlap;			/* 1: what is left is written again as any other is; see below */
 	unsigned int levels;		/* above 1: lazy, blocks go from level to level */
 	unsigned int most_iterations;
 };
@@ -68,7 +69,9 @@ double precopy__threshold(const struct precopy_setup *setup);
  *
  * Two syncs in a row share what they have in common: of stationary writers
  * W(a) + W(b) - W(a + b) bytes are written in both of two neighbouring times a and b. So
- * what QEMU has left over when it syncs is not counted twice.
+ * what QEMU has left over when it syncs is not counted twice. What is left over is the end
+ * of the addresses, though: that it is written again as often as the rest was is a guess,
+ * by the factor overlap.
  *
  * Lazy: a block is reported whole by the first sync that finds it dirty, and its parts,
  * one level finer, by the first that finds them so after that.

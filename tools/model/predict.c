@@ -41,6 +41,9 @@ const struct field_table prediction_table = {
 	.record_size = sizeof(struct prediction),
 };
 
+/* The last copy may be slower than was said by up to this share. */
+#define UNSTEADY 0.02
+
 /* Curves that are drawn once and used by many trials. */
 #define CURVES 20
 
@@ -240,6 +243,7 @@ int predict__run(const struct precopy_setup *setup, const struct predict_source 
 		.curves = curves, .random = { seed },
 	};
 	const struct precopy_writers writers = { dirty_bytes, noise, &trial };
+	struct precopy_setup played = *setup;
 	struct precopy_outcome *outcomes;
 	double *values;
 	int err = 0;
@@ -256,7 +260,10 @@ int predict__run(const struct precopy_setup *setup, const struct predict_source 
 			trial.guess.held = random__share(&trial.random);
 			draw_curves(&trial);
 		}
-		precopy__run(setup, &writers, &outcomes[i]);
+		played.overlap = 2 * random__share(&trial.random);
+		played.last_bandwidth = setup->last_bandwidth *
+					(1 - UNSTEADY * random__share(&trial.random));
+		precopy__run(&played, &writers, &outcomes[i]);
 	}
 	if (!err) {
 		field__clear(&prediction_table, out);
