@@ -439,7 +439,7 @@ static int parse(int argc, char **argv, struct options *options)
 
 int main(int argc, char **argv)
 {
-	struct options options = { .first = 9000000, .count = 400 };
+	struct options options = { .first = 11000000, .count = 400 };
 	struct results results = { .options = &options };
 	int err;
 

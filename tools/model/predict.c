@@ -260,7 +260,7 @@ int predict__run(const struct precopy_setup *setup, const struct predict_source 
 			trial.guess.held = random__share(&trial.random);
 			draw_curves(&trial);
 		}
-		played.overlap = 2 * random__share(&trial.random);
+		played.overlap = 0.5 + random__share(&trial.random);
 		played.last_bandwidth = setup->last_bandwidth *
 					(1 - UNSTEADY * random__share(&trial.random));
 		precopy__run(&played, &writers, &outcomes[i]);

@@ -5,7 +5,7 @@
  *
  * Each trial takes one curve of those that explain the points as well (their errors drawn
  * anew, the curve fitted again), one place between the bounds outside the observed times,
- * an overlap of what is written again with what is left from 0 to 2, a last copy up to 2 %
+ * half to one and a half times the overlap with what is left unsent, a last copy up to 2 %
  * slower, and for each sync an error like those of points with similar intervals. The point
  * is the median of the trials that converge, the bound is their quantile PREDICT_QUANTILE.
  * The verdict is theirs too: "converges" if all but PREDICT_DOUBT do, "does not" if no more

@@ -31,7 +31,7 @@
  * deviation of the logarithm. It shrinks with the root of the points. Single syncs of the
  * same length are assumed to differ by a part of that, besides what the points show.
  */
-#define SPREAD_OF_ONE 0.20
+#define SPREAD_OF_ONE 0.10
 #define SYNC_SHARE 0.33
 
 struct bin {
