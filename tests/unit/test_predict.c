@@ -147,8 +147,8 @@ static void steady_writers_are_predicted(void)
 	CHECK(p.converges == TRI_TRUE);
 	CHECK(!strcmp(p.verdict, "converges"));
 	CHECK(p.blackout_ns <= p.blackout_bound_ns);
-	/* 100 MB, 10 MB: just fits or just not, then 1 MB */
-	CHECK(p.blackout_bound_ns <= 101000000);
+	/* 100 MB, 10 MB: just fits or just not, then 1 MB; and the last copy may be slower */
+	CHECK(p.blackout_bound_ns <= 102100000);
 	CHECK_NUMBER(p.threshold_bytes, 10 * MB);
 
 	for (int i = 0; i < 20; i++)

@@ -431,27 +431,34 @@ static void release_sets(struct sets *sets)
 			working_set__release(&sets->at[i][k]);
 }
 
-/* A source that was read and never tells has nothing to add; all of them have to have a level. */
+/* All levels of one source; they are in the sets only if all of them could be fitted. */
+static int fit_source(const struct predict *p, const struct history_source *source,
+		      const unsigned int *units, unsigned int levels, uint64_t until,
+		      struct sets *sets)
+{
+	for (unsigned int k = 0; k < levels; k++) {
+		struct working_set *set = &sets->at[sets->count][k];
+		int err = fit(source, unit_of(p, source, units[k]), until, p->options.size, set);
+
+		if (err)
+			return err;
+		sets->sources[sets->count].levels[k] = set;
+	}
+	sets->count++;
+	return 0;
+}
+
+/* A source that was never read has nothing to add; any other has to tell about all levels. */
 static int fit_all(const struct predict *p, const unsigned int *units, unsigned int levels,
 		   uint64_t until, struct sets *sets)
 {
 	memset(sets, 0, sizeof(*sets));
 	for (size_t i = 0; i < p->history.count && sets->count < PREDICT_SOURCES; i++) {
-		const struct history_source *source = &p->history.sources[i];
+		int err = p->history.sources[i].count ?
+			  fit_source(p, &p->history.sources[i], units, levels, until, sets) : 0;
 
-		for (unsigned int k = 0; k < levels; k++) {
-			int err = fit(source, unit_of(p, source, units[k]), until, p->options.size,
-				      &sets->at[sets->count][k]);
-
-			if (err == -EINVAL && !source->count)
-				goto next;
-			if (err)
-				return err;
-			sets->sources[sets->count].levels[k] = &sets->at[sets->count][k];
-		}
-		sets->count++;
-next:
-		continue;
+		if (err)
+			return err;
 	}
 	return sets->count ? 0 : -EINVAL;
 }
