@@ -43,6 +43,7 @@ struct predict_options {
 	uint64_t granularity;
 	uint64_t backing;
 	uint64_t size;
+	uint64_t left;
 	uint64_t device;
 	uint64_t load_ns;
 	uint64_t stop_ns;
@@ -65,6 +66,8 @@ static const struct option_spec option_table[] = {
 	  "block size before they are split; lazy needs it" },
 	{ "size", 's', OPTION_BYTES, offsetof(struct predict_options, size), "BYTES",
 	  "memory of the VM (as recorded)" },
+	{ "left", 0, OPTION_BYTES, offsetof(struct predict_options, left), "BYTES",
+	  "of a migration under way: memory still to send, instead of all" },
 	{ "device-state", 0, OPTION_BYTES, offsetof(struct predict_options, device), "BYTES",
 	  "state that devices send with the VM stopped (0)" },
 	{ "load-delay", 0, OPTION_SECONDS, offsetof(struct predict_options, load_ns), "TIME",
@@ -362,13 +365,26 @@ static void put_break_even(struct predict *p)
 
 /* ---- the prediction ---------------------------------------------------------------- */
 
+/* What is left of a migration under way was written since the sync before the last. */
+static double last_interval(const struct predict *p)
+{
+	const struct history_source *largest = &p->history.sources[0];
+
+	for (size_t i = 1; i < p->history.count; i++)
+		if (p->history.sources[i].count > largest->count)
+			largest = &p->history.sources[i];
+	return largest->count ? (double)largest->points[largest->count - 1].interval_ns / NS_PER_SECOND :
+				0;
+}
+
 static struct precopy_setup make_setup(struct predict *p)
 {
 	const struct predict_options *o = &p->options;
 
 	return (struct precopy_setup){
-		.memory_bytes = (double)o->size, .pending_bytes = (double)o->size,
-		.bandwidth = (double)o->bandwidth, .last_bandwidth = (double)o->last_bandwidth,
+		.memory_bytes = (double)o->size,
+		.pending_bytes = (double)(o->left ? o->left : o->size),
+		.pending_s = o->left ? last_interval(p) : 0, .bandwidth = (double)o->bandwidth, .last_bandwidth = (double)o->last_bandwidth,
 		.downtime_limit_s = (double)o->downtime_ns / NS_PER_SECOND,
 		.device_bytes = (double)o->device, .load_s = (double)o->load_ns / NS_PER_SECOND,
 		.stop_s = (double)o->stop_ns / NS_PER_SECOND,
@@ -484,7 +500,7 @@ static int find_known_from(struct predict *p, const struct precopy_setup *setup)
 			if (p->history.sources[i].points[k].iteration != UNKNOWN &&
 			    p->history.sources[i].points[k].iteration > most)
 				most = p->history.sources[i].points[k].iteration;
-	if (p->history.recordings > 1 || last->converges == TRI_UNKNOWN)
+	if (p->options.left || p->history.recordings > 1 || last->converges == TRI_UNKNOWN)
 		return 0;
 	for (uint64_t until = most < 10 ? most : 10; until > 0; until--) {
 		struct prediction then;
@@ -612,6 +628,9 @@ static void put_assumptions(struct predict *p)
 	prediction__note(n, "%s of memory, sent at %s/s; with the VM stopped at %s/s",
 			 units__bytes(o->size, a), units__bytes(o->bandwidth, b),
 			 units__bytes(o->last_bandwidth, c));
+	if (o->left)
+		prediction__note(n, "%s are left to send now; times and bytes count from now",
+				 units__bytes(o->left, a));
 	prediction__note(n, "downtime limit %s; at most %" PRIu64 " iterations",
 			 units__duration(o->downtime_ns, a), o->iterations);
 	prediction__note(n, "dirty memory is tracked %s%s; splitting of blocks: %s",
@@ -701,8 +720,13 @@ static int predict(struct predict *p, int count, char **paths)
 		log__error("predict: how fast is the transfer? give --bandwidth, such as 1.2G or 10Gbit");
 		return -EINVAL;
 	}
-	if (!p->options.size)
+	if (!p->options.size || !p->history.count)
 		return explain_no_points(p);
+	if (p->options.left > p->options.size) {
+		log__error("predict: --left %" PRIu64 ": the VM has no more memory than %" PRIu64,
+			   p->options.left, p->options.size);
+		return -EINVAL;
+	}
 	err = choose_levels(p);
 	err = err ?: make_document(p);
 	if (err)
