@@ -8,7 +8,7 @@
 #include "../lib/cleanup.h"
 #include "../lib/log.h"
 #include "../lib/options.h"
-#include "../model/history.h"
+#include "../model/forecast.h"
 #include "../model/whatif.h"
 #include "../output/prediction.h"
 #include "../output/recording.h"
@@ -26,11 +26,6 @@
 
 /* No VMM stops its vCPUs in no time; a few milliseconds are usual. */
 #define STOP_NS UINT64_C(5000000)
-
-/* Granularities beyond the units: whatever the recording's tracking reported. */
-#define AS_REPORTED UNIT_SIZES
-
-#define SEED 1
 
 struct predict_options {
 	const char *input;
@@ -109,8 +104,7 @@ struct predict {
 	struct predict_options options;
 	struct history history;
 	struct prediction_document document;
-	unsigned int units[PRECOPY_LEVELS];	/* granularity of each level */
-	unsigned int levels;
+	struct forecast forecast;
 	bool has_header;
 	bool unsound;
 };
@@ -187,7 +181,7 @@ static const char *unit_name(unsigned int unit, char text[UNITS_TEXT])
 {
 	static const unsigned int shifts[UNIT_SIZES] = UNIT_SIZE_SHIFTS;
 
-	if (unit == AS_REPORTED)
+	if (unit == FORECAST_AS_RECORDED)
 		return strcpy(text, "as recorded");
 	return units__leaf(UINT64_C(1) << shifts[unit], text);
 }
@@ -227,13 +221,13 @@ static int choose_levels(struct predict *p)
 	const struct predict_options *o = &p->options;
 	uint64_t size = strcmp(o->mode, "off") || !o->backing ? o->granularity : o->backing;
 
-	p->units[0] = size ? whatif__unit(size) : AS_REPORTED;
-	p->levels = 1;
+	p->forecast.units[0] = size ? whatif__unit(size) : FORECAST_AS_RECORDED;
+	p->forecast.levels = 1;
 	if (!is_lazy(o))
 		return 0;
-	for (size <<= 9; size <= o->backing && p->levels < PRECOPY_LEVELS; size <<= 9)
-		p->units[p->levels++] = whatif__unit(size);
-	if (p->levels > 1 && size >> 9 == o->backing)
+	for (size <<= 9; size <= o->backing && p->forecast.levels < PRECOPY_LEVELS; size <<= 9)
+		p->forecast.units[p->forecast.levels++] = whatif__unit(size);
+	if (p->forecast.levels > 1 && size >> 9 == o->backing)
 		return 0;
 	log__error("predict: lazily split are 2M blocks to 4K, 1G blocks to 2M or to 4K; give such --backing and --granularity");
 	return -EINVAL;
@@ -262,35 +256,13 @@ static int check_options(const struct predict_options *o)
 
 /* ---- prices ------------------------------------------------------------------------ */
 
-static int by_number(const void *a, const void *b)
-{
-	const uint64_t *one = a, *two = b;
-
-	return (*one > *two) - (*one < *two);
-}
-
-/* Of the iterations of a source; UNKNOWN if none is known. */
-static uint64_t median_sync_ns(const struct history_source *source)
-{
-	_cleanup_free_ uint64_t *ns = calloc(source->count ?: 1, sizeof(*ns));
-	size_t count = 0;
-
-	for (size_t i = 0; ns && i < source->count; i++)
-		if (source->points[i].sync_ns != UNKNOWN)
-			ns[count++] = source->points[i].sync_ns;
-	if (!count)
-		return UNKNOWN;
-	qsort(ns, count, sizeof(*ns), by_number);
-	return ns[count / 2];
-}
-
 static double sync_seconds(struct predict *p)
 {
 	double memory = (double)history__memory(&p->history), ns = 0;
 	char text[UNITS_TEXT];
 
 	for (size_t i = 0; i < p->history.count; i++) {
-		uint64_t one = median_sync_ns(&p->history.sources[i]);
+		uint64_t one = forecast__sync_ns(&p->history.sources[i]);
 
 		if (one == UNKNOWN)
 			prediction__note(&p->document.unknown, "how long syncs of %s take: counted as 0",
@@ -305,14 +277,6 @@ static double sync_seconds(struct predict *p)
 	return ns / NS_PER_SECOND;
 }
 
-static uint64_t split_ns(const struct history *h, uint64_t block)
-{
-	const struct history_cost *cost = &h->splits[__builtin_ctzll(block) - LEAF_SHIFT];
-	uint64_t tlb = h->split_tlb.count ? h->split_tlb.ns / h->split_tlb.count : 0;
-
-	return cost->count ? cost->ns / cost->count + tlb : UNKNOWN;
-}
-
 /* Eager splitting goes through all blocks before tracking is on. */
 static double start_seconds(struct predict *p)
 {
@@ -321,7 +285,7 @@ static double start_seconds(struct predict *p)
 
 	if (strcmp(o->mode, "eager"))
 		return 0;
-	ns = block > o->granularity ? split_ns(&p->history, block) : 0;
+	ns = block > o->granularity ? forecast__split_ns(&p->history, block) : 0;
 	if (!block || ns == UNKNOWN) {
 		prediction__note(&p->document.unknown,
 				 "how long it takes to split all blocks at the start%s: counted as 0",
@@ -340,7 +304,7 @@ static void put_break_even(struct predict *p)
 
 	for (size_t i = 0; i < 2; i++) {
 		struct whatif_costs costs = {
-			.split_ns = split_ns(&p->history, blocks[i]),
+			.split_ns = forecast__split_ns(&p->history, blocks[i]),
 			.sync_ns = leaves->count ? 511 * leaves->ns / leaves->count : UNKNOWN,
 		};
 		double share = whatif__break_even(blocks[i], &costs, (double)p->options.bandwidth,
@@ -365,18 +329,6 @@ static void put_break_even(struct predict *p)
 
 /* ---- the prediction ---------------------------------------------------------------- */
 
-/* What is left of a migration under way was written since the sync before the last. */
-static double last_interval(const struct predict *p)
-{
-	const struct history_source *largest = &p->history.sources[0];
-
-	for (size_t i = 1; i < p->history.count; i++)
-		if (p->history.sources[i].count > largest->count)
-			largest = &p->history.sources[i];
-	return largest->count ? (double)largest->points[largest->count - 1].interval_ns / NS_PER_SECOND :
-				0;
-}
-
 static struct precopy_setup make_setup(struct predict *p)
 {
 	const struct predict_options *o = &p->options;
@@ -384,188 +336,43 @@ static struct precopy_setup make_setup(struct predict *p)
 	return (struct precopy_setup){
 		.memory_bytes = (double)o->size,
 		.pending_bytes = (double)(o->left ? o->left : o->size),
-		.pending_s = o->left ? last_interval(p) : 0, .bandwidth = (double)o->bandwidth, .last_bandwidth = (double)o->last_bandwidth,
+		.pending_s = o->left ? forecast__last_interval(&p->history) : 0, .bandwidth = (double)o->bandwidth, .last_bandwidth = (double)o->last_bandwidth,
 		.downtime_limit_s = (double)o->downtime_ns / NS_PER_SECOND,
 		.device_bytes = (double)o->device, .load_s = (double)o->load_ns / NS_PER_SECOND,
 		.stop_s = (double)o->stop_ns / NS_PER_SECOND,
 		.slice_s = strcmp(o->rule, "qemu") ? 0 : PRECOPY_QEMU_SLICE_S,
-		.sync_s = sync_seconds(p), .start_s = start_seconds(p), .levels = p->levels,
+		.sync_s = sync_seconds(p), .start_s = start_seconds(p), .levels = p->forecast.levels,
 		.most_iterations = (unsigned int)o->iterations,
 	};
 }
 
-/* KVM's log is by pages whatever an IOMMU does; without an IOMMU it is what is asked about. */
-static unsigned int unit_of(const struct predict *p, const struct history_source *source,
-			    unsigned int unit)
-{
-	bool iommu = false;
-
-	for (size_t i = 0; i < p->history.count; i++)
-		iommu |= sample__is_iommu(p->history.sources[i].source);
-	if (iommu && !sample__is_iommu(source->source))
-		return AS_REPORTED;
-	return unit;
-}
-
-static uint64_t bytes_of(const struct history_point *point, unsigned int unit)
-{
-	return unit == AS_REPORTED ? point->reported_bytes : point->bytes[unit];
-}
-
-/* Points up to an iteration. Return: as working_set__fit() */
-static int fit(const struct history_source *source, unsigned int unit, uint64_t until,
-	       uint64_t memory, struct working_set *set)
-{
-	_cleanup_free_ struct working_point *points = calloc(source->count ?: 1, sizeof(*points));
-	size_t count = 0;
-
-	if (!points)
-		return -ENOMEM;
-	for (size_t i = 0; i < source->count; i++) {
-		const struct history_point *point = &source->points[i];
-		uint64_t bytes = bytes_of(point, unit);
-
-		if (bytes == UNKNOWN || (until != UNKNOWN && !(point->iteration <= until)))
-			continue;
-		points[count++] = (struct working_point){
-			(double)point->interval_ns / NS_PER_SECOND, (double)bytes,
-		};
-	}
-	return working_set__fit(set, points, count, (double)memory);
-}
-
-struct sets {
-	struct working_set at[PREDICT_SOURCES][PRECOPY_LEVELS];
-	struct predict_source sources[PREDICT_SOURCES];
-	size_t count;
-};
-
-static void release_sets(struct sets *sets)
-{
-	for (size_t i = 0; i < PREDICT_SOURCES; i++)
-		for (unsigned int k = 0; k < PRECOPY_LEVELS; k++)
-			working_set__release(&sets->at[i][k]);
-}
-
-/* All levels of one source; they are in the sets only if all of them could be fitted. */
-static int fit_source(const struct predict *p, const struct history_source *source,
-		      const unsigned int *units, unsigned int levels, uint64_t until,
-		      struct sets *sets)
-{
-	for (unsigned int k = 0; k < levels; k++) {
-		struct working_set *set = &sets->at[sets->count][k];
-		int err = fit(source, unit_of(p, source, units[k]), until, p->options.size, set);
-
-		if (err)
-			return err;
-		sets->sources[sets->count].levels[k] = set;
-	}
-	sets->count++;
-	return 0;
-}
-
-/* A source that was never read has nothing to add; any other has to tell about all levels. */
-static int fit_all(const struct predict *p, const unsigned int *units, unsigned int levels,
-		   uint64_t until, struct sets *sets)
-{
-	memset(sets, 0, sizeof(*sets));
-	for (size_t i = 0; i < p->history.count && sets->count < PREDICT_SOURCES; i++) {
-		int err = p->history.sources[i].count ?
-			  fit_source(p, &p->history.sources[i], units, levels, until, sets) : 0;
-
-		if (err)
-			return err;
-	}
-	return sets->count ? 0 : -EINVAL;
-}
-
-static int predict_with(const struct predict *p, const struct precopy_setup *setup,
-			const unsigned int *units, uint64_t until, struct prediction *out)
-{
-	_cleanup_(release_sets) struct sets sets;
-	int err = fit_all(p, units, setup->levels, until, &sets);
-
-	return err ?: predict__run(setup, sets.sources, sets.count, SEED, out);
-}
-
-/* The first iteration whose points, with those before, give the verdict, and all later ones too. */
-static int find_known_from(struct predict *p, const struct precopy_setup *setup)
-{
-	const struct prediction *last = &p->document.prediction;
-	uint64_t most = 0, known = UNKNOWN;
-
-	p->document.known_from = UNKNOWN;
-	for (size_t i = 0; i < p->history.count; i++)
-		for (size_t k = 0; k < p->history.sources[i].count; k++)
-			if (p->history.sources[i].points[k].iteration != UNKNOWN &&
-			    p->history.sources[i].points[k].iteration > most)
-				most = p->history.sources[i].points[k].iteration;
-	if (p->options.left || p->history.recordings > 1 || last->converges == TRI_UNKNOWN)
-		return 0;
-	for (uint64_t until = most < 10 ? most : 10; until > 0; until--) {
-		struct prediction then;
-		int err = predict_with(p, setup, p->units, until, &then);
-
-		if (err == -ENOMEM)
-			return err;
-		if (err || then.converges != last->converges)
-			break;
-		known = until;
-	}
-	p->document.known_from = known;
-	return 0;
-}
-
 /* ---- other granularities ----------------------------------------------------------- */
-
-static int count_dirty(const struct predict *p, unsigned int unit, struct whatif_row *row)
-{
-	size_t most = 0, count = 0;
-	_cleanup_free_ uint64_t *bytes = NULL;
-
-	for (size_t i = 0; i < p->history.count; i++)
-		most += p->history.sources[i].count;
-	bytes = calloc(most ?: 1, sizeof(*bytes));
-	if (!bytes)
-		return -ENOMEM;
-	for (size_t i = 0; i < p->history.count; i++) {
-		const struct history_source *source = &p->history.sources[i];
-
-		if (unit_of(p, source, unit) != unit)
-			continue;
-		for (size_t k = 0; k < source->count; k++)
-			if (source->points[k].bytes[unit] != UNKNOWN)
-				bytes[count++] = source->points[k].bytes[unit];
-	}
-	row->syncs = count;
-	if (!count)
-		return 0;
-	qsort(bytes, count, sizeof(*bytes), by_number);
-	row->dirty_p50_bytes = bytes[count / 2];
-	row->dirty_max_bytes = bytes[count - 1];
-	return 0;
-}
 
 static int add_row(struct predict *p, const struct precopy_setup *asked, unsigned int unit)
 {
 	static const unsigned int shifts[UNIT_SIZES] = UNIT_SIZE_SHIFTS;
+	const struct forecast *f = &p->forecast;
+	struct forecast all = { f->history, f->memory_bytes, { unit }, 1 };
 	struct whatif_row *row = &p->document.rows[p->document.row_count];
 	struct precopy_setup setup = *asked;
 	struct prediction prediction;
-	int err;
+	struct forecast_dirty dirty;
+	int err = forecast__dirty(&p->history, unit, &dirty);
 
-	field__clear(&whatif_row_table, row);
-	row->granularity_bytes = UINT64_C(1) << shifts[unit];
-	err = count_dirty(p, unit, row);
-	if (err || !row->syncs)
+	if (err || !dirty.count)
 		return err;
 	setup.levels = 1;
 	setup.start_s = 0;
-	err = predict_with(p, &setup, &unit, UNKNOWN, &prediction);
+	err = forecast__run(&all, &setup, UNKNOWN, &prediction);
 	if (err)
 		return err == -EINVAL ? 0 : err;
+	field__clear(&whatif_row_table, row);
+	row->granularity_bytes = UINT64_C(1) << shifts[unit];
+	row->asked_for = f->levels == 1 && f->units[0] == unit ? TRI_TRUE : TRI_FALSE;
+	row->syncs = dirty.count;
+	row->dirty_p50_bytes = dirty.median;
+	row->dirty_max_bytes = dirty.most;
 	strcpy(row->verdict, prediction.verdict);
-	row->asked_for = p->levels == 1 && p->units[0] == unit ? TRI_TRUE : TRI_FALSE;
 	row->iterations = prediction.iterations;
 	row->total_ns = prediction.total_ns;
 	row->blackout_ns = prediction.blackout_ns;
@@ -634,7 +441,7 @@ static void put_assumptions(struct predict *p)
 	prediction__note(n, "downtime limit %s; at most %" PRIu64 " iterations",
 			 units__duration(o->downtime_ns, a), o->iterations);
 	prediction__note(n, "dirty memory is tracked %s%s; splitting of blocks: %s",
-			 p->units[0] == AS_REPORTED ? "" : "at ", unit_name(p->units[0], a),
+			 p->forecast.units[0] == FORECAST_AS_RECORDED ? "" : "at ", unit_name(p->forecast.units[0], a),
 			 o->mode);
 	prediction__note(n, !strcmp(o->rule, "qemu") ?
 			    "the VM is stopped by QEMU's rule (migration_iteration_run() in migration/migration.c): what is left, and what a sync finds then, is no more than bandwidth x limit; it looks every 100 ms" :
@@ -673,7 +480,7 @@ static int explain_no_points(const struct predict *p)
 	for (size_t i = 0; i < p->history.count; i++)
 		if (p->history.sources[i].count) {
 			log__error("predict: no iteration tells what was dirty at %s; record with finer tracking, or ask for a coarser --granularity",
-				   unit_name(p->units[p->levels - 1], text));
+				   unit_name(p->forecast.units[p->forecast.levels - 1], text));
 			return -EINVAL;
 		}
 	log__error("predict: no iteration in there tells how much was written in which time%s",
@@ -689,11 +496,16 @@ static int make_document(struct predict *p)
 	for (size_t i = 0; i < p->history.count; i++)
 		if (p->history.sources[i].count)
 			put_source(p, &p->history.sources[i]);
+	p->forecast.history = &p->history;
+	p->forecast.memory_bytes = (double)p->options.size;
 	setup = make_setup(p);
-	err = predict_with(p, &setup, p->units, UNKNOWN, &p->document.prediction);
+	err = forecast__run(&p->forecast, &setup, UNKNOWN, &p->document.prediction);
 	if (err == -EINVAL)
 		return explain_no_points(p);
-	err = err ?: find_known_from(p, &setup);
+	p->document.known_from = UNKNOWN;
+	if (!err && !p->options.left && p->history.recordings == 1)
+		err = forecast__known_from(&p->forecast, &setup, &p->document.prediction,
+					   &p->document.known_from);
 	for (unsigned int unit = 0; !err && unit < UNIT_SIZES; unit++)
 		err = add_row(p, &setup, unit);
 	put_assumptions(p);
