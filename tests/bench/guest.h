@@ -19,7 +19,7 @@
 
 enum writer_kind {
 	WRITER_UNIFORM,		/* any page of its range */
-	WRITER_ZIPF,		/* page of rank r with weight 1 / r^skew, ranks scattered over the range */
+	WRITER_ZIPF,		/* page of rank r with weight 1 / r^skew, ranks scattered */
 	WRITER_RING,		/* one page after the other, round and round */
 	WRITER_HOT_COLD,	/* a share of the writes into a few neighbours, the rest anywhere */
 	WRITER_KINDS

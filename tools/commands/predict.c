@@ -336,7 +336,8 @@ static struct precopy_setup make_setup(struct predict *p)
 	return (struct precopy_setup){
 		.memory_bytes = (double)o->size,
 		.pending_bytes = (double)(o->left ? o->left : o->size),
-		.pending_s = o->left ? forecast__last_interval(&p->history) : 0, .bandwidth = (double)o->bandwidth, .last_bandwidth = (double)o->last_bandwidth,
+		.pending_s = o->left ? forecast__last_interval(&p->history) : 0,
+		.bandwidth = (double)o->bandwidth, .last_bandwidth = (double)o->last_bandwidth,
 		.downtime_limit_s = (double)o->downtime_ns / NS_PER_SECOND,
 		.device_bytes = (double)o->device, .load_s = (double)o->load_ns / NS_PER_SECOND,
 		.stop_s = (double)o->stop_ns / NS_PER_SECOND,

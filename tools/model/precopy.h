@@ -37,7 +37,7 @@ struct precopy_writers {
 struct precopy_setup {
 	double memory_bytes;
 	double pending_bytes;		/* to send at first: memory_bytes */
-	double pending_s;		/* time in which that was written; 0: all memory is to be sent */
+	double pending_s;		/* time in which that was written; 0: all memory */
 	double bandwidth;		/* bytes per second */
 	double last_bandwidth;		/* with the VM stopped */
 	double downtime_limit_s;
@@ -47,7 +47,7 @@ struct precopy_setup {
 	double sync_s;			/* of one sync of all memory */
 	double start_s;			/* until tracking is on: eager splits */
 	double stop_s;			/* from the last look to the VM standing still */
-	double overlap;			/* 1: what is left is written again as any other is; see below */
+	double overlap;			/* of what is left and what is written; see below */
 	unsigned int levels;		/* above 1: lazy, blocks go from level to level */
 	unsigned int most_iterations;
 };
@@ -57,7 +57,7 @@ struct precopy_outcome {
 	unsigned int iterations;	/* syncs, the last one with the VM stopped not counted */
 	double sent_bytes;
 	double total_s;			/* until the VM runs again */
-	double blackout_s;		/* of the VM stopped after the last iteration, whatever is left */
+	double blackout_s;		/* if stopped after the last iteration, converged or not */
 	double left_bytes;		/* memory still to send when the VM stops */
 };
 

@@ -58,7 +58,7 @@ struct working_set {
 	size_t bin_count;		/* of different intervals */
 	struct working_point *points;
 	struct working_error *errors;	/* by interval */
-	double spread;			/* how far the whole curve may be off: standard deviation of the logarithm */
+	double spread;			/* of the whole curve: standard deviation of the logarithm */
 };
 
 /**
