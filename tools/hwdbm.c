@@ -18,7 +18,10 @@ static const struct command commands[] = {
 	{ "splitlat", splitlat__main, "how long splitting takes, by sizes, mode and VM" },
 	{ "tlbcost", tlbcost__main, "what TLB invalidations cost, for what and for whom" },
 	{ "record", record__main, "follow a migration and write a recording" },
+	{ "predict", predict__main, "whether a migration converges and how long the VM stands still" },
 	{ "report", report__main, "tables, JSON and HTML from recordings" },
+	{ "diff", diff__main, "what differs between runs, and whether that could be chance" },
+	{ "convert", convert__main, "recordings as CSV, or as traces for Perfetto" },
 #ifdef HWDBM_SERVE
 	{ "serve", serve__main, "metrics and a page over HTTP" },
 #endif

@@ -118,6 +118,29 @@ static void shares_are_millionths(void)
 	CHECK_NUMBER(share, 42);
 }
 
+static void sizes_have_units(void)
+{
+	static const struct {
+		const char *text;
+		uint64_t bytes;
+	} good[] = {
+		{ "0", 0 }, { "4096", 4096 }, { "4K", 4096 }, { "1.5G", 1610612736 },
+		{ "12T", UINT64_C(12) << 40 }, { "10Gbit", 1250000000 }, { "8kbit", 1000 },
+	};
+	static const char * const bad[] = { "", "K", "-1", "1 G", "1GB", "1e400", "nan", "8E", "4k" };
+	uint64_t bytes;
+
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+		CHECK_NUMBER(options__bytes(good[i].text, &bytes), 0);
+		CHECK_NUMBER(bytes, good[i].bytes);
+	}
+	bytes = 42;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		if (options__bytes(bad[i], &bytes) != -EINVAL)
+			FAIL("\"%s\" is taken for a size", bad[i]);
+	CHECK_NUMBER(bytes, 42);
+}
+
 static void wait_for(struct child *child)
 {
 	const struct timespec step = { .tv_nsec = 1000000 };
@@ -183,6 +206,7 @@ static void stopping_ends_the_whole_group(void)
 
 RUN_TESTS(TEST(options_reach_their_places), TEST(a_command_line_is_left_alone),
 	  TEST(bad_options_are_refused), TEST(times_have_units), TEST(shares_are_millionths),
+	  TEST(sizes_have_units),
 	  TEST(a_child_waits_and_reports_its_status),
 	  TEST(a_command_that_does_not_exist_is_an_error),
 	  TEST(a_child_that_never_started_leaves_nothing), TEST(stopping_ends_the_whole_group))

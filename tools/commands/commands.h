@@ -22,8 +22,11 @@ struct command {
 };
 
 int converge__main(int argc, char **argv);
+int convert__main(int argc, char **argv);
+int diff__main(int argc, char **argv);
 int doctor__main(int argc, char **argv);
 int dirtysync__main(int argc, char **argv);
+int predict__main(int argc, char **argv);
 int record__main(int argc, char **argv);
 int report__main(int argc, char **argv);
 int serve__main(int argc, char **argv);

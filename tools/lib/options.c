@@ -67,6 +67,31 @@ int options__percent(const char *text, uint64_t *millionths)
 	return 0;
 }
 
+int options__bytes(const char *text, uint64_t *bytes)
+{
+	static const struct {
+		const char *suffix;
+		double bytes;
+	} units[] = { { "", 1 }, { "K", 0x1p10 }, { "M", 0x1p20 }, { "G", 0x1p30 },
+		      { "T", 0x1p40 }, { "kbit", 1e3 / 8 }, { "Mbit", 1e6 / 8 },
+		      { "Gbit", 1e9 / 8 } };
+	char *end;
+	double value;
+
+	if (*text < '0' || *text > '9')
+		return -EINVAL;
+	value = strtod(text, &end);
+	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
+		double result = value * units[i].bytes;
+
+		if (strcmp(end, units[i].suffix) || !(result < 0x1p63))
+			continue;
+		*bytes = (uint64_t)result;
+		return 0;
+	}
+	return -EINVAL;
+}
+
 static int store(const struct option_spec *option, void *into, const char *text)
 {
 	void *at = (char *)into + option->offset;
@@ -84,6 +109,8 @@ static int store(const struct option_spec *option, void *into, const char *text)
 		return options__percent(text, at);
 	case OPTION_SECONDS:
 		return options__seconds(text, at);
+	case OPTION_BYTES:
+		return options__bytes(text, at);
 	}
 	return -EINVAL;
 }

@@ -16,6 +16,7 @@ enum option_type {
 	OPTION_U64,		/* uint64_t, decimal */
 	OPTION_PERCENT,		/* uint64_t millionths, given as "0.1" or "0.1%" */
 	OPTION_SECONDS,		/* uint64_t nanoseconds, given as seconds with a fraction or ms/s/m/h */
+	OPTION_BYTES,		/* uint64_t, with K, M, G, T, or as bits with kbit, Mbit, Gbit */
 };
 
 struct option_spec {
@@ -63,6 +64,12 @@ int options__seconds(const char *text, uint64_t *ns);
  * Return: 0 or -EINVAL with @millionths untouched.
  */
 int options__percent(const char *text, uint64_t *millionths);
+
+/**
+ * options__bytes() - "4096", "4K", "1.5G" (powers of 1024), "25Gbit" (of 1000, in bits)
+ * Return: 0 or -EINVAL with @bytes untouched.
+ */
+int options__bytes(const char *text, uint64_t *bytes);
 
 /**
  * options__u64() - a decimal number and nothing else

@@ -5,6 +5,7 @@
 #define _GNU_SOURCE
 #include "recording.h"
 #include "json.h"
+#include "scan.h"
 #include "../lib/cleanup.h"
 #include "../lib/log.h"
 
@@ -73,7 +74,8 @@ static int add_object(const char *path, size_t number, const json_t *object, con
 	return err;
 }
 
-static int add_line(const char *path, size_t number, const char *line, size_t length, bool whole,
+/* What the fast way does not understand. */
+static int add_json(const char *path, size_t number, const char *line, size_t length, bool whole,
 		    const struct reader *reader, bool *cut)
 {
 	json_error_t error;
@@ -91,6 +93,17 @@ static int add_line(const char *path, size_t number, const char *line, size_t le
 	log__error("%s:%zu: not a line of a recording (%s)", path, number,
 		   object ? "no \"type\"" : error.text);
 	return -EINVAL;
+}
+
+static int add_line(const char *path, size_t number, const char *line, size_t length, bool whole,
+		    const struct reader *reader, bool *cut)
+{
+	union sample sample;
+	enum sample_kind kind;
+
+	if (!scan__sample(line, length - (length && line[length - 1] == '\n'), &kind, &sample))
+		return add_json(path, number, line, length, whole, reader, cut);
+	return reader->handler(reader->context, kind, &sample);
 }
 
 int recording__add_line(const char *path, size_t number, const char *line, size_t length,

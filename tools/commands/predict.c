@@ -1,0 +1,579 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * hwdbm predict: will a migration converge and how long is the guest gone, from recordings.
+ * Not here: the model (tools/model/predict.h), what a recording tells (history.h).
+ */
+#define _GNU_SOURCE
+#include "commands.h"
+#include "../lib/cleanup.h"
+#include "../lib/log.h"
+#include "../lib/options.h"
+#include "../model/forecast.h"
+#include "../model/whatif.h"
+#include "../output/prediction.h"
+#include "../output/recording.h"
+#include "../output/units.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define NS_PER_SECOND 1e9
+
+/* QEMU's default (migration/options.c, DEFAULT_MIGRATE_SET_DOWNTIME). */
+#define DOWNTIME_LIMIT_NS UINT64_C(300000000)
+
+/* No VMM stops its vCPUs in no time; a few milliseconds are usual. */
+#define STOP_NS UINT64_C(5000000)
+
+struct predict_options {
+	const char *input;
+	const char *mode;
+	const char *rule;
+	uint64_t pid;
+	uint64_t bandwidth;
+	uint64_t last_bandwidth;
+	uint64_t downtime_ns;
+	uint64_t granularity;
+	uint64_t backing;
+	uint64_t size;
+	uint64_t left;
+	uint64_t device;
+	uint64_t load_ns;
+	uint64_t stop_ns;
+	uint64_t iterations;
+	bool json;
+};
+
+static const struct option_spec option_table[] = {
+	{ "input", 'i', OPTION_TEXT, offsetof(struct predict_options, input), "FILE",
+	  "a recording; more may follow as operands" },
+	{ "bandwidth", 'b', OPTION_BYTES, offsetof(struct predict_options, bandwidth), "BYTES",
+	  "of the transfer, per second: 1.2G, 25Gbit" },
+	{ "downtime-limit", 'l', OPTION_SECONDS, offsetof(struct predict_options, downtime_ns),
+	  "TIME", "what is left must fit into this (300ms)" },
+	{ "granularity", 'g', OPTION_BYTES, offsetof(struct predict_options, granularity), "BYTES",
+	  "leaf size of dirty tracking: 4K, 64K, 2M or 1G (as recorded)" },
+	{ "mode", 'm', OPTION_TEXT, offsetof(struct predict_options, mode), "MODE",
+	  "off, eager or lazy: whether and when blocks are split (as recorded, or off)" },
+	{ "backing", 0, OPTION_BYTES, offsetof(struct predict_options, backing), "BYTES",
+	  "block size before they are split; lazy needs it" },
+	{ "size", 's', OPTION_BYTES, offsetof(struct predict_options, size), "BYTES",
+	  "memory of the VM (as recorded)" },
+	{ "left", 0, OPTION_BYTES, offsetof(struct predict_options, left), "BYTES",
+	  "of a migration under way: memory still to send, instead of all" },
+	{ "device-state", 0, OPTION_BYTES, offsetof(struct predict_options, device), "BYTES",
+	  "state that devices send with the VM stopped (0)" },
+	{ "load-delay", 0, OPTION_SECONDS, offsetof(struct predict_options, load_ns), "TIME",
+	  "from the last byte to the VM running (0)" },
+	{ "stop-delay", 0, OPTION_SECONDS, offsetof(struct predict_options, stop_ns), "TIME",
+	  "from the decision to the VM standing still (5ms)" },
+	{ "switchover-bandwidth", 0, OPTION_BYTES, offsetof(struct predict_options, last_bandwidth),
+	  "BYTES", "with the VM stopped, where that differs" },
+	{ "rule", 0, OPTION_TEXT, offsetof(struct predict_options, rule), "RULE",
+	  "qemu, or passes: each pass is sent whole (qemu)" },
+	{ "max-iterations", 0, OPTION_U64, offsetof(struct predict_options, iterations), "N",
+	  "it does not converge if that takes more (30)" },
+	{ "pid", 'p', OPTION_U64, offsetof(struct predict_options, pid), "PID",
+	  "the VMM, if recordings have several" },
+	{ "json", 'j', OPTION_FLAG, offsetof(struct predict_options, json), NULL,
+	  "one JSON document, with sizes in bytes and times in nanoseconds" },
+};
+
+static const struct command_spec spec = {
+	.name = "predict",
+	.usage = "[OPTIONS] RECORDING...",
+	.summary = "Predicts a migration from recordings of the same VM (by record or dirtysync -o, or the\n"
+		   "folder of a test-bed run): whether it converges, and how long the VM stands still, as\n"
+		   "the likely time and as a bound that holds with 95 %.",
+	.notes = "Each pre-copy iteration of a recording is a point of the working-set curve, bytes\n"
+		 "written as a function of time; the migration is played through 400 times on curves that\n"
+		 "fit the points. Times that no iteration came near are bounds, not guesses: where they\n"
+		 "decide, the answer is \"cannot be told\". The best recording is of an earlier migration of\n"
+		 "the same load with another bandwidth, or of several.\n"
+		 "Everything assumed is printed, and so is what is not known.\n\n"
+		 "Requirements: none; recordings of any host will do.\n"
+		 "Exit status: 0; 1 if there is nothing to predict from; 2 for bad options; 3 if a\n"
+		 "recording is damaged or cut off: what is good of it was used.",
+	.options = option_table,
+	.option_count = sizeof(option_table) / sizeof(option_table[0]),
+};
+
+struct predict {
+	struct predict_options options;
+	struct history history;
+	struct prediction_document document;
+	struct forecast forecast;
+	bool has_header;
+	bool unsound;
+};
+
+/* ---- recordings -------------------------------------------------------------------- */
+
+static int take_sample(void *context, enum sample_kind kind, union sample *sample)
+{
+	struct predict *p = context;
+
+	p->has_header |= kind == SAMPLE_HEADER;
+	return history__add(&p->history, kind, sample);
+}
+
+/* A VMM's log is asked for its settings only. */
+static int take_settings(void *context, enum sample_kind kind, union sample *sample)
+{
+	struct predict *p = context;
+
+	return kind == SAMPLE_VMM_START ? history__add(&p->history, kind, sample) : 0;
+}
+
+static int load_file(struct predict *p, const char *path)
+{
+	uint64_t before = p->history.rows.syncs;
+	bool cut = false;
+	int err;
+
+	p->has_header = false;
+	err = recording__read(path, take_sample, p, &cut);
+	if (err && err != -EINVAL) {
+		log__error("predict: cannot read %s (%s)", path, strerror(-err));
+		return err;
+	}
+	if (!p->has_header) {
+		if (!err)
+			log__error("predict: %s is no recording (it has no header line); make one with hwdbm record",
+				   path);
+		return -EINVAL;
+	}
+	if (err)
+		log__warn("predict: what is before that is used: %" PRIu64 " syncs of %s",
+			  p->history.rows.syncs - before, path);
+	p->unsound |= cut || err;
+	return history__end(&p->history);
+}
+
+static int load_folder(struct predict *p, const char *path)
+{
+	_cleanup_free_ char *recording = NULL, *log = NULL;
+	bool cut = false;
+
+	if (asprintf(&recording, "%s/recording.jsonl", path) < 0 ||
+	    asprintf(&log, "%s/vmm.jsonl", path) < 0)
+		return -ENOMEM;
+	recording__read(log, take_settings, p, &cut);
+	return load_file(p, recording);
+}
+
+static int load(struct predict *p, const char *path)
+{
+	struct stat info;
+
+	if (stat(path, &info)) {
+		log__error("predict: cannot read %s (%s)", path, strerror(errno));
+		return -errno;
+	}
+	return S_ISDIR(info.st_mode) ? load_folder(p, path) : load_file(p, path);
+}
+
+/* ---- settings ---------------------------------------------------------------------- */
+
+static const char *unit_name(unsigned int unit, char text[UNITS_TEXT])
+{
+	static const unsigned int shifts[UNIT_SIZES] = UNIT_SIZE_SHIFTS;
+
+	if (unit == FORECAST_AS_RECORDED)
+		return strcpy(text, "as recorded");
+	return units__leaf(UINT64_C(1) << shifts[unit], text);
+}
+
+/* What the recording's VMM was told counts where nothing else was said. */
+static void take_defaults(struct predict *p)
+{
+	struct predict_options *o = &p->options;
+	const struct vmm_start_sample *vmm = &p->history.vmm_start;
+
+	if (!o->bandwidth && vmm->bandwidth_bytes_per_second != UNKNOWN)
+		o->bandwidth = vmm->bandwidth_bytes_per_second;
+	if (o->downtime_ns == UNKNOWN)
+		o->downtime_ns = vmm->downtime_limit_ns == UNKNOWN ? DOWNTIME_LIMIT_NS :
+								      vmm->downtime_limit_ns;
+	if (!o->last_bandwidth)
+		o->last_bandwidth = o->bandwidth;
+	if (!o->size)
+		o->size = vmm->memory_bytes != UNKNOWN ? vmm->memory_bytes :
+							  history__memory(&p->history);
+	/* A lazy run reports blocks of several sizes: not what this mode would. */
+	if (!o->mode)
+		o->mode = strcmp(p->history.split_mode, "eager") ? "off" : "eager";
+	if (!o->granularity && !o->backing && p->history.granularity_bytes != UNKNOWN &&
+	    whatif__unit(p->history.granularity_bytes) < UNIT_SIZES)
+		o->granularity = p->history.granularity_bytes;
+}
+
+static bool is_lazy(const struct predict_options *o)
+{
+	return !strcmp(o->mode, "lazy");
+}
+
+/* From the granularity up to the backing, as page tables have it: 4K, 2M, 1G. */
+static int choose_levels(struct predict *p)
+{
+	const struct predict_options *o = &p->options;
+	uint64_t size = strcmp(o->mode, "off") || !o->backing ? o->granularity : o->backing;
+
+	p->forecast.units[0] = size ? whatif__unit(size) : FORECAST_AS_RECORDED;
+	p->forecast.levels = 1;
+	if (!is_lazy(o))
+		return 0;
+	for (size <<= 9; size <= o->backing && p->forecast.levels < PRECOPY_LEVELS; size <<= 9)
+		p->forecast.units[p->forecast.levels++] = whatif__unit(size);
+	if (p->forecast.levels > 1 && size >> 9 == o->backing)
+		return 0;
+	log__error("predict: lazily split are 2M blocks to 4K, 1G blocks to 2M or to 4K; give such --backing and --granularity");
+	return -EINVAL;
+}
+
+static int check_options(const struct predict_options *o)
+{
+	if (o->granularity && whatif__unit(o->granularity) == UNIT_SIZES)
+		log__error("predict: --granularity %" PRIu64 ": recordings tell about 4K, 64K, 2M and 1G",
+			   o->granularity);
+	else if (o->backing && whatif__unit(o->backing) == UNIT_SIZES)
+		log__error("predict: --backing %" PRIu64 ": blocks are of 4K, 64K, 2M or 1G",
+			   o->backing);
+	else if (o->mode && strcmp(o->mode, "off") && strcmp(o->mode, "eager") && !is_lazy(o))
+		log__error("predict: --mode %s: it is off, eager or lazy", o->mode);
+	else if (strcmp(o->rule, "qemu") && strcmp(o->rule, "passes"))
+		log__error("predict: --rule %s: it is qemu or passes", o->rule);
+	else if (!o->iterations || o->iterations > UINT32_MAX)
+		log__error("predict: --max-iterations %" PRIu64 ": give 1 or more", o->iterations);
+	else if (o->pid > INT32_MAX)
+		log__error("predict: --pid %" PRIu64 " is no process id", o->pid);
+	else
+		return 0;
+	return -EINVAL;
+}
+
+/* ---- prices ------------------------------------------------------------------------ */
+
+static double sync_seconds(struct predict *p)
+{
+	double memory = (double)history__memory(&p->history), ns = 0;
+	char text[UNITS_TEXT];
+
+	for (size_t i = 0; i < p->history.count; i++) {
+		uint64_t one = forecast__sync_ns(&p->history.sources[i]);
+
+		if (one == UNKNOWN)
+			prediction__note(&p->document.unknown, "how long syncs of %s take: counted as 0",
+					 p->history.sources[i].source);
+		else
+			ns += (double)one;
+	}
+	if (memory > 0)
+		ns *= (double)p->options.size / memory;
+	prediction__note(&p->document.from, "syncs that take %s for all memory, at the granularity recorded",
+			 units__duration((uint64_t)ns, text));
+	return ns / NS_PER_SECOND;
+}
+
+/* Eager splitting goes through all blocks before tracking is on. */
+static double start_seconds(struct predict *p)
+{
+	const struct predict_options *o = &p->options;
+	uint64_t block = o->backing, ns;
+
+	if (strcmp(o->mode, "eager"))
+		return 0;
+	ns = block > o->granularity ? forecast__split_ns(&p->history, block) : 0;
+	if (!block || ns == UNKNOWN) {
+		prediction__note(&p->document.unknown,
+				 "how long it takes to split all blocks at the start%s: counted as 0",
+				 block ? "" : " (--backing)");
+		return 0;
+	}
+	return (double)ns * (double)(o->size / block) / NS_PER_SECOND;
+}
+
+/* One level of tables: 512 leaves for one. */
+static void put_break_even(struct predict *p)
+{
+	const uint64_t blocks[] = { UINT64_C(2) << 20, UINT64_C(1) << 30 };
+	const struct history_cost *leaves = &p->history.leaves;
+	char leaf[UNITS_TEXT], finer[UNITS_TEXT], rate[UNITS_TEXT];
+
+	for (size_t i = 0; i < 2; i++) {
+		struct whatif_costs costs = {
+			.split_ns = forecast__split_ns(&p->history, blocks[i]),
+			.sync_ns = leaves->count ? 511 * leaves->ns / leaves->count : UNKNOWN,
+		};
+		double share = whatif__break_even(blocks[i], &costs, (double)p->options.bandwidth,
+						  p->document.prediction.iterations);
+
+		units__leaf(blocks[i], leaf);
+		units__leaf(blocks[i] >> 9, finer);
+		if (share >= 0)
+			prediction__note(&p->document.from,
+					 "splitting a %s block to %s pays while less than %.2f %% of it is dirty in an iteration, at %s/s and by the recorded cost of splits and of leaves in syncs",
+					 leaf, finer, 100 * share,
+					 units__bytes(p->options.bandwidth, rate));
+		else if (share < 0)
+			prediction__note(&p->document.from,
+					 "splitting a %s block to %s never pays at %s/s, by its recorded cost",
+					 leaf, finer, units__bytes(p->options.bandwidth, rate));
+	}
+	if (!leaves->count || (!p->history.splits[9].count && !p->history.splits[18].count))
+		prediction__note(&p->document.unknown,
+				 "from which density on splitting a block pays: the recording has no splits, or no walk times");
+}
+
+/* ---- the prediction ---------------------------------------------------------------- */
+
+static struct precopy_setup make_setup(struct predict *p)
+{
+	const struct predict_options *o = &p->options;
+
+	return (struct precopy_setup){
+		.memory_bytes = (double)o->size,
+		.pending_bytes = (double)(o->left ? o->left : o->size),
+		.pending_s = o->left ? forecast__last_interval(&p->history) : 0,
+		.bandwidth = (double)o->bandwidth, .last_bandwidth = (double)o->last_bandwidth,
+		.downtime_limit_s = (double)o->downtime_ns / NS_PER_SECOND,
+		.device_bytes = (double)o->device, .load_s = (double)o->load_ns / NS_PER_SECOND,
+		.stop_s = (double)o->stop_ns / NS_PER_SECOND,
+		.slice_s = strcmp(o->rule, "qemu") ? 0 : PRECOPY_QEMU_SLICE_S,
+		.sync_s = sync_seconds(p), .start_s = start_seconds(p), .levels = p->forecast.levels,
+		.most_iterations = (unsigned int)o->iterations,
+	};
+}
+
+/* ---- other granularities ----------------------------------------------------------- */
+
+static int add_row(struct predict *p, const struct precopy_setup *asked, unsigned int unit)
+{
+	static const unsigned int shifts[UNIT_SIZES] = UNIT_SIZE_SHIFTS;
+	const struct forecast *f = &p->forecast;
+	struct forecast all = { f->history, f->memory_bytes, { unit }, 1 };
+	struct whatif_row *row = &p->document.rows[p->document.row_count];
+	struct precopy_setup setup = *asked;
+	struct prediction prediction;
+	struct forecast_dirty dirty;
+	int err = forecast__dirty(&p->history, unit, &dirty);
+
+	if (err || !dirty.count)
+		return err;
+	setup.levels = 1;
+	setup.start_s = 0;
+	err = forecast__run(&all, &setup, UNKNOWN, &prediction);
+	if (err)
+		return err == -EINVAL ? 0 : err;
+	field__clear(&whatif_row_table, row);
+	row->granularity_bytes = UINT64_C(1) << shifts[unit];
+	row->asked_for = f->levels == 1 && f->units[0] == unit ? TRI_TRUE : TRI_FALSE;
+	row->syncs = dirty.count;
+	row->dirty_p50_bytes = dirty.median;
+	row->dirty_max_bytes = dirty.most;
+	strcpy(row->verdict, prediction.verdict);
+	row->iterations = prediction.iterations;
+	row->total_ns = prediction.total_ns;
+	row->blackout_ns = prediction.blackout_ns;
+	row->blackout_bound_ns = prediction.blackout_bound_ns;
+	p->document.row_count++;
+	return 0;
+}
+
+/* ---- what to say of it ------------------------------------------------------------- */
+
+static void put_source(struct predict *p, const struct history_source *source)
+{
+	uint64_t shortest = UNKNOWN, longest = 0;
+	char from[UNITS_TEXT], to[UNITS_TEXT], size[UNITS_TEXT];
+
+	for (size_t i = 0; i < source->count; i++) {
+		uint64_t ns = source->points[i].interval_ns;
+
+		shortest = ns < shortest ? ns : shortest;
+		longest = ns > longest ? ns : longest;
+	}
+	prediction__note(&p->document.from, "%zu iterations of %s by process %" PRIu64 " over %s, %s to %s apart",
+			 source->count, source->source, source->pid,
+			 units__bytes(source->length_bytes, size), units__duration(shortest, from),
+			 units__duration(longest, to));
+}
+
+static void put_gaps(struct predict *p)
+{
+	const struct history *h = &p->history;
+	const struct {
+		uint64_t count;
+		const char *text;
+	} gaps[] = {
+		{ h->no_interval, "iterations left out: since when their dirty bytes were written was not seen" },
+		{ h->all_set, "first iterations left out: the log began with all pages set" },
+		{ h->backwards, "iterations left out: their clock goes backwards" },
+		{ h->failed, "iterations left out: a sync in them failed" },
+		{ h->kept, "syncs left out: they cleared nothing" },
+		{ h->contradictory, "syncs whose dirty bytes at different sizes contradict each other: taken as unknown" },
+		{ h->others, "other VMs or processes in the recordings left out (see -p)" },
+		{ h->lost, "events lost by the recorder: what they would have told is missing" },
+	};
+
+	for (size_t i = 0; i < sizeof(gaps) / sizeof(gaps[0]); i++)
+		if (gaps[i].count)
+			prediction__note(&p->document.unknown, "%" PRIu64 " %s", gaps[i].count,
+					 gaps[i].text);
+	if (!h->lost_known)
+		prediction__note(&p->document.unknown, "what the recorder lost: the recording has no end");
+}
+
+static void put_assumptions(struct predict *p)
+{
+	const struct predict_options *o = &p->options;
+	struct prediction_notes *n = &p->document.assumed;
+	char a[UNITS_TEXT], b[UNITS_TEXT], c[UNITS_TEXT];
+
+	prediction__note(n, "the load stays as recorded");
+	prediction__note(n, "%s of memory, sent at %s/s; with the VM stopped at %s/s",
+			 units__bytes(o->size, a), units__bytes(o->bandwidth, b),
+			 units__bytes(o->last_bandwidth, c));
+	if (o->left)
+		prediction__note(n, "%s are left to send now; times and bytes count from now",
+				 units__bytes(o->left, a));
+	prediction__note(n, "downtime limit %s; at most %" PRIu64 " iterations",
+			 units__duration(o->downtime_ns, a), o->iterations);
+	prediction__note(n, "dirty memory is tracked %s%s; splitting of blocks: %s",
+			 p->forecast.units[0] == FORECAST_AS_RECORDED ? "" : "at ", unit_name(p->forecast.units[0], a),
+			 o->mode);
+	prediction__note(n, !strcmp(o->rule, "qemu") ?
+			    "the VM is stopped by QEMU's rule (migration_iteration_run() in migration/migration.c): what is left, and what a sync finds then, is no more than bandwidth x limit; it looks every 100 ms" :
+			    "the VM is stopped once a pass that was sent whole leaves no more dirty than bandwidth x limit");
+	prediction__note(n, "%s of device state and %s to load it; %s to stop the VM",
+			 units__bytes(o->device, a), units__duration(o->load_ns, b),
+			 units__duration(o->stop_ns, c));
+	prediction__note(n, "every page is sent whole: zero pages and compression would send less");
+	if (p->history.count > 1)
+		prediction__note(n, "no page is written by two sources: their dirty bytes add up");
+	if (p->history.count && o->size != history__memory(&p->history))
+		prediction__note(n, "as much is written as in the recorded %s",
+				 units__bytes(history__memory(&p->history), a));
+}
+
+static void put_price_gaps(struct predict *p)
+{
+	const struct predict_options *o = &p->options;
+
+	if (o->granularity && p->history.granularity_bytes != UNKNOWN &&
+	    o->granularity != p->history.granularity_bytes)
+		prediction__note(&p->document.unknown,
+				 "how long syncs take at another granularity than recorded: taken as equal");
+	if (!o->device)
+		prediction__note(&p->document.unknown,
+				 "the size of the devices' state: taken as 0 (--device-state)");
+	if (!o->load_ns)
+		prediction__note(&p->document.unknown,
+				 "the time to load state and start at the destination: taken as 0 (--load-delay)");
+}
+
+static int explain_no_points(const struct predict *p)
+{
+	char text[UNITS_TEXT];
+
+	for (size_t i = 0; i < p->history.count; i++)
+		if (p->history.sources[i].count) {
+			log__error("predict: no iteration tells what was dirty at %s; record with finer tracking, or ask for a coarser --granularity",
+				   unit_name(p->forecast.units[p->forecast.levels - 1], text));
+			return -EINVAL;
+		}
+	log__error("predict: no iteration in there tells how much was written in which time%s",
+		   p->history.no_interval ? ": only one was seen, and not when it began" : "");
+	return -EINVAL;
+}
+
+static int make_document(struct predict *p)
+{
+	struct precopy_setup setup;
+	int err;
+
+	for (size_t i = 0; i < p->history.count; i++)
+		if (p->history.sources[i].count)
+			put_source(p, &p->history.sources[i]);
+	p->forecast.history = &p->history;
+	p->forecast.memory_bytes = (double)p->options.size;
+	setup = make_setup(p);
+	err = forecast__run(&p->forecast, &setup, UNKNOWN, &p->document.prediction);
+	if (err == -EINVAL)
+		return explain_no_points(p);
+	p->document.known_from = UNKNOWN;
+	if (!err && !p->options.left && p->history.recordings == 1)
+		err = forecast__known_from(&p->forecast, &setup, &p->document.prediction,
+					   &p->document.known_from);
+	for (unsigned int unit = 0; !err && unit < UNIT_SIZES; unit++)
+		err = add_row(p, &setup, unit);
+	put_assumptions(p);
+	put_gaps(p);
+	put_price_gaps(p);
+	put_break_even(p);
+	p->document.emulated = !strcmp(p->history.time_basis, "emulated");
+	return err;
+}
+
+static int predict(struct predict *p, int count, char **paths)
+{
+	int err = 0;
+
+	p->history.wanted_pid = p->options.pid;
+	if (p->options.input)
+		err = load(p, p->options.input);
+	for (int i = 0; !err && i < count; i++)
+		err = load(p, paths[i]);
+	if (err)
+		return err;
+	take_defaults(p);
+	if (!p->options.bandwidth) {
+		log__error("predict: how fast is the transfer? give --bandwidth, such as 1.2G or 10Gbit");
+		return -EINVAL;
+	}
+	if (!p->options.size || !p->history.count)
+		return explain_no_points(p);
+	if (p->options.left > p->options.size) {
+		log__error("predict: --left %" PRIu64 ": the VM has no more memory than %" PRIu64,
+			   p->options.left, p->options.size);
+		return -EINVAL;
+	}
+	err = choose_levels(p);
+	err = err ?: make_document(p);
+	if (err)
+		return err;
+	errno = 0;
+	err = p->options.json ? prediction__json(stdout, &p->document) :
+				prediction__text(stdout, &p->document);
+	if (err)
+		log__error("predict: cannot write the prediction (%s)",
+			   strerror(err == -EIO && errno ? errno : -err));
+	return err;
+}
+
+int predict__main(int argc, char **argv)
+{
+	struct predict p = {
+		.options = { .rule = "qemu", .downtime_ns = UNKNOWN,
+			     .stop_ns = STOP_NS, .iterations = 30 },
+	};
+	int first = options__parse(&spec, &p.options, argc, argv);
+	int err;
+
+	if (first == -ECANCELED)
+		return COMMAND_OK;
+	if (first < 0 || check_options(&p.options))
+		return COMMAND_USAGE;
+	if (first == argc && !p.options.input) {
+		log__error("predict: from which recordings? see hwdbm predict --help");
+		return COMMAND_USAGE;
+	}
+	history__init(&p.history);
+	err = predict(&p, argc - first, argv + first);
+	history__release(&p.history);
+	if (err)
+		return COMMAND_FAILED;
+	return p.unsound ? COMMAND_UNSOUND : COMMAND_OK;
+}
