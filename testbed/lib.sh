@@ -263,6 +263,11 @@ kernel_patches() {
 	mutant=
 }
 
+# Patch files that every variant gets on top: what the test bed's machine needs, and no host
+kernel_testbed_patches() {
+	find "$top/testbed/kernel" -maxdepth 1 -name '*.patch' | LC_ALL=C sort
+}
+
 # Says whether a kernel variant exists; prints a sentence if not
 kernel_variant_check() {
 	case $1 in
@@ -288,7 +293,7 @@ kernel_key() {
 		${cross}gcc -dumpfullversion
 		pahole --version
 		kernel_config_text "$1"
-		kernel_patches "$1" | while read -r patch; do cat "$patch"; done
+		{ kernel_patches "$1"; kernel_testbed_patches; } | while read -r patch; do cat "$patch"; done
 	} | hash_text
 }
 

@@ -10,11 +10,12 @@ CROSS ?= aarch64-linux-gnu-
 GUEST_CFLAGS ?= -O2 -g -std=gnu11 -Wall -Wextra -Werror
 
 GUEST_COMMON := runtime iommu generator memory knobs
-GUEST_PROGRAMS := precopy dirtyprobe soak type1probe hold
+GUEST_PROGRAMS := precopy dirtyprobe soak type1probe migprobe hold
 precopy_PARTS := precopy log transfer truth workload $(GUEST_COMMON)
 dirtyprobe_PARTS := dirtyprobe probe $(GUEST_COMMON)
 soak_PARTS := soak ledger $(GUEST_COMMON)
 type1probe_PARTS := type1probe probe type1 $(GUEST_COMMON)
+migprobe_PARTS := migprobe probe type1 migration $(GUEST_COMMON)
 hold_PARTS := hold type1 $(GUEST_COMMON)
 
 .PHONY: guest guest-initramfs
@@ -34,12 +35,13 @@ $(foreach p,$(GUEST_PROGRAMS),$(eval $(call guest_program,$(p))))
 -include $(wildcard $(GUEST_OUT)/*.d)
 
 # busybox and init; programs come over 9p, so that a new build needs no new initramfs.
-$(GUEST_OUT)/initramfs.cpio.gz: $(GUEST_SRC)/init $(BUSYBOX)
+$(GUEST_OUT)/initramfs.cpio.gz: $(GUEST_SRC)/init $(GUEST_SRC)/bind-generators $(BUSYBOX)
 	@mkdir -p $(@D)
 	rm -rf $(GUEST_OUT)/root
 	mkdir -p $(addprefix $(GUEST_OUT)/root/,bin proc sys dev tmp share)
 	install -m 755 $(BUSYBOX) $(GUEST_OUT)/root/bin/busybox
 	install -m 755 $(GUEST_SRC)/init $(GUEST_OUT)/root/init
+	install -m 755 $(GUEST_SRC)/bind-generators $(GUEST_OUT)/root/bin/bind-generators
 	cd $(GUEST_OUT)/root && find . | LC_ALL=C sort | \
 		cpio --quiet --reproducible -R 0:0 -o -H newc | gzip -n > $(abspath $@).tmp
 	mv $@.tmp $@
