@@ -1,0 +1,433 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * vmmigrate: a live migration by two unmodified QEMUs, each with a DMA generator passed through,
+ * and the judgement of it: whether the memory that arrived is the memory that left, byte for byte,
+ * and what the device had written of that which is not. It looks at both from outside and helps
+ * neither. This file has the options and the order of the steps.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "knobs.h"
+#include "log.h"
+#include "payload.h"
+#include "runtime.h"
+#include "type1.h"
+#include "vmm.h"
+#include "workload.h"
+
+#define EXIT_USAGE	2
+#define EXIT_LOST	3	/* the migration went well, and memory was lost */
+#define LISTED		16	/* differing pages that are named */
+
+struct options {
+	bool iommufd;
+	const char *workload_name;
+	const struct workload *workload;
+	const char *split;
+	uint64_t memory;
+	uint64_t backing;
+	uint64_t granularity;
+	uint64_t bandwidth;
+	uint64_t downtime_ms;
+	uint64_t max_iterations;
+	uint64_t dirty_pages;		/* by the VM's CPU, per tick of 10 ms */
+	uint64_t seed;
+	const char *log;
+};
+
+struct migration {
+	const struct options *opt;
+	struct vmm source, target;
+	struct memory range;		/* of the source, that the device writes */
+	uint64_t *written;		/* bit per 4K page of the range */
+	uint64_t pages_written;
+	uint64_t iterations;
+	uint64_t downtime_ms;		/* as QEMU has it */
+	uint64_t sent_bytes;
+	uint64_t differ;		/* 4K pages */
+	uint64_t differ_written;	/* of these, what the device wrote */
+	uint64_t listed[LISTED];
+};
+
+static const char help[] =
+"Usage: vmmigrate [OPTIONS]\n"
+"Migrates a VM with a DMA generator from one unmodified QEMU to another and compares.\n"
+"\n"
+"  --backend iommufd|type1  (iommufd)\n"
+"  --memory BYTES           of the VM, K/M/G allowed (64M)\n"
+"  --backing 4K|2M          pages behind it (2M)\n"
+"  --granularity 4K|2M|0    leaf size to report at, 0 = as mapped (0)\n"
+"  --split off|eager|lazy   (off)\n"
+"  --workload NAME          scattered or nic-ring (scattered)\n"
+"  --seed N                 (1)\n"
+"  --dirty-pages N          that the VM's CPU writes every 10 ms (0)\n"
+"  --bandwidth BYTES        per second (64M)\n"
+"  --downtime-limit MS      (300)\n"
+"  --max-iterations N       then the limits are lifted (8)\n"
+"  --log FILE               JSON Lines (none)\n"
+"Exit status: 0 all is well, 3 memory was lost, 1 something failed, 2 bad options.\n";
+
+static int size_option(const char *name, const char *text, uint64_t *bytes)
+{
+	if (!parse_size(text, bytes))
+		return 0;
+	return problem(EINVAL, "--%s: '%s' is not a size; give bytes or a number with K, M or G",
+		       name, text);
+}
+
+static int check_options(struct options *opt, const char *backend)
+{
+	opt->iommufd = !strcmp(backend, "iommufd");
+	if (!opt->iommufd && strcmp(backend, "type1"))
+		return problem(EINVAL, "--backend: give iommufd or type1");
+	if (opt->backing != SZ_4K && opt->backing != SZ_2M)
+		return problem(EINVAL, "--backing: give 4K or 2M");
+	if (opt->memory % SZ_2M || opt->memory < 2 * PAYLOAD_RESERVED)
+		return problem(EINVAL, "--memory: give a multiple of 2M, 32M or more");
+	opt->workload = workload_find(opt->workload_name);
+	if (!opt->workload || !strcmp(opt->workload_name, "one-byte"))
+		return problem(EINVAL, "--workload: give scattered or nic-ring");
+	if (!opt->bandwidth || !opt->max_iterations)
+		return problem(EINVAL, "--bandwidth and --max-iterations: give more than 0");
+	if (strcmp(opt->split, "off") && !knobs_exist())
+		return problem(ENOTSUP, "--split %s: this kernel cannot split blocks; boot the patched kernel or use --split off",
+			       opt->split);
+	return 0;
+}
+
+static int parse_options(int argc, char **argv, struct options *opt)
+{
+	static const struct option table[] = {
+		{ "backend", required_argument, NULL, 'k' },
+		{ "memory", required_argument, NULL, 'm' },
+		{ "backing", required_argument, NULL, 'b' },
+		{ "granularity", required_argument, NULL, 'g' },
+		{ "split", required_argument, NULL, 's' },
+		{ "workload", required_argument, NULL, 'w' },
+		{ "seed", required_argument, NULL, 'S' },
+		{ "dirty-pages", required_argument, NULL, 'd' },
+		{ "bandwidth", required_argument, NULL, 'B' },
+		{ "downtime-limit", required_argument, NULL, 'D' },
+		{ "max-iterations", required_argument, NULL, 'i' },
+		{ "log", required_argument, NULL, 'l' },
+		{ "help", no_argument, NULL, 'h' },
+		{ }
+	};
+	const char *backend = "iommufd";
+	int c, index, err = 0;
+
+	while (!err && (c = getopt_long(argc, argv, "h", table, &index)) != -1) {
+		const char *name = c == '?' || c == 'h' ? "" : table[index].name;
+
+		switch (c) {
+		case 'k': backend = optarg; break;
+		case 'm': err = size_option(name, optarg, &opt->memory); break;
+		case 'b': err = size_option(name, optarg, &opt->backing); break;
+		case 'g': err = size_option(name, optarg, &opt->granularity); break;
+		case 's': opt->split = optarg; break;
+		case 'w': opt->workload_name = optarg; break;
+		case 'S': err = size_option(name, optarg, &opt->seed); break;
+		case 'd': err = size_option(name, optarg, &opt->dirty_pages); break;
+		case 'B': err = size_option(name, optarg, &opt->bandwidth); break;
+		case 'D': err = size_option(name, optarg, &opt->downtime_ms); break;
+		case 'i': err = size_option(name, optarg, &opt->max_iterations); break;
+		case 'l': opt->log = optarg; break;
+		case 'h':
+			fputs(help, stdout);
+			exit(0);
+		default:
+			return problem(EINVAL, "unknown option; see vmmigrate --help");
+		}
+	}
+	if (err)
+		return err;
+	if (optind < argc)
+		return problem(EINVAL, "'%s' is not an option; see vmmigrate --help", argv[optind]);
+	return check_options(opt, backend);
+}
+
+/* Waits up to 'seconds' until the payload has done what makes 'word' larger than 'than'. */
+static int wait_word(const struct vmm *vmm, unsigned int word, uint64_t than, unsigned int seconds)
+{
+	uint64_t end = clock_ns() + seconds * NSEC_PER_SEC;
+
+	while (vmm_word(vmm, word) <= than) {
+		if (interrupted)
+			return -EINTR;
+		if (clock_ns() > end)
+			return problem(ETIMEDOUT, "what runs in the VM of %s makes no progress", vmm->name);
+		usleep(20000);
+	}
+	return 0;
+}
+
+static int start_vms(struct migration *mig)
+{
+	const struct options *opt = mig->opt;
+	struct vmm_options vm = {
+		.iommufd = opt->iommufd,
+		.memory = opt->memory,
+		.backing = opt->backing,
+		.payload = {
+			[PAYLOAD_DIRTY_BASE] = PAYLOAD_RAM + PAYLOAD_RESERVED / 2,
+			[PAYLOAD_DIRTY_PAGES] = PAYLOAD_RESERVED / 2 / SZ_4K,
+			[PAYLOAD_PER_TICK] = opt->dirty_pages,
+			[PAYLOAD_TICK_US] = 10000,
+		},
+	};
+	int err;
+
+	vm.name = "target";
+	vm.generator = 1;
+	vm.incoming = true;
+	err = vmm_start(&mig->target, &vm);
+	if (err)
+		return err;
+	vm.name = "source";
+	vm.generator = 0;
+	vm.incoming = false;
+	err = vmm_start(&mig->source, &vm);
+	if (!err)
+		err = qmp_call(&mig->source.qmp, "cont", "{}");
+	if (!err)
+		err = wait_word(&mig->source, PAYLOAD_HEARTBEAT, 1, 30);
+	if (!err && vmm_word(&mig->source, PAYLOAD_DEVICE) !=
+		    (DMAGEN_PCI_DEVICE_ID << 16 | DMAGEN_PCI_VENDOR_ID))
+		err = problem(ENODEV, "the VM finds device %#llx, not the DMA generator",
+			      (unsigned long long)vmm_word(&mig->source, PAYLOAD_DEVICE));
+	if (!err)
+		err = vmm_watch(&mig->source);
+	return err;
+}
+
+/* The device writes all of the VM's memory but what the payload needs. */
+static int start_device(struct migration *mig)
+{
+	struct generator *gen = &mig->source.gen;
+
+	mig->range = mig->source.memory;
+	mig->range.va += PAYLOAD_RESERVED;
+	mig->range.bytes -= PAYLOAD_RESERVED;
+	mig->written = calloc(1, mig->range.bytes / SZ_4K / 8);
+	if (!mig->written || mig->range.bytes / SZ_4K / 8 > gen->truth_bytes)
+		return problem(ENOMEM, "no room for the truth bitmap; ask for less --memory");
+	memory_seed(&mig->range, mig->range.bytes / 4, mig->opt->seed);
+	generator_set(gen, DMAGEN_RESET, 1);
+	generator_set(gen, DMAGEN_TRUTH_BASE, PAYLOAD_RAM + PAYLOAD_RESERVED);
+	workload_program(mig->opt->workload, gen, &mig->range, PAYLOAD_RAM + PAYLOAD_RESERVED,
+			 mig->opt->seed);
+	workload_start(mig->opt->workload, gen);
+	return 0;
+}
+
+static int set_limits(struct migration *mig, uint64_t bandwidth, uint64_t downtime_ms)
+{
+	return qmp_call(&mig->source.qmp, "migrate-set-parameters",
+			"{\"max-bandwidth\": %" PRIu64 ", \"downtime-limit\": %" PRIu64 "}", bandwidth,
+			downtime_ms);
+}
+
+/* Until the source says that it is over; looks four times a second. */
+static int follow(struct migration *mig)
+{
+	struct qmp *qmp = &mig->source.qmp;
+	bool lifted = false;
+	int err;
+
+	for (;;) {
+		char status[32], text[256];
+
+		if (interrupted)
+			return -EINTR;
+		err = qmp_call(qmp, "query-migrate", "{}");
+		if (err)
+			return err;
+		qmp_text(qmp, "status", status, sizeof(status));
+		qmp_number(qmp, "ram.dirty-sync-count", &mig->iterations);
+		qmp_number(qmp, "ram.transferred", &mig->sent_bytes);
+		if (!strcmp(status, "completed")) {
+			qmp_number(qmp, "downtime", &mig->downtime_ms);
+			return 0;
+		}
+		if (!strcmp(status, "failed") || !strcmp(status, "cancelled")) {
+			qmp_text(qmp, "error-desc", text, sizeof(text));
+			return problem(EPROTO, "the migration has %s: %s", status, text);
+		}
+		if (!lifted && mig->iterations > mig->opt->max_iterations) {
+			err = set_limits(mig, UINT64_C(8) << 30, 60000);
+			if (err)
+				return err;
+			lifted = true;
+		}
+		usleep(250000);
+	}
+}
+
+static int migrate(struct migration *mig)
+{
+	int err = qmp_call(&mig->target.qmp, "migrate-incoming", "{\"uri\": \"unix:/tmp/stream\"}");
+
+	if (!err)
+		err = set_limits(mig, mig->opt->bandwidth, mig->opt->downtime_ms);
+	if (!err)
+		err = qmp_call(&mig->source.qmp, "migrate", "{\"uri\": \"unix:/tmp/stream\"}");
+	return err ? err : follow(mig);
+}
+
+/* The target has everything once it says that it is paused. */
+static int wait_target(struct migration *mig)
+{
+	uint64_t end = clock_ns() + 30 * NSEC_PER_SEC;
+	int err;
+
+	for (;;) {
+		err = qmp_call(&mig->target.qmp, "query-status", "{}");
+		if (err)
+			return err;
+		if (!qmp_is(&mig->target.qmp, "status", "inmigrate"))
+			return 0;
+		if (clock_ns() > end)
+			return problem(ETIMEDOUT, "the target does not come to an end");
+		usleep(20000);
+	}
+}
+
+/* Both stand still. What the device wrote in its whole life is one latch of its bitmap. */
+static void compare(struct migration *mig)
+{
+	struct generator *gen = &mig->source.gen;
+	const uint8_t *source = mig->source.memory.va, *target = mig->target.memory.va;
+	uint64_t reserved = PAYLOAD_RESERVED / SZ_4K;
+
+	generator_set(gen, DMAGEN_LATCH, 1);
+	for (uint64_t i = 0; i < mig->range.bytes / SZ_4K / 64; i++) {
+		mig->written[i] = gen->truth[i];
+		mig->pages_written += __builtin_popcountll(mig->written[i]);
+	}
+	for (uint64_t page = 0; page < mig->opt->memory / SZ_4K; page++) {
+		uint64_t own = page - reserved;
+
+		if (!memcmp(source + page * SZ_4K, target + page * SZ_4K, SZ_4K))
+			continue;
+		if (mig->differ < LISTED)
+			mig->listed[mig->differ] = page;
+		mig->differ++;
+		if (page >= reserved && mig->written[own / 64] >> own % 64 & 1)
+			mig->differ_written++;
+	}
+}
+
+/*
+ * The target's device goes on from where the source's stopped, and the source's does not. QEMU has
+ * it load its state only when the VM is let go, so that it cannot be seen to stand there first.
+ */
+static int go_on(struct migration *mig)
+{
+	struct generator *source = &mig->source.gen, *target = &mig->target.gen;
+	uint64_t seq = generator_get(source, DMAGEN_LAST_SEQ), ops = generator_get(source, DMAGEN_OPS);
+	uint64_t heartbeat = vmm_word(&mig->target, PAYLOAD_HEARTBEAT);
+	uint64_t end = clock_ns() + 30 * NSEC_PER_SEC;
+	int err = qmp_call(&mig->target.qmp, "cont", "{}");
+
+	if (!err)
+		err = wait_word(&mig->target, PAYLOAD_HEARTBEAT, heartbeat, 30);
+	if (!err)
+		err = vmm_watch(&mig->target);
+	if (err)
+		return err;
+	while (generator_get(target, DMAGEN_OPS) < ops + 100 && clock_ns() < end)
+		usleep(10000);
+	generator_stop(target);
+	if (generator_get(target, DMAGEN_OPS) < ops + 100)
+		return problem(EIO, "the target's device does not go on: it has done %" PRIu64 " operations, the source's %" PRIu64,
+			       generator_get(target, DMAGEN_OPS), ops);
+	if (generator_get(target, DMAGEN_LAST_SEQ) - generator_get(target, DMAGEN_OPS) != seq - ops)
+		return problem(EIO, "the target's device goes on elsewhere than the source's stopped");
+	if (generator_get(target, DMAGEN_FAILED) != generator_get(source, DMAGEN_FAILED))
+		return problem(EIO, "the target's device cannot reach its memory");
+	if (generator_get(source, DMAGEN_LAST_SEQ) != seq)
+		return problem(EIO, "the source's device goes on after the migration");
+	return 0;
+}
+
+static int log_outcome(const struct migration *mig, int err)
+{
+	log_part("{\"type\":\"vmmigrate.end\",\"backend\":\"%s\",\"backing_bytes\":%" PRIu64
+		 ",\"split_mode\":\"%s\",\"iterations\":%" PRIu64 ",\"sent_bytes\":%" PRIu64
+		 ",\"downtime_ms\":%" PRIu64 ",\"pages_written\":%" PRIu64 ",\"pages_differ\":%" PRIu64
+		 ",\"pages_lost\":%" PRIu64 ",\"first_differing\":[",
+		 mig->opt->iommufd ? "iommufd" : "type1", mig->opt->backing, mig->opt->split,
+		 mig->iterations, mig->sent_bytes, mig->downtime_ms, mig->pages_written, mig->differ,
+		 mig->differ_written);
+	for (uint64_t i = 0; i < mig->differ && i < LISTED; i++)
+		log_part("%s%" PRIu64, i ? "," : "", mig->listed[i]);
+	log_part("],\"error\":");
+	log_string(err ? problem_text() : NULL);
+	log_part("}");
+	return log_end();
+}
+
+static int run(struct migration *mig)
+{
+	int err = knobs_exist() ? knobs_set(mig->opt->split, mig->opt->granularity) : 0;
+
+	if (!err && !mig->opt->iommufd && type1_knob_exists("dirty_tracking"))
+		err = type1_knob_set("dirty_tracking", "Y");
+	if (!err)
+		err = start_vms(mig);
+	if (!err)
+		err = start_device(mig);
+	if (!err)
+		err = migrate(mig);
+	if (!err)
+		err = wait_target(mig);
+	if (err)
+		return err;
+	compare(mig);
+	return go_on(mig);
+}
+
+int main(int argc, char **argv)
+{
+	struct options opt = {
+		.workload_name = "scattered",
+		.split = "off",
+		.memory = 64 * SZ_1M,
+		.backing = SZ_2M,
+		.bandwidth = 64 * SZ_1M,
+		.downtime_ms = 300,
+		.max_iterations = 8,
+		.seed = 1,
+	};
+	struct migration mig = { .opt = &opt, .source = VMM_NONE, .target = VMM_NONE };
+	int err;
+
+	if (parse_options(argc, argv, &opt))
+		return EXIT_USAGE;
+	catch_interrupts();
+	if (log_open(opt.log))
+		return EXIT_FAILURE;
+	err = run(&mig);
+	if (log_outcome(&mig, err) && !err)
+		err = -EIO;
+	vmm_end(&mig.source);
+	vmm_end(&mig.target);
+	knobs_restore();
+	free(mig.written);
+	if (log_close() && !err)
+		err = -EIO;
+	if (err)
+		return EXIT_FAILURE;
+	printf("vmmigrate: completed after %" PRIu64 " syncs, %" PRIu64 " bytes sent, downtime %" PRIu64
+	       " ms, %" PRIu64 " pages written by the device, %" PRIu64 " lost, memory %s\n",
+	       mig.iterations, mig.sent_bytes, mig.downtime_ms, mig.pages_written, mig.differ_written,
+	       mig.differ ? "DIFFERENT" : "identical");
+	return mig.differ ? EXIT_LOST : EXIT_SUCCESS;
+}
