@@ -16,7 +16,7 @@ dirtyprobe_PARTS := dirtyprobe probe $(GUEST_COMMON)
 soak_PARTS := soak ledger $(GUEST_COMMON)
 type1probe_PARTS := type1probe probe type1 $(GUEST_COMMON)
 migprobe_PARTS := migprobe probe type1 migration $(GUEST_COMMON)
-vmmigrate_PARTS := vmmigrate vmm qmp log workload type1 $(GUEST_COMMON)
+vmmigrate_PARTS := vmmigrate vmm qmp log probe workload type1 $(GUEST_COMMON)
 hold_PARTS := hold type1 $(GUEST_COMMON)
 
 .PHONY: guest guest-initramfs
@@ -42,13 +42,13 @@ $(GUEST_OUT)/payload: $(GUEST_SRC)/payload.c $(GUEST_SRC)/payload.h
 -include $(wildcard $(GUEST_OUT)/*.d)
 
 # busybox and init; programs come over 9p, so that a new build needs no new initramfs.
-$(GUEST_OUT)/initramfs.cpio.gz: $(addprefix $(GUEST_SRC)/,init bind-generators mount-vmm) $(BUSYBOX)
+$(GUEST_OUT)/initramfs.cpio.gz: $(addprefix $(GUEST_SRC)/,init bind-generators mount-vmm vmm-run) $(BUSYBOX)
 	@mkdir -p $(@D)
 	rm -rf $(GUEST_OUT)/root
 	mkdir -p $(addprefix $(GUEST_OUT)/root/,bin proc sys dev tmp share)
 	install -m 755 $(BUSYBOX) $(GUEST_OUT)/root/bin/busybox
 	install -m 755 $(GUEST_SRC)/init $(GUEST_OUT)/root/init
-	install -m 755 $(addprefix $(GUEST_SRC)/,bind-generators mount-vmm) $(GUEST_OUT)/root/bin
+	install -m 755 $(addprefix $(GUEST_SRC)/,bind-generators mount-vmm vmm-run) $(GUEST_OUT)/root/bin
 	cd $(GUEST_OUT)/root && find . | LC_ALL=C sort | \
 		cpio --quiet --reproducible -R 0:0 -o -H newc | gzip -n > $(abspath $@).tmp
 	mv $@.tmp $@

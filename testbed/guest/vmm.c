@@ -183,6 +183,15 @@ bool vmm_alive(struct vmm *vmm)
 	return vmm->pid;
 }
 
+int vmm_kill(struct vmm *vmm)
+{
+	if (!vmm->pid || kill(vmm->pid, SIGKILL))
+		return problem(ESRCH, "%s is not there to be killed", vmm->name);
+	waitpid(vmm->pid, NULL, 0);
+	vmm->pid = 0;
+	return 0;
+}
+
 void vmm_end(struct vmm *vmm)
 {
 	uint64_t end = clock_ns() + 10 * NSEC_PER_SEC;

@@ -45,6 +45,8 @@ struct vmm {
 int vmm_start(struct vmm *vmm, const struct vmm_options *opt);
 /* Lets it go, by the monitor if it still answers, and removes what it left behind. */
 void vmm_end(struct vmm *vmm);
+/* Ends it the hard way; vmm_end() still has to follow. 0 or -errno. */
+int vmm_kill(struct vmm *vmm);
 /* True while the process lives. */
 bool vmm_alive(struct vmm *vmm);
 

@@ -17,6 +17,7 @@
 #include "knobs.h"
 #include "log.h"
 #include "payload.h"
+#include "probe.h"
 #include "runtime.h"
 #include "type1.h"
 #include "vmm.h"
@@ -25,6 +26,7 @@
 #define EXIT_USAGE	2
 #define EXIT_LOST	3	/* the migration went well, and memory was lost */
 #define LISTED		16	/* differing pages that are named */
+#define SYNCS		64	/* of which it is known what the device had written */
 
 struct options {
 	bool iommufd;
@@ -39,7 +41,18 @@ struct options {
 	uint64_t max_iterations;
 	uint64_t dirty_pages;		/* by the VM's CPU, per tick of 10 ms */
 	uint64_t seed;
+	uint64_t channels;		/* of multifd, 0 = without */
+	const char *end;
 	const char *log;
+	const char *pid_file;
+	const char *ready_file;
+};
+
+/* A 4K page that did not arrive as it left. A write stores the number of its operation. */
+struct difference {
+	uint64_t page;
+	uint64_t source, target;	/* the first word that differs */
+	bool written;			/* by the device */
 };
 
 struct migration {
@@ -49,11 +62,13 @@ struct migration {
 	uint64_t *written;		/* bit per 4K page of the range */
 	uint64_t pages_written;
 	uint64_t iterations;
+	uint64_t seq_at[SYNCS];		/* the device's last operation when sync i was seen to be over */
+	uint64_t tables_before, tables_most, tables_after;	/* IOMMU page tables, in pages */
 	uint64_t downtime_ms;		/* as QEMU has it */
 	uint64_t sent_bytes;
 	uint64_t differ;		/* 4K pages */
 	uint64_t differ_written;	/* of these, what the device wrote */
-	uint64_t listed[LISTED];
+	struct difference listed[LISTED];
 };
 
 static const char help[] =
@@ -71,6 +86,10 @@ static const char help[] =
 "  --bandwidth BYTES        per second (64M)\n"
 "  --downtime-limit MS      (300)\n"
 "  --max-iterations N       then the limits are lifted (8)\n"
+"  --multifd N              channels for pages, 0 = none (0)\n"
+"  --end HOW                complete, cancel, kill-source or kill-target, after the iterations (complete)\n"
+"  --pid-file FILE          where the source's process is told (none)\n"
+"  --ready-file FILE        it begins when this exists (at once)\n"
 "  --log FILE               JSON Lines (none)\n"
 "Exit status: 0 all is well, 3 memory was lost, 1 something failed, 2 bad options.\n";
 
@@ -94,6 +113,11 @@ static int check_options(struct options *opt, const char *backend)
 	opt->workload = workload_find(opt->workload_name);
 	if (!opt->workload || !strcmp(opt->workload_name, "one-byte"))
 		return problem(EINVAL, "--workload: give scattered or nic-ring");
+	if (strcmp(opt->end, "complete") && strcmp(opt->end, "cancel") &&
+	    strcmp(opt->end, "kill-source") && strcmp(opt->end, "kill-target"))
+		return problem(EINVAL, "--end: give complete, cancel, kill-source or kill-target");
+	if (opt->channels > 16)
+		return problem(EINVAL, "--multifd: give at most 16");
 	if (!opt->bandwidth || !opt->max_iterations)
 		return problem(EINVAL, "--bandwidth and --max-iterations: give more than 0");
 	if (strcmp(opt->split, "off") && !knobs_exist())
@@ -116,6 +140,10 @@ static int parse_options(int argc, char **argv, struct options *opt)
 		{ "bandwidth", required_argument, NULL, 'B' },
 		{ "downtime-limit", required_argument, NULL, 'D' },
 		{ "max-iterations", required_argument, NULL, 'i' },
+		{ "multifd", required_argument, NULL, 'M' },
+		{ "end", required_argument, NULL, 'e' },
+		{ "pid-file", required_argument, NULL, 'p' },
+		{ "ready-file", required_argument, NULL, 'r' },
 		{ "log", required_argument, NULL, 'l' },
 		{ "help", no_argument, NULL, 'h' },
 		{ }
@@ -138,6 +166,10 @@ static int parse_options(int argc, char **argv, struct options *opt)
 		case 'B': err = size_option(name, optarg, &opt->bandwidth); break;
 		case 'D': err = size_option(name, optarg, &opt->downtime_ms); break;
 		case 'i': err = size_option(name, optarg, &opt->max_iterations); break;
+		case 'M': err = size_option(name, optarg, &opt->channels); break;
+		case 'e': opt->end = optarg; break;
+		case 'p': opt->pid_file = optarg; break;
+		case 'r': opt->ready_file = optarg; break;
 		case 'l': opt->log = optarg; break;
 		case 'h':
 			fputs(help, stdout);
@@ -234,51 +266,142 @@ static int set_limits(struct migration *mig, uint64_t bandwidth, uint64_t downti
 			downtime_ms);
 }
 
-/* Until the source says that it is over; looks four times a second. */
-static int follow(struct migration *mig)
+/* What the device had written when a sync was over is known to within one look at QEMU. */
+static int note_iteration(struct migration *mig)
+{
+	uint64_t before = mig->iterations, seq = generator_get(&mig->source.gen, DMAGEN_LAST_SEQ);
+	long tables = table_pages();
+
+	if (tables > 0 && (uint64_t)tables > mig->tables_most)
+		mig->tables_most = tables;
+	qmp_number(&mig->source.qmp, "ram.dirty-sync-count", &mig->iterations);
+	qmp_number(&mig->source.qmp, "ram.transferred", &mig->sent_bytes);
+	if (mig->iterations == before)
+		return 0;
+	for (uint64_t i = before; i < mig->iterations && i < SYNCS; i++)
+		mig->seq_at[i] = seq;
+	return log_line("{\"type\":\"vmmigrate.sync\",\"t_ns\":%" PRIu64 ",\"sync\":%" PRIu64
+			",\"last_operation\":%" PRIu64 ",\"sent_bytes\":%" PRIu64 "}", clock_ns(),
+			mig->iterations, seq, mig->sent_bytes);
+}
+
+/* Ends the iterations, the way that was asked for. */
+static int end_iterations(struct migration *mig)
+{
+	const char *how = mig->opt->end;
+
+	if (!strcmp(how, "cancel"))
+		return qmp_call(&mig->source.qmp, "migrate_cancel", "{}");
+	if (!strcmp(how, "kill-source"))
+		return vmm_kill(&mig->source);
+	if (!strcmp(how, "kill-target"))
+		return vmm_kill(&mig->target);
+	return set_limits(mig, UINT64_C(8) << 30, 60000);
+}
+
+/* Until the source says that it is over, or is gone; looks ten times a second. */
+static int follow(struct migration *mig, char *status, size_t size)
 {
 	struct qmp *qmp = &mig->source.qmp;
-	bool lifted = false;
+	bool ended = false;
 	int err;
 
 	for (;;) {
-		char status[32], text[256];
-
 		if (interrupted)
 			return -EINTR;
+		snprintf(status, size, "gone");
+		if (!vmm_alive(&mig->source))
+			return 0;
 		err = qmp_call(qmp, "query-migrate", "{}");
+		if (!err)
+			err = note_iteration(mig);
 		if (err)
 			return err;
-		qmp_text(qmp, "status", status, sizeof(status));
-		qmp_number(qmp, "ram.dirty-sync-count", &mig->iterations);
-		qmp_number(qmp, "ram.transferred", &mig->sent_bytes);
-		if (!strcmp(status, "completed")) {
-			qmp_number(qmp, "downtime", &mig->downtime_ms);
+		qmp_text(qmp, "status", status, size);
+		if (!strcmp(status, "completed") || !strcmp(status, "failed") ||
+		    !strcmp(status, "cancelled"))
 			return 0;
-		}
-		if (!strcmp(status, "failed") || !strcmp(status, "cancelled")) {
-			qmp_text(qmp, "error-desc", text, sizeof(text));
-			return problem(EPROTO, "the migration has %s: %s", status, text);
-		}
-		if (!lifted && mig->iterations > mig->opt->max_iterations) {
-			err = set_limits(mig, UINT64_C(8) << 30, 60000);
+		if (!ended && mig->iterations > mig->opt->max_iterations) {
+			err = end_iterations(mig);
 			if (err)
 				return err;
-			lifted = true;
+			ended = true;
 		}
-		usleep(250000);
+		usleep(100000);
 	}
+}
+
+static int set_channels(struct qmp *qmp, uint64_t channels)
+{
+	int err;
+
+	if (!channels)
+		return 0;
+	err = qmp_call(qmp, "migrate-set-capabilities",
+		       "{\"capabilities\": [{\"capability\": \"multifd\", \"state\": true}]}");
+	if (!err)
+		err = qmp_call(qmp, "migrate-set-parameters", "{\"multifd-channels\": %" PRIu64 "}",
+			       channels);
+	return err;
+}
+
+/* An observer is told whom to look at, and waited for. */
+static int wait_observer(struct migration *mig)
+{
+	uint64_t end = clock_ns() + 60 * NSEC_PER_SEC;
+
+	if (mig->opt->pid_file) {
+		FILE *file = fopen(mig->opt->pid_file, "w");
+
+		if (!file || fprintf(file, "%d\n", (int)mig->source.pid) < 0 || fclose(file))
+			return problem(EIO, "cannot write %s", mig->opt->pid_file);
+	}
+	while (mig->opt->ready_file && access(mig->opt->ready_file, F_OK)) {
+		if (interrupted)
+			return -EINTR;
+		if (clock_ns() > end)
+			return problem(ETIMEDOUT, "there is no %s", mig->opt->ready_file);
+		usleep(20000);
+	}
+	return 0;
+}
+
+static const char *wanted_status(const struct options *opt)
+{
+	if (!strcmp(opt->end, "cancel"))
+		return "cancelled";
+	if (!strcmp(opt->end, "kill-source"))
+		return "gone";
+	return !strcmp(opt->end, "kill-target") ? "failed" : "completed";
 }
 
 static int migrate(struct migration *mig)
 {
-	int err = qmp_call(&mig->target.qmp, "migrate-incoming", "{\"uri\": \"unix:/tmp/stream\"}");
+	struct qmp *source = &mig->source.qmp, *target = &mig->target.qmp;
+	char status[32], text[256];
+	int err;
 
+	err = set_channels(source, mig->opt->channels);
+	if (!err)
+		err = set_channels(target, mig->opt->channels);
+	if (!err)
+		err = wait_observer(mig);
+	if (!err)
+		err = qmp_call(target, "migrate-incoming", "{\"uri\": \"unix:/tmp/stream\"}");
 	if (!err)
 		err = set_limits(mig, mig->opt->bandwidth, mig->opt->downtime_ms);
+	mig->tables_before = table_pages();
 	if (!err)
-		err = qmp_call(&mig->source.qmp, "migrate", "{\"uri\": \"unix:/tmp/stream\"}");
-	return err ? err : follow(mig);
+		err = qmp_call(source, "migrate", "{\"uri\": \"unix:/tmp/stream\"}");
+	if (!err)
+		err = follow(mig, status, sizeof(status));
+	if (err)
+		return err;
+	qmp_number(source, "downtime", &mig->downtime_ms);
+	if (!strcmp(status, wanted_status(mig->opt)))
+		return 0;
+	qmp_text(source, "error-desc", text, sizeof(text));
+	return problem(EPROTO, "the migration is %s, not %s: %s", status, wanted_status(mig->opt), text);
 }
 
 /* The target has everything once it says that it is paused. */
@@ -299,6 +422,16 @@ static int wait_target(struct migration *mig)
 	}
 }
 
+static struct difference difference_of(uint64_t page, const void *source, const void *target,
+				       bool written)
+{
+	const uint64_t *from = source, *to = target;
+
+	while (*from == *to)
+		from++, to++;
+	return (struct difference){ page, *from, *to, written };
+}
+
 /* Both stand still. What the device wrote in its whole life is one latch of its bitmap. */
 static void compare(struct migration *mig)
 {
@@ -313,14 +446,16 @@ static void compare(struct migration *mig)
 	}
 	for (uint64_t page = 0; page < mig->opt->memory / SZ_4K; page++) {
 		uint64_t own = page - reserved;
+		bool written;
 
 		if (!memcmp(source + page * SZ_4K, target + page * SZ_4K, SZ_4K))
 			continue;
+		written = page >= reserved && mig->written[own / 64] >> own % 64 & 1;
 		if (mig->differ < LISTED)
-			mig->listed[mig->differ] = page;
+			mig->listed[mig->differ] = difference_of(page, source + page * SZ_4K,
+								 target + page * SZ_4K, written);
 		mig->differ++;
-		if (page >= reserved && mig->written[own / 64] >> own % 64 & 1)
-			mig->differ_written++;
+		mig->differ_written += written;
 	}
 }
 
@@ -357,17 +492,64 @@ static int go_on(struct migration *mig)
 	return 0;
 }
 
+/*
+ * A migration that did not come to its end leaves the source as it was: the VM runs, its device
+ * writes, and the tables that splitting has made are gone again.
+ */
+static int stays(struct migration *mig)
+{
+	struct generator *gen = &mig->source.gen;
+	uint64_t ops = generator_get(gen, DMAGEN_OPS), end = clock_ns() + 10 * NSEC_PER_SEC;
+	int err = qmp_call(&mig->source.qmp, "query-status", "{}");
+
+	if (err)
+		return err;
+	if (!qmp_is(&mig->source.qmp, "status", "running"))
+		return problem(EIO, "the source does not run: %s", mig->source.qmp.line);
+	err = wait_word(&mig->source, PAYLOAD_HEARTBEAT, vmm_word(&mig->source, PAYLOAD_HEARTBEAT), 30);
+	if (err)
+		return err;
+	while (clock_ns() < end && (generator_get(gen, DMAGEN_OPS) == ops ||
+				    (uint64_t)table_pages() > mig->tables_before))
+		usleep(20000);
+	mig->tables_after = table_pages();
+	if (generator_get(gen, DMAGEN_OPS) == ops)
+		return problem(EIO, "the source's device does not go on");
+	if (mig->tables_after > mig->tables_before)
+		return problem(EIO, "%" PRIu64 " pages were page tables before, %" PRIu64 " are after",
+			       mig->tables_before, mig->tables_after);
+	return 0;
+}
+
+/* The sync that was the first to be over after operation 'seq', or 0 when none was. */
+static uint64_t sync_after(const struct migration *mig, uint64_t seq)
+{
+	for (uint64_t i = 0; i < mig->iterations && i < SYNCS; i++)
+		if (seq && mig->seq_at[i] >= seq)
+			return i + 1;
+	return 0;
+}
+
 static int log_outcome(const struct migration *mig, int err)
 {
 	log_part("{\"type\":\"vmmigrate.end\",\"backend\":\"%s\",\"backing_bytes\":%" PRIu64
-		 ",\"split_mode\":\"%s\",\"iterations\":%" PRIu64 ",\"sent_bytes\":%" PRIu64
-		 ",\"downtime_ms\":%" PRIu64 ",\"pages_written\":%" PRIu64 ",\"pages_differ\":%" PRIu64
-		 ",\"pages_lost\":%" PRIu64 ",\"first_differing\":[",
-		 mig->opt->iommufd ? "iommufd" : "type1", mig->opt->backing, mig->opt->split,
-		 mig->iterations, mig->sent_bytes, mig->downtime_ms, mig->pages_written, mig->differ,
-		 mig->differ_written);
-	for (uint64_t i = 0; i < mig->differ && i < LISTED; i++)
-		log_part("%s%" PRIu64, i ? "," : "", mig->listed[i]);
+		 ",\"memory_bytes\":%" PRIu64 ",\"split_mode\":\"%s\",\"granularity_bytes\":%" PRIu64
+		 ",\"workload\":\"%s\",\"end\":\"%s\",\"iterations\":%" PRIu64 ",\"sent_bytes\":%" PRIu64
+		 ",\"downtime_ms\":%" PRIu64 ",\"tables_before\":%" PRIu64 ",\"tables_most\":%" PRIu64
+		 ",\"pages_written\":%" PRIu64 ",\"pages_differ\":%" PRIu64 ",\"pages_lost\":%" PRIu64
+		 ",\"differing\":[",
+		 mig->opt->iommufd ? "iommufd" : "type1", mig->opt->backing, mig->opt->memory,
+		 mig->opt->split, mig->opt->granularity, mig->opt->workload_name, mig->opt->end,
+		 mig->iterations, mig->sent_bytes, mig->downtime_ms, mig->tables_before,
+		 mig->tables_most, mig->pages_written, mig->differ, mig->differ_written);
+	for (uint64_t i = 0; i < mig->differ && i < LISTED; i++) {
+		const struct difference *d = &mig->listed[i];
+
+		log_part("%s{\"page\":%" PRIu64 ",\"written\":%s,\"source\":%" PRIu64 ",\"target\":%" PRIu64
+			 ",\"source_before_sync\":%" PRIu64 ",\"target_before_sync\":%" PRIu64 "}",
+			 i ? "," : "", d->page, d->written ? "true" : "false", d->source, d->target,
+			 sync_after(mig, d->source), sync_after(mig, d->target));
+	}
 	log_part("],\"error\":");
 	log_string(err ? problem_text() : NULL);
 	log_part("}");
@@ -386,12 +568,26 @@ static int run(struct migration *mig)
 		err = start_device(mig);
 	if (!err)
 		err = migrate(mig);
-	if (!err)
-		err = wait_target(mig);
+	if (err || !strcmp(mig->opt->end, "kill-source"))
+		return err;
+	if (strcmp(mig->opt->end, "complete"))
+		return stays(mig);
+	err = wait_target(mig);
 	if (err)
 		return err;
 	compare(mig);
 	return go_on(mig);
+}
+
+static void print_outcome(const struct migration *mig)
+{
+	printf("vmmigrate: %s after %" PRIu64 " syncs, %" PRIu64 " bytes sent", wanted_status(mig->opt),
+	       mig->iterations, mig->sent_bytes);
+	if (!strcmp(mig->opt->end, "complete"))
+		printf(", downtime %" PRIu64 " ms, %" PRIu64 " pages written by the device, %" PRIu64
+		       " lost, memory %s", mig->downtime_ms, mig->pages_written, mig->differ_written,
+		       mig->differ ? "DIFFERENT" : "identical");
+	putchar('\n');
 }
 
 int main(int argc, char **argv)
@@ -405,6 +601,7 @@ int main(int argc, char **argv)
 		.downtime_ms = 300,
 		.max_iterations = 8,
 		.seed = 1,
+		.end = "complete",
 	};
 	struct migration mig = { .opt = &opt, .source = VMM_NONE, .target = VMM_NONE };
 	int err;
@@ -425,9 +622,6 @@ int main(int argc, char **argv)
 		err = -EIO;
 	if (err)
 		return EXIT_FAILURE;
-	printf("vmmigrate: completed after %" PRIu64 " syncs, %" PRIu64 " bytes sent, downtime %" PRIu64
-	       " ms, %" PRIu64 " pages written by the device, %" PRIu64 " lost, memory %s\n",
-	       mig.iterations, mig.sent_bytes, mig.downtime_ms, mig.pages_written, mig.differ_written,
-	       mig.differ ? "DIFFERENT" : "identical");
+	print_outcome(&mig);
 	return mig.differ ? EXIT_LOST : EXIT_SUCCESS;
 }
