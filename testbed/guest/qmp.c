@@ -43,7 +43,7 @@ int qmp_open(struct qmp *qmp, const char *path, pid_t pid, unsigned int seconds)
 				       path);
 		usleep(50000);
 	}
-	qmp->file = fdopen(fd, "r+");
+	qmp->file = fdopen(fd, "r");
 	if (!qmp->file) {
 		close(fd);
 		return -ENOMEM;
@@ -65,18 +65,22 @@ void qmp_close(struct qmp *qmp)
 
 int qmp_call(struct qmp *qmp, const char *command, const char *arguments, ...)
 {
+	__cleanup_free char *text = NULL;
 	char reason[256];
 	va_list args;
+	int bytes;
 
 	if (!qmp->file)
 		return -ENOTCONN;
-	fprintf(qmp->file, "{\"execute\": \"%s\", \"arguments\": ", command);
 	va_start(args, arguments);
-	vfprintf(qmp->file, arguments, args);
+	bytes = vasprintf(&text, arguments, args);
 	va_end(args);
-	fputs("}\n", qmp->file);
-	if (fflush(qmp->file))
-		return problem(EPIPE, "QEMU has ended: its monitor takes no '%s'", command);
+	if (bytes < 0)
+		return -ENOMEM;
+	/* Not by the stream: it may hold an event that was not read yet. */
+	bytes = dprintf(fileno(qmp->file), "{\"execute\": \"%s\", \"arguments\": %s}\n", command, text);
+	if (bytes < 0)
+		return problem(errno, "QEMU's monitor takes no '%s' (%s)", command, strerror(errno));
 	do {
 		if (getline(&qmp->line, &qmp->room, qmp->file) < 0)
 			return problem(EPIPE, "QEMU has ended at '%s'", command);

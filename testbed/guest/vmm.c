@@ -66,8 +66,8 @@ static void add_device(struct command *cmd, const struct vmm_options *opt, const
 	}
 	add(cmd, "-device");
 	/* QEMU takes type1 for one without a dirty log, until told otherwise. */
-	add(cmd, "vfio-pci,id=generator,host=%s,addr=%d.0,x-no-mmap=on,%s", host, PAYLOAD_SLOT,
-	    opt->iommufd ? "iommufd=iommufd0" : "enable-migration=on");
+	add(cmd, "vfio-pci,id=generator,host=%s,addr=%d.0,x-no-mmap=on%s%s", host, PAYLOAD_SLOT,
+	    opt->iommufd ? ",iommufd=iommufd0" : "", opt->insist ? ",enable-migration=on" : "");
 }
 
 static void add_payload(struct command *cmd, const struct vmm_options *opt)

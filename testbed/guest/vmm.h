@@ -22,6 +22,7 @@
 struct vmm_options {
 	const char *name;		/* of its files under /vmm/tmp */
 	bool iommufd;			/* or type1 */
+	bool insist;			/* that it can be migrated, whatever QEMU thinks */
 	uint64_t memory;
 	uint64_t backing;		/* 4K or 2M */
 	unsigned int generator;		/* which, from 0 */

@@ -30,6 +30,7 @@
 
 struct options {
 	bool iommufd;
+	bool automatic;			/* type1: without enable-migration=on */
 	const char *workload_name;
 	const struct workload *workload;
 	const char *split;
@@ -42,6 +43,7 @@ struct options {
 	uint64_t dirty_pages;		/* by the VM's CPU, per tick of 10 ms */
 	uint64_t seed;
 	uint64_t channels;		/* of multifd, 0 = without */
+	bool postcopy;
 	const char *end;
 	const char *log;
 	const char *pid_file;
@@ -66,6 +68,8 @@ struct migration {
 	uint64_t tables_before, tables_most, tables_after;	/* IOMMU page tables, in pages */
 	uint64_t downtime_ms;		/* as QEMU has it */
 	uint64_t sent_bytes;
+	char refusal[256];		/* QEMU's reason, where it was to refuse */
+	char type1_knob[8];		/* as it was, "" when it is not to be put back */
 	uint64_t differ;		/* 4K pages */
 	uint64_t differ_written;	/* of these, what the device wrote */
 	struct difference listed[LISTED];
@@ -76,6 +80,7 @@ static const char help[] =
 "Migrates a VM with a DMA generator from one unmodified QEMU to another and compares.\n"
 "\n"
 "  --backend iommufd|type1  (iommufd)\n"
+"  --auto                   leave it to QEMU whether the device can be migrated by type1\n"
 "  --memory BYTES           of the VM, K/M/G allowed (64M)\n"
 "  --backing 4K|2M          pages behind it (2M)\n"
 "  --granularity 4K|2M|0    leaf size to report at, 0 = as mapped (0)\n"
@@ -87,7 +92,9 @@ static const char help[] =
 "  --downtime-limit MS      (300)\n"
 "  --max-iterations N       then the limits are lifted (8)\n"
 "  --multifd N              channels for pages, 0 = none (0)\n"
-"  --end HOW                complete, cancel, kill-source or kill-target, after the iterations (complete)\n"
+"  --postcopy               ask for postcopy, too\n"
+"  --end HOW                complete, cancel, kill-source or kill-target, after the iterations, or\n"
+"                           refused, by QEMU at once (complete)\n"
 "  --pid-file FILE          where the source's process is told (none)\n"
 "  --ready-file FILE        it begins when this exists (at once)\n"
 "  --log FILE               JSON Lines (none)\n"
@@ -114,8 +121,9 @@ static int check_options(struct options *opt, const char *backend)
 	if (!opt->workload || !strcmp(opt->workload_name, "one-byte"))
 		return problem(EINVAL, "--workload: give scattered or nic-ring");
 	if (strcmp(opt->end, "complete") && strcmp(opt->end, "cancel") &&
-	    strcmp(opt->end, "kill-source") && strcmp(opt->end, "kill-target"))
-		return problem(EINVAL, "--end: give complete, cancel, kill-source or kill-target");
+	    strcmp(opt->end, "kill-source") && strcmp(opt->end, "kill-target") &&
+	    strcmp(opt->end, "refused"))
+		return problem(EINVAL, "--end: give complete, cancel, kill-source, kill-target or refused");
 	if (opt->channels > 16)
 		return problem(EINVAL, "--multifd: give at most 16");
 	if (!opt->bandwidth || !opt->max_iterations)
@@ -130,6 +138,7 @@ static int parse_options(int argc, char **argv, struct options *opt)
 {
 	static const struct option table[] = {
 		{ "backend", required_argument, NULL, 'k' },
+		{ "auto", no_argument, NULL, 'a' },
 		{ "memory", required_argument, NULL, 'm' },
 		{ "backing", required_argument, NULL, 'b' },
 		{ "granularity", required_argument, NULL, 'g' },
@@ -141,6 +150,7 @@ static int parse_options(int argc, char **argv, struct options *opt)
 		{ "downtime-limit", required_argument, NULL, 'D' },
 		{ "max-iterations", required_argument, NULL, 'i' },
 		{ "multifd", required_argument, NULL, 'M' },
+		{ "postcopy", no_argument, NULL, 'P' },
 		{ "end", required_argument, NULL, 'e' },
 		{ "pid-file", required_argument, NULL, 'p' },
 		{ "ready-file", required_argument, NULL, 'r' },
@@ -156,6 +166,7 @@ static int parse_options(int argc, char **argv, struct options *opt)
 
 		switch (c) {
 		case 'k': backend = optarg; break;
+		case 'a': opt->automatic = true; break;
 		case 'm': err = size_option(name, optarg, &opt->memory); break;
 		case 'b': err = size_option(name, optarg, &opt->backing); break;
 		case 'g': err = size_option(name, optarg, &opt->granularity); break;
@@ -167,6 +178,7 @@ static int parse_options(int argc, char **argv, struct options *opt)
 		case 'D': err = size_option(name, optarg, &opt->downtime_ms); break;
 		case 'i': err = size_option(name, optarg, &opt->max_iterations); break;
 		case 'M': err = size_option(name, optarg, &opt->channels); break;
+		case 'P': opt->postcopy = true; break;
 		case 'e': opt->end = optarg; break;
 		case 'p': opt->pid_file = optarg; break;
 		case 'r': opt->ready_file = optarg; break;
@@ -205,6 +217,7 @@ static int start_vms(struct migration *mig)
 	const struct options *opt = mig->opt;
 	struct vmm_options vm = {
 		.iommufd = opt->iommufd,
+		.insist = !opt->iommufd && !opt->automatic,
 		.memory = opt->memory,
 		.backing = opt->backing,
 		.payload = {
@@ -331,18 +344,40 @@ static int follow(struct migration *mig, char *status, size_t size)
 	}
 }
 
-static int set_channels(struct qmp *qmp, uint64_t channels)
+static int set_capability(struct qmp *qmp, const char *name)
 {
-	int err;
+	return qmp_call(qmp, "migrate-set-capabilities",
+			"{\"capabilities\": [{\"capability\": \"%s\", \"state\": true}]}", name);
+}
 
-	if (!channels)
-		return 0;
-	err = qmp_call(qmp, "migrate-set-capabilities",
-		       "{\"capabilities\": [{\"capability\": \"multifd\", \"state\": true}]}");
-	if (!err)
+/* On the source; and on the target, where it has to be the same. */
+static int set_capabilities(struct qmp *qmp, const struct options *opt)
+{
+	int err = 0;
+
+	if (opt->postcopy)
+		err = set_capability(qmp, "postcopy-ram");
+	if (!err && opt->channels)
+		err = set_capability(qmp, "multifd");
+	if (!err && opt->channels)
 		err = qmp_call(qmp, "migrate-set-parameters", "{\"multifd-channels\": %" PRIu64 "}",
-			       channels);
+			       opt->channels);
 	return err;
+}
+
+/* QEMU's no, and its reason, are what was asked for. */
+static int begin(struct migration *mig)
+{
+	bool refused = !strcmp(mig->opt->end, "refused");
+	int err = qmp_call(&mig->source.qmp, "migrate", "{\"uri\": \"unix:/tmp/stream\"}");
+
+	if (!refused)
+		return err;
+	if (err != -EPROTO)
+		return err ? err : problem(EIO, "QEMU does not refuse to migrate");
+	snprintf(mig->refusal, sizeof(mig->refusal), "%s", problem_text());
+	problem_clear();
+	return 0;
 }
 
 /* An observer is told whom to look at, and waited for. */
@@ -381,9 +416,9 @@ static int migrate(struct migration *mig)
 	char status[32], text[256];
 	int err;
 
-	err = set_channels(source, mig->opt->channels);
+	err = set_capabilities(source, mig->opt);
 	if (!err)
-		err = set_channels(target, mig->opt->channels);
+		err = set_capabilities(target, mig->opt);
 	if (!err)
 		err = wait_observer(mig);
 	if (!err)
@@ -392,9 +427,10 @@ static int migrate(struct migration *mig)
 		err = set_limits(mig, mig->opt->bandwidth, mig->opt->downtime_ms);
 	mig->tables_before = table_pages();
 	if (!err)
-		err = qmp_call(source, "migrate", "{\"uri\": \"unix:/tmp/stream\"}");
-	if (!err)
-		err = follow(mig, status, sizeof(status));
+		err = begin(mig);
+	if (err || !strcmp(mig->opt->end, "refused"))
+		return err;
+	err = follow(mig, status, sizeof(status));
 	if (err)
 		return err;
 	qmp_number(source, "downtime", &mig->downtime_ms);
@@ -534,13 +570,14 @@ static int log_outcome(const struct migration *mig, int err)
 {
 	log_part("{\"type\":\"vmmigrate.end\",\"backend\":\"%s\",\"backing_bytes\":%" PRIu64
 		 ",\"memory_bytes\":%" PRIu64 ",\"split_mode\":\"%s\",\"granularity_bytes\":%" PRIu64
-		 ",\"workload\":\"%s\",\"end\":\"%s\",\"iterations\":%" PRIu64 ",\"sent_bytes\":%" PRIu64
+		 ",\"workload\":\"%s\",\"cpu_pages\":%" PRIu64 ",\"channels\":%" PRIu64
+		 ",\"end\":\"%s\",\"iterations\":%" PRIu64 ",\"sent_bytes\":%" PRIu64
 		 ",\"downtime_ms\":%" PRIu64 ",\"tables_before\":%" PRIu64 ",\"tables_most\":%" PRIu64
 		 ",\"pages_written\":%" PRIu64 ",\"pages_differ\":%" PRIu64 ",\"pages_lost\":%" PRIu64
 		 ",\"differing\":[",
 		 mig->opt->iommufd ? "iommufd" : "type1", mig->opt->backing, mig->opt->memory,
-		 mig->opt->split, mig->opt->granularity, mig->opt->workload_name, mig->opt->end,
-		 mig->iterations, mig->sent_bytes, mig->downtime_ms, mig->tables_before,
+		 mig->opt->split, mig->opt->granularity, mig->opt->workload_name,
+		 mig->opt->dirty_pages, mig->opt->channels, mig->opt->end, mig->iterations, mig->sent_bytes, mig->downtime_ms, mig->tables_before,
 		 mig->tables_most, mig->pages_written, mig->differ, mig->differ_written);
 	for (uint64_t i = 0; i < mig->differ && i < LISTED; i++) {
 		const struct difference *d = &mig->listed[i];
@@ -550,18 +587,36 @@ static int log_outcome(const struct migration *mig, int err)
 			 i ? "," : "", d->page, d->written ? "true" : "false", d->source, d->target,
 			 sync_after(mig, d->source), sync_after(mig, d->target));
 	}
-	log_part("],\"error\":");
+	log_part("],\"refusal\":");
+	log_string(mig->refusal[0] ? mig->refusal : NULL);
+	log_part(",\"error\":");
 	log_string(err ? problem_text() : NULL);
 	log_part("}");
 	return log_end();
 }
 
-static int run(struct migration *mig)
+static int set_knobs(struct migration *mig)
 {
 	int err = knobs_exist() ? knobs_set(mig->opt->split, mig->opt->granularity) : 0;
 
-	if (!err && !mig->opt->iommufd && type1_knob_exists("dirty_tracking"))
-		err = type1_knob_set("dirty_tracking", "Y");
+	if (err || mig->opt->iommufd || !type1_knob_exists("dirty_tracking"))
+		return err;
+	read_text("/sys/module/vfio_iommu_type1/parameters/dirty_tracking", mig->type1_knob,
+		  sizeof(mig->type1_knob));
+	return type1_knob_set("dirty_tracking", "Y");
+}
+
+static void restore_knobs(struct migration *mig)
+{
+	knobs_restore();
+	if (mig->type1_knob[0])
+		type1_knob_set("dirty_tracking", mig->type1_knob);
+}
+
+static int run(struct migration *mig)
+{
+	int err = set_knobs(mig);
+
 	if (!err)
 		err = start_vms(mig);
 	if (!err)
@@ -581,6 +636,10 @@ static int run(struct migration *mig)
 
 static void print_outcome(const struct migration *mig)
 {
+	if (!strcmp(mig->opt->end, "refused")) {
+		puts("vmmigrate: refused, and the source runs on");
+		return;
+	}
 	printf("vmmigrate: %s after %" PRIu64 " syncs, %" PRIu64 " bytes sent", wanted_status(mig->opt),
 	       mig->iterations, mig->sent_bytes);
 	if (!strcmp(mig->opt->end, "complete"))
@@ -616,7 +675,7 @@ int main(int argc, char **argv)
 		err = -EIO;
 	vmm_end(&mig.source);
 	vmm_end(&mig.target);
-	knobs_restore();
+	restore_knobs(&mig);
 	free(mig.written);
 	if (log_close() && !err)
 		err = -EIO;
