@@ -42,6 +42,9 @@ struct options {
 	uint64_t max_iterations;
 	uint64_t dirty_pages;		/* by the VM's CPU, per tick of 10 ms */
 	uint64_t seed;
+	uint64_t state_bytes;
+	uint64_t early_bytes;
+	uint64_t load_delay_ms;
 	uint64_t channels;		/* of multifd, 0 = without */
 	bool postcopy;
 	const char *end;
@@ -67,6 +70,8 @@ struct migration {
 	uint64_t seq_at[SYNCS];		/* the device's last operation when sync i was seen to be over */
 	uint64_t tables_before, tables_most, tables_after;	/* IOMMU page tables, in pages */
 	uint64_t downtime_ms;		/* as QEMU has it */
+	uint64_t state_sent_bytes;	/* of the device, as QEMU has it */
+	uint64_t resume_ns;		/* from letting the target go to QEMU's answer: the load is in it */
 	uint64_t sent_bytes;
 	char refusal[256];		/* QEMU's reason, where it was to refuse */
 	char type1_knob[8];		/* as it was, "" when it is not to be put back */
@@ -91,6 +96,9 @@ static const char help[] =
 "  --bandwidth BYTES        per second (64M)\n"
 "  --downtime-limit MS      (300)\n"
 "  --max-iterations N       then the limits are lifted (8)\n"
+"  --state BYTES            that the device's state is padded by, at most 1G (0)\n"
+"  --early BYTES            how many of these go while the device runs (0)\n"
+"  --load-delay MS          that the device takes to load its state (0)\n"
 "  --multifd N              channels for pages, 0 = none (0)\n"
 "  --postcopy               ask for postcopy, too\n"
 "  --end HOW                complete, cancel, kill-source or kill-target, after the iterations, or\n"
@@ -124,6 +132,8 @@ static int check_options(struct options *opt, const char *backend)
 	    strcmp(opt->end, "kill-source") && strcmp(opt->end, "kill-target") &&
 	    strcmp(opt->end, "refused"))
 		return problem(EINVAL, "--end: give complete, cancel, kill-source, kill-target or refused");
+	if (opt->state_bytes > SZ_1G || opt->early_bytes > opt->state_bytes)
+		return problem(EINVAL, "--state: give at most 1G, and --early no more than that");
 	if (opt->channels > 16)
 		return problem(EINVAL, "--multifd: give at most 16");
 	if (!opt->bandwidth || !opt->max_iterations)
@@ -149,6 +159,9 @@ static int parse_options(int argc, char **argv, struct options *opt)
 		{ "bandwidth", required_argument, NULL, 'B' },
 		{ "downtime-limit", required_argument, NULL, 'D' },
 		{ "max-iterations", required_argument, NULL, 'i' },
+		{ "state", required_argument, NULL, 't' },
+		{ "early", required_argument, NULL, 'E' },
+		{ "load-delay", required_argument, NULL, 'L' },
 		{ "multifd", required_argument, NULL, 'M' },
 		{ "postcopy", no_argument, NULL, 'P' },
 		{ "end", required_argument, NULL, 'e' },
@@ -177,6 +190,9 @@ static int parse_options(int argc, char **argv, struct options *opt)
 		case 'B': err = size_option(name, optarg, &opt->bandwidth); break;
 		case 'D': err = size_option(name, optarg, &opt->downtime_ms); break;
 		case 'i': err = size_option(name, optarg, &opt->max_iterations); break;
+		case 't': err = size_option(name, optarg, &opt->state_bytes); break;
+		case 'E': err = size_option(name, optarg, &opt->early_bytes); break;
+		case 'L': err = size_option(name, optarg, &opt->load_delay_ms); break;
 		case 'M': err = size_option(name, optarg, &opt->channels); break;
 		case 'P': opt->postcopy = true; break;
 		case 'e': opt->end = optarg; break;
@@ -434,6 +450,7 @@ static int migrate(struct migration *mig)
 	if (err)
 		return err;
 	qmp_number(source, "downtime", &mig->downtime_ms);
+	qmp_number(source, "vfio.transferred", &mig->state_sent_bytes);
 	if (!strcmp(status, wanted_status(mig->opt)))
 		return 0;
 	qmp_text(source, "error-desc", text, sizeof(text));
@@ -504,9 +521,15 @@ static int go_on(struct migration *mig)
 	struct generator *source = &mig->source.gen, *target = &mig->target.gen;
 	uint64_t seq = generator_get(source, DMAGEN_LAST_SEQ), ops = generator_get(source, DMAGEN_OPS);
 	uint64_t heartbeat = vmm_word(&mig->target, PAYLOAD_HEARTBEAT);
-	uint64_t end = clock_ns() + 30 * NSEC_PER_SEC;
+	uint64_t start = clock_ns(), end = start + 30 * NSEC_PER_SEC;
 	int err = qmp_call(&mig->target.qmp, "cont", "{}");
 
+	mig->resume_ns = clock_ns() - start;
+	if (!err && mig->resume_ns < mig->opt->load_delay_ms * NSEC_PER_MSEC)
+		err = problem(EIO, "the target's device did not take the time it was told to load its state");
+	if (!err && mig->state_sent_bytes < mig->opt->state_bytes)
+		err = problem(EIO, "QEMU has sent %" PRIu64 " bytes of the device's state, which has %" PRIu64 " more",
+			      mig->state_sent_bytes, mig->opt->state_bytes);
 	if (!err)
 		err = wait_word(&mig->target, PAYLOAD_HEARTBEAT, heartbeat, 30);
 	if (!err)
@@ -572,13 +595,17 @@ static int log_outcome(const struct migration *mig, int err)
 		 ",\"memory_bytes\":%" PRIu64 ",\"split_mode\":\"%s\",\"granularity_bytes\":%" PRIu64
 		 ",\"workload\":\"%s\",\"cpu_pages\":%" PRIu64 ",\"channels\":%" PRIu64
 		 ",\"end\":\"%s\",\"iterations\":%" PRIu64 ",\"sent_bytes\":%" PRIu64
-		 ",\"downtime_ms\":%" PRIu64 ",\"tables_before\":%" PRIu64 ",\"tables_most\":%" PRIu64
+		 ",\"downtime_ms\":%" PRIu64 ",\"state_bytes\":%" PRIu64 ",\"state_sent_bytes\":%" PRIu64
+		 ",\"load_delay_ms\":%" PRIu64 ",\"resume_ns\":%" PRIu64
+		 ",\"tables_before\":%" PRIu64 ",\"tables_most\":%" PRIu64
 		 ",\"pages_written\":%" PRIu64 ",\"pages_differ\":%" PRIu64 ",\"pages_lost\":%" PRIu64
 		 ",\"differing\":[",
 		 mig->opt->iommufd ? "iommufd" : "type1", mig->opt->backing, mig->opt->memory,
 		 mig->opt->split, mig->opt->granularity, mig->opt->workload_name,
-		 mig->opt->dirty_pages, mig->opt->channels, mig->opt->end, mig->iterations, mig->sent_bytes, mig->downtime_ms, mig->tables_before,
-		 mig->tables_most, mig->pages_written, mig->differ, mig->differ_written);
+		 mig->opt->dirty_pages, mig->opt->channels, mig->opt->end, mig->iterations,
+		 mig->sent_bytes, mig->downtime_ms, mig->opt->state_bytes, mig->state_sent_bytes,
+		 mig->opt->load_delay_ms, mig->resume_ns, mig->tables_before, mig->tables_most,
+		 mig->pages_written, mig->differ, mig->differ_written);
 	for (uint64_t i = 0; i < mig->differ && i < LISTED; i++) {
 		const struct difference *d = &mig->listed[i];
 
@@ -595,10 +622,34 @@ static int log_outcome(const struct migration *mig, int err)
 	return log_end();
 }
 
+/* How the generator's driver pads a state, and how long it takes to load it */
+static int set_state(const char *parameter, uint64_t value)
+{
+	char path[96], text[32];
+	int err;
+
+	snprintf(path, sizeof(path), "/sys/module/dmagen_vfio_pci/parameters/%s", parameter);
+	snprintf(text, sizeof(text), "%" PRIu64, value);
+	err = write_text(path, text);
+	return err ? problem(-err, "cannot write %s (%s)", path, strerror(-err)) : 0;
+}
+
+static int set_states(uint64_t bytes, uint64_t early, uint64_t delay_ms)
+{
+	int err = set_state("padding_bytes", bytes);
+
+	if (!err)
+		err = set_state("precopy_bytes", early);
+	return err ? err : set_state("load_delay_ms", delay_ms);
+}
+
 static int set_knobs(struct migration *mig)
 {
-	int err = knobs_exist() ? knobs_set(mig->opt->split, mig->opt->granularity) : 0;
+	const struct options *opt = mig->opt;
+	int err = set_states(opt->state_bytes, opt->early_bytes, opt->load_delay_ms);
 
+	if (!err && knobs_exist())
+		err = knobs_set(opt->split, opt->granularity);
 	if (err || mig->opt->iommufd || !type1_knob_exists("dirty_tracking"))
 		return err;
 	read_text("/sys/module/vfio_iommu_type1/parameters/dirty_tracking", mig->type1_knob,
@@ -609,6 +660,7 @@ static int set_knobs(struct migration *mig)
 static void restore_knobs(struct migration *mig)
 {
 	knobs_restore();
+	set_states(0, 0, 0);
 	if (mig->type1_knob[0])
 		type1_knob_set("dirty_tracking", mig->type1_knob);
 }
