@@ -10,7 +10,7 @@ export JOBS
 
 .DEFAULT_GOAL := all
 
-.PHONY: all help deps testbed shell demo test test-full check-kernel bench bench-emulated clean
+.PHONY: all help deps testbed shell demo demo-qemu test test-full check-kernel bench bench-emulated clean
 
 all: ## build build/hwdbm for this machine (the default)
 	@$(MAKE) --no-print-directory $(BUILD)/hwdbm || { testbed/build packages missing; exit 1; }
@@ -31,6 +31,10 @@ shell: testbed ## an interactive guest on the patched kernel (SHELL_ARGS: see te
 demo: testbed ## measure every granularity, write out/demo/report.html (QUICK=1: a third of the runs)
 	@$(MAKE) --no-print-directory all
 	@testbed/scenarios/demo $(if $(QUICK),--quick) --out $(OUT)/demo
+
+demo-qemu: testbed ## migrate by an unmodified QEMU, on both kernels, by both backends; out/demo-qemu/table.md
+	@$(MAKE) --no-print-directory all
+	@testbed/scenarios/demo-qemu --out $(OUT)/demo-qemu
 
 test: testbed ## unit tests and guest tests
 	@testbed/build prometheus

@@ -286,6 +286,43 @@ fetch_deb() {
 	)
 }
 
+# ---- a VMM as Debian ships it, for the guest ------------------------------------------------------
+
+# Runs an apt tool ($1) for arm64 on Debian 13 alone, whatever this machine runs: its tree has its own libraries.
+vmm_apt() {
+	tool=$1
+	shift
+	"$tool" -c "$cache/vmm-apt/apt.conf" "$@"
+}
+
+vmm_apt_configure() {
+	private_apt_configure || return 1
+	mkdir -p "$cache/vmm-apt/lists/partial" "$cache/vmm-apt/cache/archives/partial"
+	sed -n '/^deb .* trixie/s/\[arch=[^ ]*/[arch=arm64/p' "$cache/apt/sources.list" > "$cache/vmm-apt/sources.list"
+	sed -e "s#$cache/apt/#$cache/vmm-apt/#g" -e '/preferences"/d' -e '/^APT::Architecture/d' \
+		"$cache/apt/apt.conf" > "$cache/vmm-apt/apt.conf"
+	cat >> "$cache/vmm-apt/apt.conf" <<-EOF
+		Dir::Etc::preferences "/dev/null";
+		APT::Architecture "arm64";
+		APT::Architectures { "arm64"; };
+		APT::Install-Recommends "false";
+	EOF
+}
+
+# Chooses the versions of QEMU and of all that it needs, "PACKAGE VERSION" each, and writes them down.
+vmm_pins_choose() {
+	vmm_apt_configure || return 1
+	vmm_apt apt-get -q update || { echo "apt-get update of Debian 13's lists for arm64 failed"; return 1; }
+	vmm_apt apt-get -q -s install qemu-system-arm |
+		sed -n 's/^Inst \([^ ]*\) (\([^ ]*\) .*/\1 \2/p' | LC_ALL=C sort > "$cache/vmm-pins.new"
+	grep -q '^qemu-system-arm ' "$cache/vmm-pins.new" || { echo "Debian 13 has no qemu-system-arm for arm64"; return 1; }
+	mv "$cache/vmm-pins.new" "$cache/vmm-pins"
+}
+
+vmm_dir() {
+	echo "$cache/images/vmm-$(hash_text < "$cache/vmm-pins")"
+}
+
 # ---- keys: a result is as good as the inputs its key is made of ---------------------------------
 
 hash_text() {
@@ -308,6 +345,11 @@ kernel_patches() {
 	mutant:*) echo "$top/tests/mutants/${mutant#mutant:}.patch" ;;
 	esac
 	mutant=
+}
+
+# Patch files that every variant gets on top: what the test bed's machine needs, and no host
+kernel_testbed_patches() {
+	find "$top/testbed/kernel" -maxdepth 1 -name '*.patch' | LC_ALL=C sort
 }
 
 # Says whether a kernel variant exists; prints a sentence if not
@@ -335,7 +377,7 @@ kernel_key() {
 		${cross}gcc -dumpfullversion
 		pahole --version
 		kernel_config_text "$1"
-		kernel_patches "$1" | while read -r patch; do cat "$patch"; done
+		{ kernel_patches "$1"; kernel_testbed_patches; } | while read -r patch; do cat "$patch"; done
 	} | hash_text
 }
 

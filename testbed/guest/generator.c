@@ -9,7 +9,7 @@
 #include "generator.h"
 #include "runtime.h"
 
-int generator_open(struct generator *gen, struct iommu *io)
+int generator_watch(struct generator *gen, struct iommu *io)
 {
 	uint64_t id;
 
@@ -20,7 +20,7 @@ int generator_open(struct generator *gen, struct iommu *io)
 			       strerror(errno), DMAGEN_PCI_VENDOR_ID, DMAGEN_PCI_DEVICE_ID);
 	id = generator_get(gen, DMAGEN_ID);
 	if (id != DMAGEN_ID_VALUE) {
-		generator_close(gen);
+		generator_leave(gen);
 		return problem(ENODEV, "the device is not the DMA generator, version 1 (its ID register holds %#llx); give the right one to --device",
 			       (unsigned long long)id);
 	}
@@ -28,23 +28,36 @@ int generator_open(struct generator *gen, struct iommu *io)
 	if (!gen->truth) {
 		int err = errno;
 
-		generator_close(gen);
+		generator_leave(gen);
 		return problem(err, "cannot map the DMA generator's truth bitmap (%s); see the kernel log",
 			       strerror(err));
 	}
-	generator_set(gen, DMAGEN_RESET, 1);
 	return 0;
+}
+
+int generator_open(struct generator *gen, struct iommu *io)
+{
+	int err = generator_watch(gen, io);
+
+	if (!err)
+		generator_set(gen, DMAGEN_RESET, 1);
+	return err;
+}
+
+void generator_leave(struct generator *gen)
+{
+	if (gen->regs)
+		munmap((void *)gen->regs, gen->regs_bytes);
+	if (gen->truth)
+		munmap((void *)gen->truth, gen->truth_bytes);
+	*gen = (struct generator){ 0 };
 }
 
 void generator_close(struct generator *gen)
 {
-	if (!gen->regs)
-		return;
-	generator_stop(gen);
-	munmap((void *)gen->regs, gen->regs_bytes);
-	if (gen->truth)
-		munmap((void *)gen->truth, gen->truth_bytes);
-	*gen = (struct generator){ 0 };
+	if (gen->regs)
+		generator_stop(gen);
+	generator_leave(gen);
 }
 
 uint64_t generator_get(const struct generator *gen, uint64_t reg)

@@ -38,6 +38,10 @@ int generator_open(struct generator *gen, struct iommu *io);
 /* Stops all DMA and unmaps. Safe on a generator that was never opened. */
 void generator_close(struct generator *gen);
 
+/* The same for a device that someone else drives: nothing of it is changed. */
+int generator_watch(struct generator *gen, struct iommu *io);
+void generator_leave(struct generator *gen);
+
 uint64_t generator_get(const struct generator *gen, uint64_t reg);
 void generator_set(struct generator *gen, uint64_t reg, uint64_t value);
 
