@@ -522,7 +522,10 @@ void collect__describe(const struct collector *c, struct header_sample *header)
 	STRING_COPY(header->host_name, name.nodename);
 	STRING_COPY(header->host_machine, name.machine);
 	STRING_COPY(header->kernel_release, name.release);
-	header->kernel_patched = c->choice.chosen[HWDBM_MEASURE_SPLIT] ? TRI_TRUE : TRI_FALSE;
+	if (c->choice.chosen[HWDBM_MEASURE_SPLIT])
+		header->kernel_patched = TRI_TRUE;
+	else if (c->options.measure & BIT_OF(HWDBM_MEASURE_SPLIT))
+		header->kernel_patched = TRI_FALSE;
 	STRING_COPY(header->clock, "CLOCK_MONOTONIC");
 	STRING_COPY(header->time_basis, host__time_basis());
 	header->pid = c->options.pid ? (uint64_t)c->options.pid : UNKNOWN;
