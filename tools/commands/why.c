@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * hwdbm why: why a migration does not switch over, and which lever would help, from a
+ * recording. Not here: how that is found (tools/model/why.h).
+ */
+#define _GNU_SOURCE
+#include "commands.h"
+#include "../lib/cleanup.h"
+#include "../lib/log.h"
+#include "../lib/options.h"
+#include "../output/recording.h"
+#include "../output/units.h"
+#include "../output/why.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+#include <sys/stat.h>
+
+/* As hwdbm predict assumes it. */
+#define STOP_NS UINT64_C(5000000)
+#define ITERATIONS 30
+
+struct why_options {
+	const char *input;
+	const char *rule;
+	uint64_t pid;
+	struct why_settings settings;
+	bool json;
+};
+
+static const struct option_spec option_table[] = {
+	{ "input", 'i', OPTION_TEXT, offsetof(struct why_options, input), "FILE",
+	  "a recording, or the folder of a test-bed run" },
+	{ "bandwidth", 'b', OPTION_BYTES, offsetof(struct why_options, settings.bandwidth), "BYTES",
+	  "of the transfer, per second: 1.2G, 25Gbit (as measured, or as the VMM says)" },
+	{ "link", 0, OPTION_BYTES, offsetof(struct why_options, settings.link), "BYTES",
+	  "what the path could carry, per second (not known)" },
+	{ "downtime-limit", 'l', OPTION_SECONDS, offsetof(struct why_options, settings.limit_ns),
+	  "TIME", "what is pending must fit into this (as the VMM says, or 300ms)" },
+	{ "device-state", 0, OPTION_BYTES, offsetof(struct why_options, settings.device_bytes),
+	  "BYTES", "state that devices send with the VM stopped (not known, counted as 0)" },
+	{ "load-delay", 0, OPTION_SECONDS, offsetof(struct why_options, settings.load_ns), "TIME",
+	  "from the last byte to the VM running (0)" },
+	{ "stop-delay", 0, OPTION_SECONDS, offsetof(struct why_options, settings.stop_ns), "TIME",
+	  "from the decision to the VM standing still (5ms)" },
+	{ "rule", 0, OPTION_TEXT, offsetof(struct why_options, rule), "RULE",
+	  "qemu, or passes: each pass is sent whole (qemu)" },
+	{ "max-iterations", 0, OPTION_U64, offsetof(struct why_options, settings.iterations), "N",
+	  "it does not switch over if that takes more (30)" },
+	{ "pid", 'p', OPTION_U64, offsetof(struct why_options, pid), "PID",
+	  "the VMM, if the recording has several" },
+	{ "json", 'j', OPTION_FLAG, offsetof(struct why_options, json), NULL,
+	  "one JSON document, with sizes in bytes and times in nanoseconds" },
+};
+
+static const struct command_spec spec = {
+	.name = "why",
+	.usage = "[OPTIONS] RECORDING",
+	.summary = "Says why a migration does not switch over, or that it will: the VMM's rule with the\n"
+		   "figures of this VM, what pending memory is made of, and for each lever whether it\n"
+		   "would help. The recording is one by converge, record or dirtysync -o.",
+	.notes = "A VMM stops the VM when what is pending is no more than bandwidth x downtime limit. The\n"
+		 "cause is what is enough to take away for that to happen; levers are judged by the model\n"
+		 "of hwdbm predict, one change at a time, and what it cannot tell is said to be unknown.\n\n"
+		 "Requirements: none; recordings of any host will do.\n"
+		 "Exit status: 0; 1 if there is no recording to be read; 2 for bad options; 3 if the\n"
+		 "recording is damaged or cut off: what is good of it was used.",
+	.options = option_table,
+	.option_count = sizeof(option_table) / sizeof(option_table[0]),
+};
+
+struct asker {
+	struct why_options options;
+	struct why why;
+	struct why_document document;
+	bool has_header;
+	bool unsound;
+};
+
+static int take_sample(void *context, enum sample_kind kind, union sample *sample)
+{
+	struct asker *a = context;
+
+	a->has_header |= kind == SAMPLE_HEADER;
+	return why__add(&a->why, kind, sample);
+}
+
+/* A test bed's VMM logs its settings apart. */
+static int take_settings(void *context, enum sample_kind kind, union sample *sample)
+{
+	struct asker *a = context;
+
+	return kind == SAMPLE_VMM_START ? why__add(&a->why, kind, sample) : 0;
+}
+
+static int load_file(struct asker *a, const char *path)
+{
+	bool cut = false;
+	int err = recording__read(path, take_sample, a, &cut);
+
+	if (err && err != -EINVAL) {
+		log__error("why: cannot read %s (%s)", path, strerror(-err));
+		return err;
+	}
+	if (!a->has_header) {
+		if (!err)
+			log__error("why: %s is no recording (it has no header line); make one with hwdbm record",
+				   path);
+		return -EINVAL;
+	}
+	if (err)
+		log__warn("why: what is before that is used: %" PRIu64 " syncs of %s",
+			  a->why.history.rows.syncs, path);
+	a->unsound |= cut || err;
+	return why__end(&a->why);
+}
+
+static int load(struct asker *a, const char *path)
+{
+	_cleanup_free_ char *recording = NULL, *log = NULL;
+	struct stat info;
+	bool cut = false;
+
+	if (stat(path, &info)) {
+		log__error("why: cannot read %s (%s)", path, strerror(errno));
+		return -errno;
+	}
+	if (!S_ISDIR(info.st_mode))
+		return load_file(a, path);
+	if (asprintf(&recording, "%s/recording.jsonl", path) < 0 ||
+	    asprintf(&log, "%s/vmm.jsonl", path) < 0)
+		return -ENOMEM;
+	recording__read(log, take_settings, a, &cut);
+	return load_file(a, recording);
+}
+
+/* ---- what to say besides ------------------------------------------------------------ */
+
+static void put_assumed(struct asker *a)
+{
+	const struct why_settings *s = &a->options.settings;
+	struct prediction_notes *n = &a->document.assumed;
+	char one[UNITS_TEXT], two[UNITS_TEXT];
+
+	prediction__note(n, "the load stays as recorded");
+	prediction__note(n, s->passes ? "the VM is stopped once a pass that was sent whole leaves no more dirty than may be" :
+					"the VM is stopped by QEMU's rule: see hwdbm predict");
+	prediction__note(n, "%s to stop the VM, %s to load state; at most %" PRIu64 " iterations",
+			 units__duration(s->stop_ns, one), units__duration(s->load_ns, two),
+			 s->iterations);
+	prediction__note(n, "every page is sent whole: zero pages and compression would send less");
+	if (a->document.answer.writer_count > 1)
+		prediction__note(n, "no page is written by two sources: their dirty bytes add up");
+}
+
+static void put_unknown(struct asker *a)
+{
+	const struct why_answer *answer = &a->document.answer;
+	const struct history *h = &a->why.history;
+	struct prediction_notes *n = &a->document.unknown;
+	bool vcpus = false;
+
+	for (size_t i = 0; i < answer->writer_count; i++)
+		vcpus |= !strcmp(answer->writers[i].class, "vCPUs");
+	if (answer->rule.device_bytes == UNKNOWN)
+		prediction__note(n, "the size of the devices' state: counted as 0 (--device-state)");
+	if (answer->writer_count && !vcpus)
+		prediction__note(n, "what vCPUs write: KVM's log is not in the recording");
+	if (answer->writer_count == 1 && vcpus)
+		prediction__note(n, "what devices write, if there are any: no IOMMU's or device's log is in the recording");
+	for (size_t i = 0; i < answer->writer_count; i++)
+		if (answer->writers[i].rounding_most_bytes != UNKNOWN)
+			prediction__note(n, "how much of what %s reports is rounding: blocks do not tell what was written in them",
+					 answer->writers[i].source);
+	if (answer->rule.start_seen == TRI_FALSE)
+		prediction__note(n, "iterations before this was recorded: tracking was on already");
+	if (h->lost)
+		prediction__note(n, "%" PRIu64 " events lost by the recorder: what they would have told",
+				 h->lost);
+	if (!h->lost_known)
+		prediction__note(n, "what the recorder lost: the recording has no end");
+	if (h->others)
+		prediction__note(n, "%" PRIu64 " other VMs or processes in the recording left out (see -p)",
+				 h->others);
+}
+
+static int check_options(const struct why_options *o)
+{
+	if (strcmp(o->rule, "qemu") && strcmp(o->rule, "passes"))
+		log__error("why: --rule %s: it is qemu or passes", o->rule);
+	else if (!o->settings.iterations || o->settings.iterations > UINT32_MAX)
+		log__error("why: --max-iterations %" PRIu64 ": give 1 or more", o->settings.iterations);
+	else if (!o->settings.limit_ns)
+		log__error("why: --downtime-limit 0: nothing can be sent in no time");
+	else if (o->pid > INT32_MAX)
+		log__error("why: --pid %" PRIu64 " is no process id", o->pid);
+	else
+		return 0;
+	return -EINVAL;
+}
+
+static int answer(struct asker *a, const char *path)
+{
+	struct why_document *d = &a->document;
+	int err;
+
+	a->why.history.wanted_pid = a->options.pid;
+	err = load(a, path);
+	if (err)
+		return err;
+	err = why__answer(&a->why, &a->options.settings, &d->answer);
+	if (err)
+		return err;
+	d->emulated = !strcmp(a->why.history.time_basis, "emulated");
+	if (d->answer.verdict != WHY_OVER) {
+		put_assumed(a);
+		put_unknown(a);
+	}
+	errno = 0;
+	err = a->options.json ? why__json(stdout, d) : why__text(stdout, d);
+	if (err)
+		log__error("why: cannot write the answer (%s)",
+			   strerror(err == -EIO && errno ? errno : -err));
+	return err;
+}
+
+int why__main(int argc, char **argv)
+{
+	struct asker a = {
+		.options = { .rule = "qemu",
+			     .settings = { .limit_ns = UNKNOWN, .device_bytes = UNKNOWN,
+					   .stop_ns = STOP_NS, .iterations = ITERATIONS } },
+	};
+	int first = options__parse(&spec, &a.options, argc, argv);
+	int err;
+
+	if (first == -ECANCELED)
+		return COMMAND_OK;
+	if (first < 0 || check_options(&a.options))
+		return COMMAND_USAGE;
+	if (argc - first + !!a.options.input != 1) {
+		log__error("why: which recording? give one; see hwdbm why --help");
+		return COMMAND_USAGE;
+	}
+	a.options.settings.passes = !strcmp(a.options.rule, "passes");
+	why__init(&a.why);
+	err = answer(&a, a.options.input ?: argv[first]);
+	why__release(&a.why);
+	if (err)
+		return COMMAND_FAILED;
+	return a.unsound ? COMMAND_UNSOUND : COMMAND_OK;
+}

@@ -1,0 +1,611 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What was seen, the verdict and its cause. Not here: levers (why_lever.c).
+ */
+#include "why_play.h"
+#include "../lib/strings.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define NS_PER_SECOND 1e9
+
+/* QEMU's defaults (migration/options.c): downtime-limit, and max-bandwidth since 6.0. */
+#define DOWNTIME_LIMIT_NS UINT64_C(300000000)
+#define QEMU_BANDWIDTH (UINT64_C(128) << 20)
+
+/* A limit is kept to within this; the transfer's own overhead is in it. */
+#define AT_LIMIT 0.05
+
+/* What a path has carried in an iteration it could carry again; half of it is a loss. */
+#define FALLEN_TO 0.5
+
+/* A share from which on one writer is what it is about. */
+#define MOST (2.0 / 3)
+
+/* As much as this is all, but for ranges that change. */
+#define ALL_DIRTY 0.98
+
+/* One iteration may be all dirty by chance, or as the first one is. */
+#define ALL_DIRTY_ITERATIONS 2
+
+#define F(st, member, key, head, kind, u, text)						\
+	{ .name = key, .heading = head, .description = text, .type = kind, .unit = u,	\
+	  .group = head ? GROUP_ROW : GROUP_NONE, .metric = METRIC_NONE,			\
+	  .offset = offsetof(struct st, member), .size = sizeof(((struct st *)0)->member) }
+#define TABLE(name, st, list)								\
+	{ .record = name, .fields = list, .count = sizeof(list) / sizeof(list[0]),	\
+	  .record_size = sizeof(struct st) }
+#define NONE UNIT_NONE
+#define RATE UNIT_BYTES_PER_SECOND
+
+static const struct field writer_fields[] = {
+	F(why_writer, class, "writer", "written by", FIELD_TEXT, NONE, "vCPUs, DMA, or a device with its own log"),
+	F(why_writer, source, "source", "tracker", FIELD_TEXT, NONE, "who reported it"),
+	F(why_writer, iterations, "iterations", "iter.", FIELD_U64, UNIT_COUNT, "that tell a rate"),
+	F(why_writer, pending_bytes, "pending_bytes", "pending", FIELD_U64, UNIT_BYTES, "reported by the last iteration"),
+	F(why_writer, interval_ns, "interval_ns", "written in", FIELD_U64, UNIT_NS, "time in which that was written"),
+	F(why_writer, dirty_rate, "dirty_bytes_per_second", "dirty rate", FIELD_U64, RATE, "the one over the other"),
+	F(why_writer, least_bytes, "least_bytes", "least", FIELD_U64, UNIT_BYTES, "least of any iteration"),
+	F(why_writer, length_bytes, "length_bytes", "of", FIELD_U64, UNIT_BYTES, "memory covered"),
+	F(why_writer, block_bytes, "block_bytes", "in blocks of", FIELD_U64, UNIT_BYTES, "size in multiples of which all is reported; null if there is none"),
+	F(why_writer, rounding_bytes, "rounding_bytes", "rounding", FIELD_U64, UNIT_BYTES, "of pending, more than the 4K pages written"),
+	F(why_writer, rounding_most_bytes, "rounding_most_bytes", "at most", FIELD_U64, UNIT_BYTES, "the same as a bound: one page written in each block"),
+	F(why_writer, all_dirty, "all_dirty", "all dirty", FIELD_BOOL, NONE, "whether each iteration reported all memory covered"),
+};
+
+static const struct field rule_fields[] = {
+	F(why_rule, pid, "pid", NULL, FIELD_U64, UNIT_ID, "the VMM"),
+	F(why_rule, verdict, "verdict", NULL, FIELD_TEXT, NONE, "cannot, will, over, or cannot be told"),
+	F(why_rule, cause, "cause", NULL, FIELD_TEXT, NONE, "what is enough to take away"),
+	F(why_rule, iterations, "iterations", NULL, FIELD_U64, UNIT_COUNT, "seen"),
+	F(why_rule, start_seen, "start_seen", NULL, FIELD_BOOL, NONE, "whether the start of tracking was seen"),
+	F(why_rule, bandwidth, "bandwidth_bytes_per_second", NULL, FIELD_U64, RATE, "of the transfer"),
+	F(why_rule, bandwidth_from, "bandwidth_from", NULL, FIELD_TEXT, NONE, "where that comes from"),
+	F(why_rule, limit_ns, "downtime_limit_ns", NULL, FIELD_U64, UNIT_NS, "what is pending must fit into this"),
+	F(why_rule, limit_from, "downtime_limit_from", NULL, FIELD_TEXT, NONE, "where that comes from"),
+	F(why_rule, threshold_bytes, "threshold_bytes", NULL, FIELD_U64, UNIT_BYTES, "bandwidth x limit: no more may be pending"),
+	F(why_rule, pending_bytes, "pending_bytes", NULL, FIELD_U64, UNIT_BYTES, "memory found by the last iteration, and device state where known"),
+	F(why_rule, memory_bytes, "memory_bytes", NULL, FIELD_U64, UNIT_BYTES, "of the VM, as far as tracked"),
+	F(why_rule, device_bytes, "device_state_bytes", NULL, FIELD_U64, UNIT_BYTES, "sent with the VM stopped; unknown counts as 0"),
+	F(why_rule, floor_ns, "floor_ns", NULL, FIELD_U64, UNIT_NS, "blackout were no memory dirty: stop, sync, device state, load"),
+	F(why_rule, throttle_percent, "throttle_percent", NULL, FIELD_U64, UNIT_COUNT, "by which the VMM slows vCPUs down"),
+	F(why_rule, better_bandwidth, "better_bandwidth_bytes_per_second", NULL, FIELD_U64, RATE, "that would be enough and could be had"),
+	F(why_rule, better_from, "better_bandwidth_from", NULL, FIELD_TEXT, NONE, "why it could be had"),
+	F(why_rule, observed, "observed", NULL, FIELD_TEXT, NONE, "verdict of the last iteration, as hwdbm converge gives it"),
+	F(why_rule, status, "vmm_status", NULL, FIELD_TEXT, NONE, "in the VMM's own words"),
+};
+
+const struct field_table why_writer_table = TABLE("writer", why_writer, writer_fields);
+const struct field_table why_rule_table = TABLE("why", why_rule, rule_fields);
+
+static const char *const verdict_names[] = {
+	[WHY_CANNOT_TELL] = "cannot be told", [WHY_CANNOT] = "cannot", [WHY_WILL] = "will",
+	[WHY_OVER] = "over",
+};
+
+static const char *const cause_names[CAUSES] = {
+	[CAUSE_UNKNOWN] = "unknown", [CAUSE_NONE] = "none", [CAUSE_NO_ITERATION] = "no iteration",
+	[CAUSE_LATE] = "seen too late", [CAUSE_NO_BANDWIDTH] = "no bandwidth",
+	[CAUSE_DEVICE_STATE] = "device state", [CAUSE_TRACKER] = "tracker",
+	[CAUSE_BLOCKS] = "blocks", [CAUSE_BANDWIDTH] = "bandwidth",
+	[CAUSE_THROTTLE] = "throttle useless", [CAUSE_DMA] = "DMA rate",
+	[CAUSE_DEVICE] = "device rate", [CAUSE_VCPUS] = "vCPU rate",
+	[CAUSE_ALL] = "all writers", [CAUSE_POSTCOPY] = "post-copy",
+	[CAUSE_COMPLETED] = "completed", [CAUSE_ENDED] = "ended",
+};
+
+/* ---- what is seen ------------------------------------------------------------------ */
+
+struct why_seen {
+	struct converge_row row;	/* the last */
+	uint64_t rate;			/* transfer rate, the last that is known */
+	uint64_t best_rate;
+};
+
+static int take_row(void *context, const struct converge_row *row)
+{
+	struct why *why = context;
+	struct why_seen *seen = NULL;
+
+	for (size_t i = 0; i < why->seen_count && !seen; i++)
+		if (why->seen[i].row.pid == row->pid)
+			seen = &why->seen[i];
+	if (!seen) {
+		seen = realloc(why->seen, (why->seen_count + 1) * sizeof(*seen));
+		if (!seen)
+			return -ENOMEM;
+		why->seen = seen;
+		seen = &seen[why->seen_count++];
+		seen->rate = seen->best_rate = UNKNOWN;
+	}
+	seen->row = *row;
+	if (row->transfer_rate == UNKNOWN)
+		return 0;
+	seen->rate = row->transfer_rate;
+	if (seen->best_rate == UNKNOWN || row->transfer_rate > seen->best_rate)
+		seen->best_rate = row->transfer_rate;
+	return 0;
+}
+
+static int take_phase(void *context, const struct converge_phase *phase)
+{
+	(void)context;
+	(void)phase;
+	return 0;
+}
+
+void why__init(struct why *why)
+{
+	memset(why, 0, sizeof(*why));
+	history__init(&why->history);
+	why->converge.handlers = (struct converge_handlers){ take_row, take_phase, why };
+	field__clear(sample__table(SAMPLE_VMM_STATE), &why->vmm);
+}
+
+void why__release(struct why *why)
+{
+	history__release(&why->history);
+	converge__release(&why->converge);
+	free(why->seen);
+	why->seen = NULL;
+	why->seen_count = 0;
+}
+
+int why__add(struct why *why, enum sample_kind kind, const union sample *sample)
+{
+	int err = history__add(&why->history, kind, sample);
+
+	if (kind == SAMPLE_VMM_STATE)
+		why->vmm = sample->vmm_state;
+	return err ?: converge__add(&why->converge, kind, sample);
+}
+
+int why__end(struct why *why)
+{
+	int err = converge__settle(&why->converge, UINT64_MAX);
+
+	return err ?: history__end(&why->history);
+}
+
+static const struct why_seen *find_seen(const struct why *why, uint64_t pid)
+{
+	for (size_t i = 0; i < why->seen_count; i++)
+		if (why->seen[i].row.pid == pid)
+			return &why->seen[i];
+	return NULL;
+}
+
+/* ---- writers ----------------------------------------------------------------------- */
+
+enum why_class why__class_of(const char *source)
+{
+	if (sample__is_iommu(source))
+		return WHY_DMA;
+	return !strncmp(source, "kvm", 3) ? WHY_VCPUS : WHY_DEVICE;
+}
+
+/* The largest unit that holds no more than was reported, in every iteration. */
+static uint64_t block_of(const struct history_source *source)
+{
+	static const unsigned int shifts[UNIT_SIZES] = UNIT_SIZE_SHIFTS;
+
+	for (unsigned int unit = UNIT_SIZES; unit-- > 1;) {
+		bool whole = false;
+
+		for (size_t i = 0; i < source->count; i++) {
+			const struct history_point *point = &source->points[i];
+
+			whole = point->bytes[unit] == point->reported_bytes;
+			if (!whole)
+				break;
+		}
+		if (whole)
+			return UINT64_C(1) << shifts[unit];
+	}
+	return UNKNOWN;
+}
+
+static enum tristate is_all_dirty(const struct history_source *source)
+{
+	if (source->count < ALL_DIRTY_ITERATIONS)
+		return TRI_UNKNOWN;
+	for (size_t i = 0; i < source->count; i++) {
+		if (source->points[i].reported_bytes == UNKNOWN)
+			return TRI_UNKNOWN;
+		if ((double)source->points[i].reported_bytes <
+		    ALL_DIRTY * (double)source->length_bytes)
+			return TRI_FALSE;
+	}
+	return TRI_TRUE;
+}
+
+/*
+ * Bits of whole blocks cannot tell what was written in them. Where a finer count differs
+ * from what was reported, it was made of the pages.
+ */
+static void fill_rounding(struct why_writer *writer, const struct history_point *last)
+{
+	if (last->reported_bytes == UNKNOWN)
+		return;
+	if (writer->block_bytes != UNKNOWN) {
+		writer->rounding_most_bytes = last->reported_bytes -
+			last->reported_bytes / writer->block_bytes * (UINT64_C(1) << LEAF_SHIFT);
+	} else if (last->bytes[0] != UNKNOWN && last->bytes[0] <= last->reported_bytes) {
+		writer->rounding_bytes = last->reported_bytes - last->bytes[0];
+	}
+}
+
+static void fill_writer(struct why_writer *writer, const struct history_source *source)
+{
+	static const char *const classes[] = { "vCPUs", "DMA", "device" };
+	enum why_class class = why__class_of(source->source);
+	const struct history_point *last = &source->points[source->count - 1];
+
+	field__clear(&why_writer_table, writer);
+	STRING_COPY(writer->class, classes[class]);
+	STRING_COPY(writer->source, source->source);
+	writer->iterations = source->count;
+	writer->pending_bytes = last->reported_bytes;
+	writer->interval_ns = last->interval_ns;
+	if (last->reported_bytes != UNKNOWN)
+		writer->dirty_rate = (uint64_t)((double)last->reported_bytes * NS_PER_SECOND /
+						(double)last->interval_ns + 0.5);
+	for (size_t i = 0; i < source->count; i++)
+		if (source->points[i].reported_bytes < writer->least_bytes)
+			writer->least_bytes = source->points[i].reported_bytes;
+	writer->length_bytes = source->length_bytes;
+	writer->all_dirty = is_all_dirty(source);
+	/* KVM's log and a device's are of pages, however memory is mapped. */
+	if (class != WHY_DMA)
+		return;
+	writer->block_bytes = block_of(source);
+	fill_rounding(writer, last);
+}
+
+static void fill_writers(const struct why *why, struct why_answer *answer)
+{
+	for (size_t i = 0; i < why->history.count && answer->writer_count < WHY_CLASSES; i++)
+		if (why->history.sources[i].count)
+			fill_writer(&answer->writers[answer->writer_count++],
+				    &why->history.sources[i]);
+}
+
+const struct why_writer *why__writer(const struct why_answer *answer, enum why_class class)
+{
+	for (size_t i = 0; i < answer->writer_count; i++)
+		if (why__class_of(answer->writers[i].source) == class)
+			return &answer->writers[i];
+	return NULL;
+}
+
+/* ---- the rule ---------------------------------------------------------------------- */
+
+static void set(uint64_t *value, char *from, size_t size, uint64_t to, const char *where)
+{
+	if (*value != UNKNOWN || to == UNKNOWN || !to)
+		return;
+	*value = to;
+	snprintf(from, size, "%s", where);
+}
+
+
+static void fill_settings(const struct why *why, const struct why_settings *s,
+			  const struct why_seen *seen, struct why_rule *rule)
+{
+	const struct vmm_start_sample *vmm = &why->history.vmm_start;
+	size_t size = sizeof(rule->bandwidth_from);
+
+	set(&rule->bandwidth, rule->bandwidth_from, size, s->bandwidth, "as given");
+	set(&rule->bandwidth, rule->bandwidth_from, size,
+	    seen ? seen->rate : UNKNOWN, "measured");
+	set(&rule->bandwidth, rule->bandwidth_from, size, why->vmm.bytes_per_second, "the VMM's word");
+	set(&rule->bandwidth, rule->bandwidth_from, size, vmm->bandwidth_bytes_per_second,
+	    "the VMM's setting");
+	size = sizeof(rule->limit_from);
+	set(&rule->limit_ns, rule->limit_from, size, s->limit_ns, "as given");
+	set(&rule->limit_ns, rule->limit_from, size, vmm->downtime_limit_ns, "the VMM's setting");
+	set(&rule->limit_ns, rule->limit_from, size, DOWNTIME_LIMIT_NS, "QEMU's default");
+	rule->device_bytes = s->device_bytes;
+	if (rule->bandwidth != UNKNOWN)
+		rule->threshold_bytes = (uint64_t)((double)rule->bandwidth *
+						   (double)rule->limit_ns / NS_PER_SECOND + 0.5);
+}
+
+static void fill_pending(struct why_answer *answer)
+{
+	struct why_rule *rule = &answer->rule;
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < answer->writer_count; i++) {
+		uint64_t part = answer->writers[i].pending_bytes;
+
+		sum = sum == UNKNOWN || part == UNKNOWN ? UNKNOWN : sum + part;
+	}
+	if (!answer->writer_count)
+		sum = UNKNOWN;
+	/* Whatever several trackers report, there is no more than all memory. */
+	if (sum != UNKNOWN && sum > rule->memory_bytes)
+		sum = rule->memory_bytes;
+	if (sum != UNKNOWN && rule->device_bytes != UNKNOWN)
+		sum += rule->device_bytes;
+	rule->pending_bytes = sum;
+}
+
+static void fill_rule(const struct why *why, const struct why_settings *s,
+		      struct why_answer *answer)
+{
+	const struct history *h = &why->history;
+	uint64_t pid = h->count ? h->sources[0].pid : why->seen_count ? why->seen[0].row.pid : UNKNOWN;
+	const struct why_seen *seen = find_seen(why, pid);
+	struct why_rule *rule = &answer->rule;
+
+	rule->pid = pid;
+	if (history__memory(h))
+		rule->memory_bytes = history__memory(h);
+	if (seen) {
+		rule->iterations = seen->row.iteration;
+		rule->start_seen = seen->row.start_seen;
+		STRING_COPY(rule->observed, seen->row.verdict);
+	}
+	rule->throttle_percent = why->vmm.throttle_percent;
+	STRING_COPY(rule->status, why->vmm.status);
+	fill_settings(why, s, seen, rule);
+	fill_pending(answer);
+}
+
+/* Blackout, were no memory dirty: no setting of tracking or throttling goes below. */
+static void fill_floor(struct why_rule *rule, const struct precopy_setup *setup)
+{
+	rule->floor_ns = (uint64_t)((setup->stop_s + setup->sync_s + setup->load_s +
+				     setup->device_bytes / setup->bandwidth) * NS_PER_SECOND + 0.5);
+}
+
+/* ---- the cause --------------------------------------------------------------------- */
+
+static double share_of(const struct why_answer *answer, enum why_class class)
+{
+	const struct why_writer *writer = why__writer(answer, class);
+	double sum = 0;
+
+	for (size_t i = 0; i < answer->writer_count; i++)
+		sum += (double)answer->writers[i].pending_bytes;
+	return writer && sum > 0 ? (double)writer->pending_bytes / sum : 0;
+}
+
+/* type1 of a stock kernel and devices without a log report all; iommufd's blocks seem to. */
+bool why__is_blind(const struct why_writer *writer)
+{
+	return writer->all_dirty == TRI_TRUE && why__class_of(writer->source) != WHY_VCPUS &&
+	       (strcmp(writer->source, "iommufd") || writer->block_bytes == UNKNOWN);
+}
+
+bool why__has_blocks(const struct why_writer *writer)
+{
+	return (writer->block_bytes != UNKNOWN && writer->block_bytes > UINT64_C(1) << LEAF_SHIFT) ||
+	       (writer->rounding_bytes != UNKNOWN && writer->rounding_bytes);
+}
+
+static void find_tracker(struct why_answer *answer)
+{
+	for (size_t i = 0; i < answer->writer_count; i++) {
+		enum why_class class = why__class_of(answer->writers[i].source);
+
+		if (why__is_blind(&answer->writers[i]) && share_of(answer, class) >= 0.5)
+			answer->cause = CAUSE_TRACKER;
+	}
+}
+
+static int find_blocks(const struct why_play *play, struct why_answer *answer)
+{
+	const struct why_writer *dma = why__writer(answer, WHY_DMA);
+	struct why_change change = WHY_NO_CHANGE;
+	struct prediction prediction;
+	int err;
+
+	if (!dma || !why__has_blocks(dma))
+		return 0;
+	/* The least that it can be: nothing but the pages, or if these are unknown, nothing. */
+	if (dma->rounding_bytes != UNKNOWN)
+		change.unit = 0;
+	else
+		change.without = 1u << WHY_DMA;
+	err = why__play(play, &change, &prediction);
+	if (!err && (prediction.converges == TRI_TRUE || share_of(answer, WHY_DMA) >= MOST))
+		answer->cause = prediction.converges == TRI_FALSE ? answer->cause : CAUSE_BLOCKS;
+	return err;
+}
+
+/* A bandwidth that the path is known to carry, above the present one. 0: none. */
+static uint64_t better_bandwidth(const struct why *why, const struct why_settings *s,
+				 struct why_rule *rule)
+{
+	const struct why_seen *seen = find_seen(why, rule->pid);
+	double now = (double)rule->bandwidth, from_cap = now / (double)QEMU_BANDWIDTH;
+
+	if (s->link > rule->bandwidth) {
+		STRING_COPY(rule->better_from, "the link");
+		return s->link;
+	}
+	if (seen && seen->best_rate != UNKNOWN && now < FALLEN_TO * (double)seen->best_rate) {
+		STRING_COPY(rule->better_from, "measured before");
+		return seen->best_rate;
+	}
+	if (!s->link && from_cap > 1 - AT_LIMIT && from_cap < 1 + AT_LIMIT) {
+		STRING_COPY(rule->better_from, "QEMU's default cap");
+		return UNKNOWN;
+	}
+	return 0;
+}
+
+static int find_bandwidth(const struct why *why, const struct why_settings *s,
+			  const struct why_play *play, struct why_answer *answer)
+{
+	struct why_rule *rule = &answer->rule;
+	uint64_t better = better_bandwidth(why, s, rule);
+	struct why_change change = WHY_NO_CHANGE;
+	struct prediction prediction;
+	int err;
+
+	if (!better)
+		return 0;
+	/* Ten Gbit is what a host has at least, where nobody said more. */
+	change.bandwidth = better == UNKNOWN ? 1.25e9 : (double)better;
+	err = why__play(play, &change, &prediction);
+	if (err || prediction.converges != TRI_TRUE) {
+		rule->better_from[0] = '\0';
+		return err;
+	}
+	answer->cause = CAUSE_BANDWIDTH;
+	rule->better_bandwidth = (uint64_t)change.bandwidth;
+	return 0;
+}
+
+/* Who may be left out for the migration to switch over; if both or neither, who writes most. */
+static int find_writer(const struct why_play *play, struct why_answer *answer)
+{
+	const bool has_dma = why__writer(answer, WHY_DMA), has_log = why__writer(answer, WHY_DEVICE);
+	const unsigned int devices = 1u << WHY_DMA | 1u << WHY_DEVICE;
+	struct why_change change = WHY_NO_CHANGE;
+	struct prediction without_vcpus, without_dma;
+	double vcpus = share_of(answer, WHY_VCPUS);
+	bool a, b;
+	int err;
+
+	change.without = 1u << WHY_VCPUS;
+	err = why__play(play, &change, &without_vcpus);
+	change.without = devices;
+	err = err ?: why__play(play, &change, &without_dma);
+	if (err)
+		return err;
+	a = without_vcpus.converges == TRI_TRUE;
+	b = without_dma.converges == TRI_TRUE;
+	if ((a && !b) || (a == b && vcpus >= MOST) || (a && b && vcpus > 0.5))
+		answer->cause = CAUSE_VCPUS;
+	else if ((has_dma || has_log) && (b || vcpus <= 1 - MOST))
+		answer->cause = has_dma ? CAUSE_DMA : CAUSE_DEVICE;
+	else
+		answer->cause = CAUSE_ALL;
+	/* Slowing vCPUs down was tried, and what they write is not what holds it back. */
+	if (!a && answer->rule.throttle_percent != UNKNOWN && answer->rule.throttle_percent &&
+	    answer->cause != CAUSE_VCPUS && answer->cause != CAUSE_ALL)
+		answer->cause = CAUSE_THROTTLE;
+	return 0;
+}
+
+static int find_cause(const struct why *why, const struct why_settings *s,
+		      const struct why_play *play, struct why_answer *answer)
+{
+	int err = 0;
+
+	find_tracker(answer);
+	if (answer->cause == CAUSE_UNKNOWN)
+		err = find_blocks(play, answer);
+	if (!err && answer->cause == CAUSE_UNKNOWN)
+		err = find_bandwidth(why, s, play, answer);
+	if (!err && answer->cause == CAUSE_UNKNOWN)
+		err = find_writer(play, answer);
+	return err;
+}
+
+/* ---- the verdict ------------------------------------------------------------------- */
+
+/* Return: whether the VMM has said that it is over, or that there is nothing to wait for. */
+static bool is_over(const struct why_rule *rule, struct why_answer *answer)
+{
+	const char *status = rule->status;
+
+	if (strstr(status, "postcopy"))
+		answer->cause = CAUSE_POSTCOPY;
+	else if (!strcmp(status, "completed"))
+		answer->cause = CAUSE_COMPLETED;
+	else if (!strcmp(status, "failed") || !strcmp(status, "cancelled"))
+		answer->cause = CAUSE_ENDED;
+	else
+		return false;
+	answer->verdict = WHY_OVER;
+	return true;
+}
+
+/* Return: why there is nothing to judge by; CAUSE_NONE if there is. */
+static enum why_cause what_is_missing(const struct why_answer *answer)
+{
+	const struct why_rule *rule = &answer->rule;
+
+	if (!answer->writer_count)
+		return rule->iterations != UNKNOWN && rule->start_seen != TRI_TRUE ?
+			       CAUSE_LATE : CAUSE_NO_ITERATION;
+	if (rule->bandwidth == UNKNOWN)
+		return CAUSE_NO_BANDWIDTH;
+	return rule->pending_bytes == UNKNOWN ? CAUSE_NO_ITERATION : CAUSE_NONE;
+}
+
+static int judge(const struct why *why, const struct why_settings *s,
+		 const struct why_play *play, struct why_answer *answer)
+{
+	const struct why_change nothing = WHY_NO_CHANGE;
+	const struct why_rule *rule = &answer->rule;
+	int err = why__play(play, &nothing, &answer->prediction);
+
+	if (err)
+		return err;
+	if (rule->device_bytes != UNKNOWN && rule->device_bytes > rule->threshold_bytes) {
+		answer->verdict = WHY_CANNOT;
+		answer->cause = CAUSE_DEVICE_STATE;
+		return 0;
+	}
+	if (answer->prediction.converges == TRI_TRUE) {
+		answer->verdict = WHY_WILL;
+		answer->cause = CAUSE_NONE;
+		return 0;
+	}
+	answer->verdict = WHY_CANNOT;
+	if (answer->prediction.converges == TRI_UNKNOWN) {
+		/* What was seen is of the bandwidth that was there, not of another. */
+		answer->is_by_observation = !s->bandwidth && !strcmp(rule->observed, "not converging");
+		if (!answer->is_by_observation)
+			answer->verdict = WHY_CANNOT_TELL;
+	}
+	err = find_cause(why, s, play, answer);
+	if (!err && answer->verdict == WHY_CANNOT_TELL && rule->start_seen == TRI_FALSE &&
+	    answer->writers[0].iterations < 2)
+		answer->cause = CAUSE_LATE;
+	return err;
+}
+
+static void name_it(struct why_answer *answer)
+{
+	STRING_COPY(answer->rule.verdict, verdict_names[answer->verdict]);
+	STRING_COPY(answer->rule.cause, cause_names[answer->cause]);
+}
+
+int why__answer(const struct why *why, const struct why_settings *s, struct why_answer *answer)
+{
+	struct why_play play;
+	int err = 0;
+
+	memset(answer, 0, sizeof(*answer));
+	field__clear(&why_rule_table, &answer->rule);
+	field__clear(&prediction_table, &answer->prediction);
+	fill_writers(why, answer);
+	fill_rule(why, s, answer);
+	if (is_over(&answer->rule, answer)) {
+		name_it(answer);
+		return 0;
+	}
+	answer->cause = what_is_missing(answer);
+	if (answer->cause != CAUSE_NONE) {
+		name_it(answer);
+		return 0;
+	}
+	answer->cause = CAUSE_UNKNOWN;
+	why__play_init(&play, why, s, &answer->rule);
+	fill_floor(&answer->rule, &play.setup);
+	err = judge(why, s, &play, answer);
+	name_it(answer);
+	if (!err && answer->verdict != WHY_WILL)
+		err = why__levers(&play, answer);
+	return err;
+}

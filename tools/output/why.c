@@ -1,0 +1,296 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Sentences and tables of an answer. Not here: figures (model/why.c).
+ */
+#include "why.h"
+#include "json.h"
+#include "table.h"
+#include "units.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+/* ---- the sentence ------------------------------------------------------------------ */
+
+static const struct why_writer *of(const struct why_answer *a, const char *class)
+{
+	static const struct why_writer none = { .pending_bytes = UNKNOWN, .interval_ns = UNKNOWN,
+						.dirty_rate = UNKNOWN, .length_bytes = UNKNOWN };
+
+	for (size_t i = 0; i < a->writer_count; i++)
+		if (!strcmp(a->writers[i].class, class))
+			return &a->writers[i];
+	return &none;
+}
+
+static const struct why_writer *blind(const struct why_answer *a)
+{
+	for (size_t i = 0; i < a->writer_count; i++)
+		if (a->writers[i].all_dirty == TRI_TRUE && strcmp(a->writers[i].class, "vCPUs"))
+			return &a->writers[i];
+	return &a->writers[0];
+}
+
+static void put_writer(const struct why_writer *w, const char *who, char *text, size_t size)
+{
+	char pending[UNITS_TEXT], time[UNITS_TEXT];
+
+	snprintf(text, size, "%s in %s by %s", units__bytes(w->pending_bytes, pending),
+		 units__duration(w->interval_ns, time), who);
+}
+
+static void because(const struct why_answer *a, char *text, size_t size)
+{
+	const struct why_writer *dma = of(a, "DMA"), *b = blind(a);
+	const struct why_rule *r = &a->rule;
+	char one[UNITS_TEXT], two[UNITS_TEXT], three[UNITS_TEXT], writer[160];
+
+	switch (a->cause) {
+	case CAUSE_DEVICE_STATE:
+		snprintf(text, size, "the state of its devices, %s, is alone more than the %s that may be left",
+			 units__bytes(r->device_bytes, one), units__bytes(r->threshold_bytes, two));
+		return;
+	case CAUSE_TRACKER:
+		snprintf(text, size, "%s reports all %s that devices can write in each of %" PRIu64 " iterations, as a tracker does that cannot tell what was written; %s may be left",
+			 b->source, units__bytes(b->length_bytes, one), b->iterations,
+			 units__bytes(r->threshold_bytes, two));
+		return;
+	case CAUSE_BLOCKS:
+		if (dma->block_bytes != UNKNOWN)
+			snprintf(text, size, "DMA is reported by whole blocks of %s: %s of them are pending, of which up to %s may be rounding, and %s may be left",
+				 units__leaf(dma->block_bytes, one), units__bytes(dma->pending_bytes, two),
+				 units__bytes(dma->rounding_most_bytes, three),
+				 units__bytes(r->threshold_bytes, writer));
+		else
+			snprintf(text, size, "DMA is reported by whole blocks: of %s pending, %s are rounding, and %s may be left",
+				 units__bytes(dma->pending_bytes, one),
+				 units__bytes(dma->rounding_bytes, two),
+				 units__bytes(r->threshold_bytes, three));
+		return;
+	case CAUSE_BANDWIDTH:
+		snprintf(text, size, "it is sent at %s/s only; %s/s would do (%s)",
+			 units__bytes(r->bandwidth, one), units__bytes(r->better_bandwidth, two),
+			 r->better_from);
+		return;
+	case CAUSE_THROTTLE:
+		put_writer(dma->pending_bytes == UNKNOWN ? of(a, "device") : dma, "DMA", writer,
+			   sizeof(writer));
+		snprintf(text, size, "%s are written, %s may be left, and throttling vCPUs (by %" PRIu64 " %% now) does nothing to DMA",
+			 writer, units__bytes(r->threshold_bytes, one), r->throttle_percent);
+		return;
+	case CAUSE_DMA:
+		put_writer(dma, "DMA", writer, sizeof(writer));
+		break;
+	case CAUSE_DEVICE:
+		put_writer(of(a, "device"), "the device", writer, sizeof(writer));
+		break;
+	case CAUSE_VCPUS:
+		put_writer(of(a, "vCPUs"), "vCPUs", writer, sizeof(writer));
+		break;
+	default:
+		snprintf(text, size, "vCPUs and devices write too much, each for itself or together: %s pending, %s may be left",
+			 units__bytes(r->pending_bytes, one), units__bytes(r->threshold_bytes, two));
+		return;
+	}
+	snprintf(text, size, "%s are written, and %s may be left", writer,
+		 units__bytes(r->threshold_bytes, one));
+}
+
+static void put_missing(const struct why_answer *a, char *text, size_t size)
+{
+	switch (a->cause) {
+	case CAUSE_NO_ITERATION:
+		snprintf(text, size, "It cannot be told: no iteration was seen that tells how much was written in which time.");
+		return;
+	case CAUSE_LATE:
+		snprintf(text, size, "It cannot be told yet: tracking was on before this was recorded, and too few iterations came after; one or two more will tell.");
+		return;
+	case CAUSE_NO_BANDWIDTH:
+		snprintf(text, size, "It cannot be told: how fast memory is sent is not known (--bandwidth).");
+		return;
+	default:
+		snprintf(text, size, "It cannot be told: %.0f %% of the trials switch over; the iterations seen do not tell how much is written in shorter times.",
+			 100 * a->prediction.converged_share);
+		return;
+	}
+}
+
+static void put_over(const struct why_answer *a, char *text, size_t size)
+{
+	if (a->cause == CAUSE_POSTCOPY)
+		snprintf(text, size, "It has switched over already: post-copy (\"%s\"); what is left is fetched while the VM runs at the destination.",
+			 a->rule.status);
+	else if (a->cause == CAUSE_COMPLETED)
+		snprintf(text, size, "It has switched over: the VMM says that the migration is completed.");
+	else
+		snprintf(text, size, "It is over: the VMM says \"%s\".", a->rule.status);
+}
+
+const char *why__sentence(const struct why_answer *a, char text[WHY_SENTENCE])
+{
+	char reason[WHY_SENTENCE - 64], median[UNITS_TEXT], bound[UNITS_TEXT];
+
+	switch (a->verdict) {
+	case WHY_WILL:
+		snprintf(text, WHY_SENTENCE, "It will switch over, so is predicted: after a blackout of %s, at most %s with 95 %%.",
+			 units__duration(a->prediction.blackout_ns, median),
+			 units__duration(a->prediction.blackout_bound_ns, bound));
+		break;
+	case WHY_CANNOT:
+		because(a, reason, sizeof(reason));
+		snprintf(text, WHY_SENTENCE, "It cannot switch over: %s.", reason);
+		break;
+	case WHY_OVER:
+		put_over(a, text, WHY_SENTENCE);
+		break;
+	default:
+		put_missing(a, text, WHY_SENTENCE);
+	}
+	table__clean(text);
+	return text;
+}
+
+/* ---- figures ----------------------------------------------------------------------- */
+
+static void put_rule(FILE *out, const struct why_rule *r)
+{
+	char one[UNITS_TEXT], two[UNITS_TEXT], three[UNITS_TEXT];
+
+	fputs("\nThe rule: what is pending must be no more than bandwidth x downtime limit\n", out);
+	fprintf(out, "  pending    %s%s\n", units__bytes(r->pending_bytes, one),
+		r->device_bytes == UNKNOWN ? ", and device state of unknown size" :
+		r->device_bytes ? ", device state included" : "");
+	if (r->device_bytes != UNKNOWN && r->device_bytes)
+		fprintf(out, "             of it device state: %s\n", units__bytes(r->device_bytes, one));
+	fprintf(out, "  may be     %s = %s/s (%s) x %s (%s)\n", units__bytes(r->threshold_bytes, one),
+		units__bytes(r->bandwidth, two), *r->bandwidth_from ? r->bandwidth_from : "unknown",
+		units__duration(r->limit_ns, three), r->limit_from);
+	fprintf(out, "  floor      %s of blackout were no memory dirty%s: no granularity, tracker or throttling goes below\n",
+		units__duration(r->floor_ns, one),
+		r->device_bytes == UNKNOWN ? ", and device state on top" : "");
+	if (r->throttle_percent != UNKNOWN && r->throttle_percent)
+		fprintf(out, "  throttle   vCPUs by %" PRIu64 " %%\n", r->throttle_percent);
+}
+
+static void put_forecast(FILE *out, const struct why_answer *a)
+{
+	if (a->prediction.trials != UNKNOWN)
+		fprintf(out, "  predicted  %s, with nothing changed (%.1f %% of %" PRIu64 " trials switch over)\n",
+			a->prediction.verdict, 100 * a->prediction.converged_share,
+			a->prediction.trials);
+	if (*a->rule.observed)
+		fprintf(out, "  observed   %s%s\n", a->rule.observed,
+			a->is_by_observation ? ": this decides, since the prediction cannot tell" : "");
+}
+
+static void put_notes(FILE *out, const char *title, const struct prediction_notes *notes)
+{
+	if (notes->count)
+		fprintf(out, "\n%s\n", title);
+	for (size_t i = 0; i < notes->count; i++)
+		fprintf(out, "  - %s\n", notes->at[i]);
+}
+
+int why__text(FILE *out, const struct why_document *d)
+{
+	const struct why_answer *a = &d->answer;
+	char sentence[WHY_SENTENCE];
+	int err = 0;
+
+	fprintf(out, "%s\n", why__sentence(a, sentence));
+	if (a->verdict != WHY_OVER) {
+		put_rule(out, &a->rule);
+		put_forecast(out, a);
+	}
+	if (a->writer_count) {
+		fputs("\nPending, as reported by the last iteration\n", out);
+		err = table__print(out, &why_writer_table, a->writers, a->writer_count, TABLE_KNOWN, 2);
+	}
+	if (!err && a->lever_count) {
+		fputs("\nWhat each lever would bring, were it the only change (predicted)\n", out);
+		err = table__print(out, &why_lever_table, a->levers, a->lever_count, TABLE_KNOWN, 2);
+	}
+	put_notes(out, "Assumed", &d->assumed);
+	put_notes(out, "Not known", &d->unknown);
+	if (d->emulated)
+		fputs("\nThe recording's times are emulated: this is about the test bed, not about hardware.\n",
+		      out);
+	return err ?: fflush(out) || ferror(out) ? -EIO : 0;
+}
+
+/* ---- JSON -------------------------------------------------------------------------- */
+
+static json_t *record(const struct field_table *table, const void *data)
+{
+	json_t *object = json_object();
+
+	if (object && json__add_record(object, table, data)) {
+		json_decref(object);
+		return NULL;
+	}
+	return object;
+}
+
+static json_t *records(const struct field_table *table, const void *data, size_t count)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; array && i < count; i++)
+		if (json_array_append_new(array, record(table, (const char *)data +
+							       i * table->record_size))) {
+			json_decref(array);
+			return NULL;
+		}
+	return array;
+}
+
+static json_t *list_of(const struct prediction_notes *notes)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; array && i < notes->count; i++)
+		if (json_array_append_new(array, json_string(notes->at[i]))) {
+			json_decref(array);
+			return NULL;
+		}
+	return array;
+}
+
+static json_t *make_document(const struct why_document *d)
+{
+	const struct why_answer *a = &d->answer;
+	char sentence[WHY_SENTENCE];
+	json_t *object = json_object();
+	int err = !object;
+
+	err = err || json_object_set_new(object, "schema", json_string(WHY_SCHEMA));
+	err = err || json_object_set_new(object, "time_basis_emulated", json_boolean(d->emulated));
+	err = err || json_object_set_new(object, "answer", json_string(why__sentence(a, sentence)));
+	err = err || json_object_set_new(object, "rule", record(&why_rule_table, &a->rule));
+	err = err || json_object_set_new(object, "writers",
+					 records(&why_writer_table, a->writers, a->writer_count));
+	err = err || json_object_set_new(object, "prediction",
+					 record(&prediction_table, &a->prediction));
+	err = err || json_object_set_new(object, "decided_by_observation",
+					 json_boolean(a->is_by_observation));
+	err = err || json_object_set_new(object, "levers",
+					 records(&why_lever_table, a->levers, a->lever_count));
+	err = err || json_object_set_new(object, "assumed", list_of(&d->assumed));
+	err = err || json_object_set_new(object, "not_known", list_of(&d->unknown));
+	if (!err)
+		return object;
+	json_decref(object);
+	return NULL;
+}
+
+int why__json(FILE *out, const struct why_document *document)
+{
+	json_t *object = make_document(document);
+	int err = object ? json_dumpf(object, out, JSON_INDENT(2)) : 0;
+
+	if (!object)
+		return -ENOMEM;
+	json_decref(object);
+	return err || fputc('\n', out) == EOF || fflush(out) || ferror(out) ? -EIO : 0;
+}
