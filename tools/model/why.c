@@ -25,6 +25,12 @@
 /* A share from which on one writer is what it is about. */
 #define MOST (2.0 / 3)
 
+/* Where the prediction cannot tell, what was seen decides, if no more trials than this disagree. */
+#define DISAGREE 0.5
+
+/* A bandwidth that was given is the one that was there if it is no more than this of it. */
+#define SAME_BANDWIDTH 1.1
+
 /* As much as this is all, but for ranges that change. */
 #define ALL_DIRTY 0.98
 
@@ -542,6 +548,18 @@ static enum why_cause what_is_missing(const struct why_answer *answer)
 	return rule->pending_bytes == UNKNOWN ? CAUSE_NO_ITERATION : CAUSE_NONE;
 }
 
+/* What was seen is of the bandwidth that was there, not of another. */
+static bool observation_decides(const struct why *why, const struct why_answer *answer)
+{
+	const struct why_seen *seen = find_seen(why, answer->rule.pid);
+
+	return answer->prediction.converges == TRI_UNKNOWN &&
+	       answer->prediction.converged_share <= DISAGREE && seen &&
+	       !strcmp(seen->row.verdict, "not converging") &&
+	       (seen->rate == UNKNOWN ||
+		(double)answer->rule.bandwidth <= SAME_BANDWIDTH * (double)seen->rate);
+}
+
 static int judge(const struct why *why, const struct why_settings *s,
 		 const struct why_play *play, struct why_answer *answer)
 {
@@ -561,13 +579,9 @@ static int judge(const struct why *why, const struct why_settings *s,
 		answer->cause = CAUSE_NONE;
 		return 0;
 	}
-	answer->verdict = WHY_CANNOT;
-	if (answer->prediction.converges == TRI_UNKNOWN) {
-		/* What was seen is of the bandwidth that was there, not of another. */
-		answer->is_by_observation = !s->bandwidth && !strcmp(rule->observed, "not converging");
-		if (!answer->is_by_observation)
-			answer->verdict = WHY_CANNOT_TELL;
-	}
+	answer->is_by_observation = observation_decides(why, answer);
+	answer->verdict = answer->prediction.converges == TRI_FALSE || answer->is_by_observation ?
+				  WHY_CANNOT : WHY_CANNOT_TELL;
 	err = find_cause(why, s, play, answer);
 	if (!err && answer->verdict == WHY_CANNOT_TELL && rule->start_seen == TRI_FALSE &&
 	    answer->writers[0].iterations < 2)

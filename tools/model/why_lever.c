@@ -52,6 +52,9 @@ static const char *const names[LEVERS] = {
 	[LEVER_DEVICE_STATE] = "less device state", [LEVER_POSTCOPY] = "post-copy",
 };
 
+/* So much of the trials more is chance. */
+#define NO_DIFFERENCE 0.1
+
 /* ---- playing ----------------------------------------------------------------------- */
 
 void why__play_init(struct why_play *play, const struct why *why, const struct why_settings *s,
@@ -249,9 +252,29 @@ static int add_granularity(const struct why_play *play, struct why_answer *answe
 	return 0;
 }
 
+/*
+ * Whether what others write is too much: in every iteration more than may be left, and the
+ * prediction hardly differs.
+ */
+static bool changes_nothing(const struct why_answer *answer, unsigned int without,
+			    const struct prediction *prediction)
+{
+	uint64_t least = 0;
+
+	for (size_t i = 0; i < answer->writer_count; i++) {
+		const struct why_writer *writer = &answer->writers[i];
+
+		if (!(without >> why__class_of(writer->source) & 1) && writer->least_bytes != UNKNOWN)
+			least += writer->least_bytes;
+	}
+	return answer->verdict == WHY_CANNOT && least > answer->rule.threshold_bytes &&
+	       prediction->converged_share <= answer->prediction.converged_share + NO_DIFFERENCE;
+}
+
 /* Nobody writes less than nothing: what is not enough then never is. */
-static int try_without(const struct why_play *play, unsigned int without, struct why_lever *lever,
-		       const char *helps, const char *not_enough)
+static int try_without(const struct why_answer *answer, const struct why_play *play,
+		       unsigned int without, struct why_lever *lever, const char *helps,
+		       const char *not_enough)
 {
 	struct why_change change = WHY_NO_CHANGE;
 	struct prediction prediction;
@@ -263,6 +286,8 @@ static int try_without(const struct why_play *play, unsigned int without, struct
 	if (err)
 		return err;
 	effect = effect_of(&prediction);
+	if (effect == EFFECT_MAY_HELP && changes_nothing(answer, without, &prediction))
+		effect = EFFECT_NOT_ENOUGH;
 	if (effect == EFFECT_HELPS)
 		put_prediction(lever, &prediction);
 	say(lever, effect == EFFECT_NOT_ENOUGH ? EFFECT_CANNOT : effect,
@@ -279,7 +304,7 @@ static int add_throttle(const struct why_play *play, struct why_answer *answer)
 		    "what vCPUs write is not in this recording; it does nothing to DMA");
 		return 0;
 	}
-	return try_without(play, 1u << WHY_VCPUS, lever,
+	return try_without(answer, play, 1u << WHY_VCPUS, lever,
 			   "at best, as if vCPUs stood still; the guest runs slower meanwhile",
 			   "it does nothing to DMA, which is too much even while vCPUs stand still");
 }
@@ -294,7 +319,7 @@ static int add_dma(const struct why_play *play, struct why_answer *answer)
 		say(lever, EFFECT_CANNOT, "no device's log in this recording");
 		return 0;
 	}
-	return try_without(play, devices, lever,
+	return try_without(answer, play, devices, lever,
 			   "at best, as if devices wrote nothing: another hour, or a queue less",
 			   "what vCPUs write is too much even while devices write nothing");
 }
@@ -305,7 +330,7 @@ static int add_tracker(const struct why_play *play, struct why_answer *answer)
 		enum why_class class = why__class_of(answer->writers[i].source);
 
 		if (why__is_blind(&answer->writers[i]))
-			return try_without(play, 1u << class, add_lever(answer, LEVER_TRACKER),
+			return try_without(answer, play, 1u << class, add_lever(answer, LEVER_TRACKER),
 					   "at best, as if devices wrote nothing: their own log, or iommufd on an IOMMU that tracks; see hwdbm doctor",
 					   "what the others write is too much already");
 	}
