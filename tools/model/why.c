@@ -58,7 +58,7 @@ static const struct field writer_fields[] = {
 	F(why_writer, length_bytes, "length_bytes", "of", FIELD_U64, UNIT_BYTES, "memory covered"),
 	F(why_writer, block_bytes, "block_bytes", "in blocks of", FIELD_U64, UNIT_BYTES, "size in multiples of which all is reported; null if there is none"),
 	F(why_writer, rounding_bytes, "rounding_bytes", "rounding", FIELD_U64, UNIT_BYTES, "of pending, more than the 4K pages written"),
-	F(why_writer, rounding_most_bytes, "rounding_most_bytes", "at most", FIELD_U64, UNIT_BYTES, "the same as a bound: one page written in each block"),
+	F(why_writer, rounding_most_bytes, "rounding_most_bytes", "rounding up to", FIELD_U64, UNIT_BYTES, "the same as a bound: one page written in each block"),
 	F(why_writer, all_dirty, "all_dirty", "all dirty", FIELD_BOOL, NONE, "whether each iteration reported all memory covered"),
 };
 
@@ -344,7 +344,8 @@ static void fill_rule(const struct why *why, const struct why_settings *s,
 		      struct why_answer *answer)
 {
 	const struct history *h = &why->history;
-	uint64_t pid = h->count ? h->sources[0].pid : why->seen_count ? why->seen[0].row.pid : UNKNOWN;
+	uint64_t pid = h->count ? h->sources[0].pid : h->wanted_pid ? h->wanted_pid :
+		       why->seen_count ? why->seen[0].row.pid : UNKNOWN;
 	const struct why_seen *seen = find_seen(why, pid);
 	struct why_rule *rule = &answer->rule;
 

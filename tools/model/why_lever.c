@@ -32,7 +32,7 @@ static const struct field fields[] = {
 	F(blackout_ns, "blackout", FIELD_U64, UNIT_NS, "predicted, median"),
 	F(blackout_bound_ns, "at most (95 %)", FIELD_U64, UNIT_NS, "predicted: no more than this with 95 %"),
 	F(total_ns, "time", FIELD_U64, UNIT_NS, "predicted, median, of the whole migration"),
-	F(reason, "", FIELD_TEXT, UNIT_NONE, "why that is so, and at what price"),
+	F(reason, "why", FIELD_TEXT, UNIT_NONE, "why that is so, and at what price"),
 };
 
 const struct field_table why_lever_table = {

@@ -158,29 +158,29 @@ static void put_rule(FILE *out, const struct why_rule *r)
 	char one[UNITS_TEXT], two[UNITS_TEXT], three[UNITS_TEXT];
 
 	fputs("\nThe rule: what is pending must be no more than bandwidth x downtime limit\n", out);
-	fprintf(out, "  pending    %s%s\n", units__bytes(r->pending_bytes, one),
+	fprintf(out, "  pending     %s%s\n", units__bytes(r->pending_bytes, one),
 		r->device_bytes == UNKNOWN ? ", and device state of unknown size" :
 		r->device_bytes ? ", device state included" : "");
 	if (r->device_bytes != UNKNOWN && r->device_bytes)
-		fprintf(out, "             of it device state: %s\n", units__bytes(r->device_bytes, one));
-	fprintf(out, "  may be     %s = %s/s (%s) x %s (%s)\n", units__bytes(r->threshold_bytes, one),
+		fprintf(out, "              of it device state: %s\n", units__bytes(r->device_bytes, one));
+	fprintf(out, "  may be left %s = %s/s (%s) x %s (%s)\n", units__bytes(r->threshold_bytes, one),
 		units__bytes(r->bandwidth, two), *r->bandwidth_from ? r->bandwidth_from : "unknown",
 		units__duration(r->limit_ns, three), r->limit_from);
-	fprintf(out, "  floor      %s of blackout were no memory dirty%s: no granularity, tracker or throttling goes below\n",
+	fprintf(out, "  floor       %s of blackout were no memory dirty%s: no granularity, tracker or throttling goes below\n",
 		units__duration(r->floor_ns, one),
 		r->device_bytes == UNKNOWN ? ", and device state on top" : "");
 	if (r->throttle_percent != UNKNOWN && r->throttle_percent)
-		fprintf(out, "  throttle   vCPUs by %" PRIu64 " %%\n", r->throttle_percent);
+		fprintf(out, "  throttle    vCPUs by %" PRIu64 " %%\n", r->throttle_percent);
 }
 
 static void put_forecast(FILE *out, const struct why_answer *a)
 {
 	if (a->prediction.trials != UNKNOWN)
-		fprintf(out, "  predicted  %s, with nothing changed (%.1f %% of %" PRIu64 " trials switch over)\n",
+		fprintf(out, "  predicted   %s, with nothing changed (%.1f %% of %" PRIu64 " trials switch over)\n",
 			a->prediction.verdict, 100 * a->prediction.converged_share,
 			a->prediction.trials);
 	if (*a->rule.observed)
-		fprintf(out, "  observed   %s%s\n", a->rule.observed,
+		fprintf(out, "  observed    %s%s\n", a->rule.observed,
 			a->is_by_observation ? ": this decides, since the prediction cannot tell" : "");
 }
 
