@@ -502,6 +502,32 @@ static void what_is_missing_is_said(void)
 	IS(WHY_CANNOT_TELL, CAUSE_NO_ITERATION, "no iteration was seen");
 }
 
+static void a_dirty_ring_has_no_iterations(void)
+{
+	struct incident i = nic;
+	struct why_settings s = settings();
+
+	i.writers[1].source = "kvm-ring";
+	play(&i);
+	CHECK(!ask(&s));
+	IS(WHY_CANNOT_TELL, CAUSE_RING, "dirty ring");
+}
+
+/* Two IOMMUs' logs and KVM's two: none is left out. */
+static void trackers_of_one_kind_add_up(void)
+{
+	struct incident i = nic;
+	struct why_settings s = settings();
+
+	i.writers[0].hot = 40e6;
+	i.writers[1] = (struct writer){ .source = "type1", .hot = 40e6, .rate = 1e6 };
+	play(&i);
+	CHECK(!ask(&s));
+	IS(WHY_CANNOT, CAUSE_DMA, "are written");
+	CHECK_NUMBER(answer.writer_count, 2);
+	EFFECT(LEVER_DMA, EFFECT_HELPS);
+}
+
 static void the_vmm_has_the_last_word(void)
 {
 	const struct {
@@ -526,4 +552,5 @@ RUN_TESTS(TEST(a_healthy_one_switches_over), TEST(device_state_too_big), TEST(dm
 	  TEST(vcpus_alone_have_post_copy), TEST(both_write_too_much), TEST(bandwidth_capped),
 	  TEST(bandwidth_below_the_link), TEST(bandwidth_that_fell), TEST(whole_blocks_of_1g),
 	  TEST(blocks_whose_pages_are_counted), TEST(a_tracker_that_reports_all),
-	  TEST(attached_late), TEST(what_is_missing_is_said), TEST(the_vmm_has_the_last_word))
+	  TEST(attached_late), TEST(what_is_missing_is_said), TEST(a_dirty_ring_has_no_iterations),
+	  TEST(trackers_of_one_kind_add_up), TEST(the_vmm_has_the_last_word))

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * hwdbm why: why a migration does not switch over, and which lever would help, from a
- * recording. Not here: how that is found (tools/model/why.h).
+ * recording or live. Not here: how that is found (tools/model/why.h).
  */
 #define _GNU_SOURCE
 #include "commands.h"
+#include "session.h"
+#include "view.h"
 #include "../lib/cleanup.h"
 #include "../lib/log.h"
 #include "../lib/options.h"
@@ -25,8 +27,17 @@ struct why_options {
 	const char *input;
 	const char *rule;
 	uint64_t pid;
+	const char *vm;
+	const char *qmp;
+	const char *libvirt;
+	const char *output;
+	const char *avoid;
+	uint64_t duration_ns;
+	uint64_t max_overhead;
 	struct why_settings settings;
 	bool json;
+	bool always;
+	bool verbose;
 };
 
 static const struct option_spec option_table[] = {
@@ -49,23 +60,39 @@ static const struct option_spec option_table[] = {
 	{ "max-iterations", 0, OPTION_U64, offsetof(struct why_options, settings.iterations), "N",
 	  "it does not switch over if that takes more (30)" },
 	{ "pid", 'p', OPTION_U64, offsetof(struct why_options, pid), "PID",
-	  "the VMM, if the recording has several" },
+	  "watch the migration of this VMM; with a recording: the VMM, if that has several" },
+	{ "vm", 0, OPTION_TEXT, offsetof(struct why_options, vm), "NAME|UUID",
+	  "watch the migration of this VM" },
+	VIEW_OPTIONS(why_options),
+	{ "duration", 'd', OPTION_SECONDS, offsetof(struct why_options, duration_ns), "TIME",
+	  "answer after watching for this time: 10, 2.5s, 300ms, 5m" },
+	{ "output", 'o', OPTION_TEXT, offsetof(struct why_options, output), "FILE",
+	  "write what was watched as a recording too" },
+	{ "avoid", 0, OPTION_TEXT, offsetof(struct why_options, avoid), "KINDS",
+	  "do without these kinds of probe: event,fentry,kprobe,syscall,syscalls" },
+	SESSION_OPTIONS(struct why_options),
 	{ "json", 'j', OPTION_FLAG, offsetof(struct why_options, json), NULL,
 	  "one JSON document, with sizes in bytes and times in nanoseconds" },
+	{ "verbose", 'v', OPTION_FLAG, offsetof(struct why_options, verbose), NULL,
+	  "show libbpf's and the verifier's messages" },
 };
 
 static const struct command_spec spec = {
 	.name = "why",
-	.usage = "[OPTIONS] RECORDING",
+	.usage = "[OPTIONS] RECORDING | -p PID | --vm NAME",
 	.summary = "Says why a migration does not switch over, or that it will: the VMM's rule with the\n"
 		   "figures of this VM, what pending memory is made of, and for each lever whether it\n"
 		   "would help. The recording is one by converge, record or dirtysync -o.",
 	.notes = "A VMM stops the VM when what is pending is no more than bandwidth x downtime limit. The\n"
 		 "cause is what is enough to take away for that to happen; levers are judged by the model\n"
 		 "of hwdbm predict, one change at a time, and what it cannot tell is said to be unknown.\n\n"
-		 "Requirements: none; recordings of any host will do.\n"
-		 "Exit status: 0; 1 if there is no recording to be read; 2 for bad options; 3 if the\n"
-		 "recording is damaged or cut off: what is good of it was used.",
+		 "With -p or --vm it watches a migration until -d is over, the process ends or Ctrl-C, and\n"
+		 "answers then. Two iterations after the first copy are the least that tells anything.\n\n"
+		 SESSION_NOTES
+		 "Requirements: of a recording none; live, those of hwdbm converge.\n"
+		 "Overhead: live, that of hwdbm converge.\n"
+		 "Exit status: 0; 1 if it failed; 2 for bad options; 3 if a recording is damaged or cut\n"
+		 "off: what is good of it was used; 128 + signal if a signal ended the watch.",
 	.options = option_table,
 	.option_count = sizeof(option_table) / sizeof(option_table[0]),
 };
@@ -74,6 +101,10 @@ struct asker {
 	struct why_options options;
 	struct why why;
 	struct why_document document;
+	struct session session;
+	struct view view;
+	FILE *recording;		/* NULL: none */
+	int recording_error;
 	bool has_header;
 	bool unsound;
 };
@@ -82,6 +113,11 @@ static int take_sample(void *context, enum sample_kind kind, union sample *sampl
 {
 	struct asker *a = context;
 
+	if (a->recording) {
+		a->recording_error = recording__write(a->recording, kind, sample);
+		if (a->recording_error)
+			return a->recording_error;
+	}
 	a->has_header |= kind == SAMPLE_HEADER;
 	return why__add(&a->why, kind, sample);
 }
@@ -200,16 +236,10 @@ static int check_options(const struct why_options *o)
 	return -EINVAL;
 }
 
-static int answer(struct asker *a, const char *path)
+static int answer(struct asker *a)
 {
 	struct why_document *d = &a->document;
-	int err;
-
-	a->why.history.wanted_pid = a->options.pid;
-	err = load(a, path);
-	if (err)
-		return err;
-	err = why__answer(&a->why, &a->options.settings, &d->answer);
+	int err = why__answer(&a->why, &a->options.settings, &d->answer);
 	if (err)
 		return err;
 	d->emulated = !strcmp(a->why.history.time_basis, "emulated");
@@ -225,29 +255,145 @@ static int answer(struct asker *a, const char *path)
 	return err;
 }
 
+static int answer_recording(struct asker *a, const char *path)
+{
+	int err;
+
+	a->why.history.wanted_pid = a->options.pid;
+	err = load(a, path);
+	err = err ?: answer(a);
+	if (err)
+		return COMMAND_FAILED;
+	return a->unsound ? COMMAND_UNSOUND : COMMAND_OK;
+}
+
+/* ---- live -------------------------------------------------------------------------- */
+
+static int open_output(struct asker *a)
+{
+	if (!a->options.output)
+		return 0;
+	a->recording = recording__create(a->options.output);
+	if (a->recording)
+		return 0;
+	log__error("why: cannot write %s (%s)", a->options.output, strerror(errno));
+	return -errno;
+}
+
+static int close_output(struct asker *a)
+{
+	int err = a->recording_error;
+
+	if (a->recording && fclose(a->recording) && !err)
+		err = -errno;
+	a->recording = NULL;
+	if (err)
+		log__error("why: cannot write %s (%s)", a->options.output, strerror(-err));
+	return err;
+}
+
+static int watch(struct asker *a, const struct view_options *view,
+		 const struct session_options *options)
+{
+	char *nothing[] = { NULL };
+	int err = session__open(&a->session, options, nothing), ended = 0;
+
+	err = err ?: view__open(&a->view, view, &a->session);
+	err = err ?: open_output(a);
+	err = err ?: session__header(&a->session);
+	if (!err && !a->options.duration_ns)
+		log__info("why: watching until Ctrl-C or the end of the process; the answer comes then");
+	err = err ?: session__follow(&a->session, nothing);
+	if (a->session.collector && !a->recording_error)
+		ended = session__finish(&a->session);
+	return err ?: ended;
+}
+
+static int answer_live(struct asker *a, const struct view_options *view,
+		       const struct session_options *options)
+{
+	int err = watch(a, view, options), closed = close_output(a);
+
+	err = err ?: closed;
+	err = err ?: why__end(&a->why);
+	err = err ?: answer(a);
+	if (err)
+		return COMMAND_FAILED;
+	if (a->session.signal)
+		return 128 + a->session.signal;
+	return a->session.gave_up ? COMMAND_UNSOUND : COMMAND_OK;
+}
+
+static int check_live(const struct why_options *o, struct session_options *session,
+		      const struct view_options *view, bool has_recording)
+{
+	const bool is_live = o->vm || o->qmp || o->libvirt || o->output || o->duration_ns ||
+			     o->avoid || o->max_overhead || o->always;
+
+	if (has_recording && is_live) {
+		log__error("why: a recording that exists is asked; --vm, -d, -o, --qmp, --libvirt, --avoid, --max-overhead and --always are for a migration that is watched");
+		return -EINVAL;
+	}
+	if (has_recording)
+		return 0;
+	if (!o->pid && !o->vm) {
+		log__error("why: which recording, or which VM (-p, --vm)? see hwdbm why --help");
+		return -EINVAL;
+	}
+	session->collect.pid = o->pid;
+	session->collect.max_overhead = o->max_overhead;
+	session->vm = o->vm;
+	session->always = o->always;
+	session->duration_ns = o->duration_ns;
+	return session__check(session, o->avoid, false) ?: view__check(view, session);
+}
+
 int why__main(int argc, char **argv)
 {
 	struct asker a = {
 		.options = { .rule = "qemu",
 			     .settings = { .limit_ns = UNKNOWN, .device_bytes = UNKNOWN,
 					   .stop_ns = STOP_NS, .iterations = ITERATIONS } },
+		.session = SESSION_NONE, .view = VIEW_NONE,
 	};
-	int first = options__parse(&spec, &a.options, argc, argv);
-	int err;
+	struct session_options options = {
+		.collect = {
+			.command = "why", .count_every = 1,
+			.measure = BIT_OF(HWDBM_MEASURE_TRACKING) | BIT_OF(HWDBM_MEASURE_SYNC) |
+				   BIT_OF(HWDBM_MEASURE_DIRTY) | BIT_OF(HWDBM_MEASURE_KVM_SYNC) |
+				   BIT_OF(HWDBM_MEASURE_KVM_RING) | BIT_OF(HWDBM_MEASURE_TYPE1_SYNC),
+			.require = BIT_OF(HWDBM_MEASURE_SYNC) | BIT_OF(HWDBM_MEASURE_KVM_SYNC) |
+				   BIT_OF(HWDBM_MEASURE_TYPE1_SYNC),
+		},
+		.handler = view__take, .context = &a.view,
+	};
+	struct view_options view = {
+		.command = "why", .transfer = true, .handler = take_sample, .context = &a,
+	};
+	int first = options__parse(&spec, &a.options, argc, argv), recordings, status;
 
 	if (first == -ECANCELED)
 		return COMMAND_OK;
 	if (first < 0 || check_options(&a.options))
 		return COMMAND_USAGE;
-	if (argc - first + !!a.options.input != 1) {
+	recordings = argc - first + !!a.options.input;
+	if (recordings > 1) {
 		log__error("why: which recording? give one; see hwdbm why --help");
 		return COMMAND_USAGE;
 	}
+	view.qmp = a.options.qmp;
+	view.libvirt = a.options.libvirt;
+	if (check_live(&a.options, &options, &view, recordings))
+		return COMMAND_USAGE;
+	log__set_verbose(a.options.verbose);
 	a.options.settings.passes = !strcmp(a.options.rule, "passes");
 	why__init(&a.why);
-	err = answer(&a, a.options.input ?: argv[first]);
+	if (recordings)
+		status = answer_recording(&a, a.options.input ?: argv[first]);
+	else
+		status = answer_live(&a, &view, &options);
+	view__close(&a.view);
+	session__close(&a.session);
 	why__release(&a.why);
-	if (err)
-		return COMMAND_FAILED;
-	return a.unsound ? COMMAND_UNSOUND : COMMAND_OK;
+	return status;
 }

@@ -94,7 +94,7 @@ static const char *const verdict_names[] = {
 
 static const char *const cause_names[CAUSES] = {
 	[CAUSE_UNKNOWN] = "unknown", [CAUSE_NONE] = "none", [CAUSE_NO_ITERATION] = "no iteration",
-	[CAUSE_LATE] = "seen too late", [CAUSE_NO_BANDWIDTH] = "no bandwidth",
+	[CAUSE_LATE] = "seen too late", [CAUSE_NO_BANDWIDTH] = "no bandwidth", [CAUSE_RING] = "dirty ring",
 	[CAUSE_DEVICE_STATE] = "device state", [CAUSE_TRACKER] = "tracker",
 	[CAUSE_BLOCKS] = "blocks", [CAUSE_BANDWIDTH] = "bandwidth",
 	[CAUSE_THROTTLE] = "throttle useless", [CAUSE_DMA] = "DMA rate",
@@ -273,7 +273,7 @@ static void fill_writer(struct why_writer *writer, const struct history_source *
 
 static void fill_writers(const struct why *why, struct why_answer *answer)
 {
-	for (size_t i = 0; i < why->history.count && answer->writer_count < WHY_CLASSES; i++)
+	for (size_t i = 0; i < why->history.count && answer->writer_count < PREDICT_SOURCES; i++)
 		if (why->history.sources[i].count)
 			fill_writer(&answer->writers[answer->writer_count++],
 				    &why->history.sources[i]);
@@ -374,12 +374,16 @@ static void fill_floor(struct why_rule *rule, const struct precopy_setup *setup)
 
 static double share_of(const struct why_answer *answer, enum why_class class)
 {
-	const struct why_writer *writer = why__writer(answer, class);
-	double sum = 0;
+	double sum = 0, part = 0;
 
-	for (size_t i = 0; i < answer->writer_count; i++)
-		sum += (double)answer->writers[i].pending_bytes;
-	return writer && sum > 0 ? (double)writer->pending_bytes / sum : 0;
+	for (size_t i = 0; i < answer->writer_count; i++) {
+		const struct why_writer *writer = &answer->writers[i];
+
+		sum += (double)writer->pending_bytes;
+		if (why__class_of(writer->source) == class)
+			part += (double)writer->pending_bytes;
+	}
+	return sum > 0 ? part / sum : 0;
 }
 
 /* type1 of a stock kernel and devices without a log report all; iommufd's blocks seem to. */
@@ -544,6 +548,9 @@ static enum why_cause what_is_missing(const struct why_answer *answer)
 	if (!answer->writer_count)
 		return rule->iterations != UNKNOWN && rule->start_seen != TRI_TRUE ?
 			       CAUSE_LATE : CAUSE_NO_ITERATION;
+	for (size_t i = 0; i < answer->writer_count; i++)
+		if (!strcmp(answer->writers[i].source, "kvm-ring"))
+			return CAUSE_RING;
 	if (rule->bandwidth == UNKNOWN)
 		return CAUSE_NO_BANDWIDTH;
 	return rule->pending_bytes == UNKNOWN ? CAUSE_NO_ITERATION : CAUSE_NONE;

@@ -29,6 +29,7 @@ enum why_cause {
 	CAUSE_NO_ITERATION,	/* nothing was seen */
 	CAUSE_LATE,		/* too little was seen: tracking was on before */
 	CAUSE_NO_BANDWIDTH,
+	CAUSE_RING,		/* no iterations: it is read when it is full */
 	CAUSE_DEVICE_STATE,
 	CAUSE_TRACKER,
 	CAUSE_BLOCKS,
@@ -44,7 +45,7 @@ enum why_cause {
 	CAUSES
 };
 
-enum why_class { WHY_VCPUS, WHY_DMA, WHY_DEVICE, WHY_CLASSES };
+enum why_class { WHY_VCPUS, WHY_DMA, WHY_DEVICE };
 
 /* What one kind of tracker reported. Bytes and times are those of its last iteration. */
 struct why_writer {
@@ -134,7 +135,7 @@ struct why_answer {
 	struct why_rule rule;
 	struct prediction prediction;	/* with nothing changed; all unknown without one */
 	bool is_by_observation;		/* the prediction cannot tell, the iterations do */
-	struct why_writer writers[WHY_CLASSES];
+	struct why_writer writers[PREDICT_SOURCES];
 	size_t writer_count;
 	struct why_lever levers[LEVERS];
 	size_t lever_count;

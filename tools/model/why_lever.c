@@ -311,15 +311,9 @@ static int add_throttle(const struct why_play *play, struct why_answer *answer)
 
 static int add_dma(const struct why_play *play, struct why_answer *answer)
 {
-	const bool has = why__writer(answer, WHY_DMA) || why__writer(answer, WHY_DEVICE);
 	const unsigned int devices = 1u << WHY_DMA | 1u << WHY_DEVICE;
-	struct why_lever *lever = add_lever(answer, LEVER_DMA);
 
-	if (!has) {
-		say(lever, EFFECT_CANNOT, "no device's log in this recording");
-		return 0;
-	}
-	return try_without(answer, play, devices, lever,
+	return try_without(answer, play, devices, add_lever(answer, LEVER_DMA),
 			   "at best, as if devices wrote nothing: another hour, or a queue less",
 			   "what vCPUs write is too much even while devices write nothing");
 }
@@ -374,7 +368,7 @@ static void add_postcopy(struct why_answer *answer)
 		say(lever, EFFECT_CANNOT, "QEMU has none for VMs with VFIO devices: DMA cannot wait for a page");
 	else
 		say(lever, EFFECT_HELPS,
-		    "memory need not get clean; the guest waits for pages, how long is not known, and a broken path loses it");
+		    "unless it has VFIO devices; the guest waits for pages, how long is not known, and a broken path loses it");
 }
 
 /* Where device state alone is too much, dirty memory does not matter. */

@@ -106,6 +106,9 @@ static void put_missing(const struct why_answer *a, char *text, size_t size)
 	case CAUSE_LATE:
 		snprintf(text, size, "It cannot be told yet: tracking was on before this was recorded, and too few iterations came after; one or two more will tell.");
 		return;
+	case CAUSE_RING:
+		snprintf(text, size, "It cannot be told: KVM's dirty ring is read whenever it fills up, not once an iteration.");
+		return;
 	case CAUSE_NO_BANDWIDTH:
 		snprintf(text, size, "It cannot be told: how fast memory is sent is not known (--bandwidth).");
 		return;
@@ -163,12 +166,18 @@ static void put_rule(FILE *out, const struct why_rule *r)
 		r->device_bytes ? ", device state included" : "");
 	if (r->device_bytes != UNKNOWN && r->device_bytes)
 		fprintf(out, "              of it device state: %s\n", units__bytes(r->device_bytes, one));
+	if (r->bandwidth == UNKNOWN) {
+		fprintf(out, "  may be left what is sent in %s (%s); how fast that is, is not known\n",
+			units__duration(r->limit_ns, three), r->limit_from);
+		return;
+	}
 	fprintf(out, "  may be left %s = %s/s (%s) x %s (%s)\n", units__bytes(r->threshold_bytes, one),
-		units__bytes(r->bandwidth, two), *r->bandwidth_from ? r->bandwidth_from : "unknown",
-		units__duration(r->limit_ns, three), r->limit_from);
-	fprintf(out, "  floor       %s of blackout were no memory dirty%s: no granularity, tracker or throttling goes below\n",
-		units__duration(r->floor_ns, one),
-		r->device_bytes == UNKNOWN ? ", and device state on top" : "");
+		units__bytes(r->bandwidth, two), r->bandwidth_from, units__duration(r->limit_ns, three),
+		r->limit_from);
+	if (r->floor_ns != UNKNOWN)
+		fprintf(out, "  floor       %s of blackout were no memory dirty%s: no granularity, tracker or throttling goes below\n",
+			units__duration(r->floor_ns, one),
+			r->device_bytes == UNKNOWN ? ", and device state on top" : "");
 	if (r->throttle_percent != UNKNOWN && r->throttle_percent)
 		fprintf(out, "  throttle    vCPUs by %" PRIu64 " %%\n", r->throttle_percent);
 }
@@ -199,7 +208,7 @@ int why__text(FILE *out, const struct why_document *d)
 	int err = 0;
 
 	fprintf(out, "%s\n", why__sentence(a, sentence));
-	if (a->verdict != WHY_OVER) {
+	if (a->verdict != WHY_OVER && a->writer_count) {
 		put_rule(out, &a->rule);
 		put_forecast(out, a);
 	}
