@@ -206,9 +206,14 @@ static void put_unknown(struct asker *a)
 	if (answer->writer_count == 1 && vcpus)
 		prediction__note(n, "what devices write, if there are any: no IOMMU's or device's log is in the recording");
 	for (size_t i = 0; i < answer->writer_count; i++)
-		if (answer->writers[i].rounding_most_bytes != UNKNOWN)
+		if (answer->writers[i].rounding_most_bytes != UNKNOWN &&
+		    answer->writers[i].rounding_most_bytes)
 			prediction__note(n, "how much of what %s reports is rounding: blocks do not tell what was written in them",
 					 answer->writers[i].source);
+	for (size_t i = 0; i < answer->writer_count; i++)
+		if (!answer->writers[i].pending_bytes && strcmp(answer->writers[i].class, "vCPUs"))
+			prediction__note(n, "whether %s really wrote nothing: a tracker that loses pages reports the same (see hwdbm doctor --safety)",
+					 answer->writers[i].class);
 	if (answer->rule.start_seen == TRI_FALSE)
 		prediction__note(n, "iterations before this was recorded: tracking was on already");
 	if (h->lost)

@@ -190,7 +190,9 @@ static void put_forecast(FILE *out, const struct why_answer *a)
 			a->prediction.trials);
 	if (*a->rule.observed)
 		fprintf(out, "  observed    %s%s\n", a->rule.observed,
-			a->is_by_observation ? ": this decides, since the prediction cannot tell" : "");
+			a->is_by_observation ? ": this decides, since the prediction cannot tell" :
+			a->verdict == WHY_WILL && !strcmp(a->rule.observed, "not converging") ?
+			": pending memory shrinks no more, but may be little enough" : "");
 }
 
 static void put_notes(FILE *out, const char *title, const struct prediction_notes *notes)
