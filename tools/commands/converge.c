@@ -5,6 +5,7 @@
  */
 #define _GNU_SOURCE
 #include "commands.h"
+#include "kept.h"
 #include "session.h"
 #include "view.h"
 #include "../lib/log.h"
@@ -99,19 +100,17 @@ struct converger {
 	struct view view;
 	struct converge model;
 	struct vmm_state_sample vmm;	/* as last shown */
-	FILE *recording;		/* NULL: none */
-	int recording_error;
-	int output_error;
+	struct kept kept;
 	uint64_t lines;
 	uint64_t next_ns;		/* when the next line between iterations is due */
 	bool emulated;
-	bool has_header, has_end;
+	struct shown shown;
 };
 
 static int note_output(struct converger *c, int err)
 {
 	if (err)
-		c->output_error = err;
+		c->kept.output_error = err;
 	return err;
 }
 
@@ -189,15 +188,12 @@ static int show(struct converger *c, enum sample_kind kind, const union sample *
 static int take_sample(void *context, enum sample_kind kind, union sample *sample)
 {
 	struct converger *c = context;
-	int err;
+	int err = kept__write(&c->kept, kind, sample);
 
-	if (c->recording) {
-		c->recording_error = recording__write(c->recording, kind, sample);
-		if (c->recording_error)
-			return c->recording_error;
-	}
-	c->has_header |= kind == SAMPLE_HEADER;
-	c->has_end |= kind == SAMPLE_END;
+	if (err)
+		return err;
+	c->shown.has_header |= kind == SAMPLE_HEADER;
+	c->shown.has_end |= kind == SAMPLE_END;
 	if (kind == SAMPLE_HEADER)
 		c->emulated = !strcmp(sample->header.time_basis, "emulated");
 	err = converge__add(&c->model, kind, sample);
@@ -220,46 +216,12 @@ static int tick(void *context)
 	return converge__progress(&c->model);
 }
 
-static void explain_write(const struct converger *c)
-{
-	if (c->recording_error)
-		log__error("converge: cannot write %s (%s)", c->options.output,
-			   strerror(-c->recording_error));
-	else if (c->output_error)
-		log__error("converge: cannot write to stdout (%s)", strerror(-c->output_error));
-}
-
 static int show_recording(struct converger *c)
 {
-	bool cut = false;
-	int err = recording__read(c->options.input, take_sample, c, &cut);
+	int err = recording__read(c->options.input, take_sample, c, &c->shown.cut);
 
 	err = err ?: converge__settle(&c->model, UINT64_MAX);
-	explain_write(c);
-	if (err && err != -EINVAL && !c->output_error)
-		log__error("converge: cannot read %s (%s)", c->options.input, strerror(-err));
-	if (!err && !c->has_header) {
-		log__error("converge: %s is no recording (it has no header line); make one with -o, or with hwdbm record",
-			   c->options.input);
-		err = -EINVAL;
-	}
-	if (err)
-		return COMMAND_FAILED;
-	if (!c->has_end)
-		log__warn("converge: %s has no end, it was interrupted; what was lost is unknown",
-			  c->options.input);
-	return cut || !c->has_end ? COMMAND_UNSOUND : COMMAND_OK;
-}
-
-static int open_recording(struct converger *c)
-{
-	if (!c->options.output)
-		return 0;
-	c->recording = recording__create(c->options.output);
-	if (c->recording)
-		return 0;
-	log__error("converge: cannot write %s (%s)", c->options.output, strerror(errno));
-	return -errno;
+	return kept__shown(&c->kept, &c->shown, err);
 }
 
 static int watch(struct converger *c, const struct view_options *view,
@@ -268,15 +230,15 @@ static int watch(struct converger *c, const struct view_options *view,
 	int err = session__open(&c->session, options, command), ended = 0;
 
 	err = err ?: view__open(&c->view, view, &c->session);
-	err = err ?: open_recording(c);
+	err = err ?: kept__open(&c->kept);
 	err = err ?: session__header(&c->session);
 	if (!err && !*command && !c->options.duration_ns)
 		log__info("converge: watching until Ctrl-C%s",
 			  c->session.target >= 0 ? " or the end of the process" : "");
 	err = err ?: session__follow(&c->session, command);
-	if (c->session.collector && !c->recording_error && !c->output_error)
+	if (c->session.collector && !kept__failed(&c->kept))
 		ended = session__finish(&c->session);
-	explain_write(c);
+	kept__explain(&c->kept);
 	return err ?: ended;
 }
 
@@ -298,19 +260,6 @@ static int check_options(const struct converge_options *o, struct session_option
 	session->always = o->always;
 	session->duration_ns = o->duration_ns;
 	return session__check(session, o->avoid, has_command) ?: view__check(view, session);
-}
-
-static int status_of(const struct converger *c, int err)
-{
-	const struct child *child = &c->session.child;
-
-	if (err)
-		return COMMAND_FAILED;
-	if (c->session.signal)
-		return 128 + c->session.signal;
-	if (c->session.gave_up)
-		return COMMAND_UNSOUND;
-	return child->pid ? child->status : COMMAND_OK;
 }
 
 int converge__main(int argc, char **argv)
@@ -345,19 +294,17 @@ int converge__main(int argc, char **argv)
 		return COMMAND_USAGE;
 	log__set_verbose(c.options.verbose);
 
+	c.kept = (struct kept){ .command = "converge", .path = c.options.output };
+	c.shown = (struct shown){ .path = c.options.input, .missing = "what was lost is unknown" };
 	if (c.options.input) {
 		status = show_recording(&c);
 		converge__release(&c.model);
 		return status;
 	}
 	err = watch(&c, &view, &options, argv + first);
-	status = status_of(&c, err);
+	status = session__status(&c.session, err);
 	view__close(&c.view);
 	session__close(&c.session);
 	converge__release(&c.model);
-	if (c.recording && fclose(c.recording) && !err) {
-		log__error("converge: cannot write %s (%s)", c.options.output, strerror(errno));
-		status = COMMAND_FAILED;
-	}
-	return status;
+	return kept__close(&c.kept, err) ? COMMAND_FAILED : status;
 }

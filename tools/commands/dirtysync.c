@@ -5,6 +5,7 @@
  */
 #define _GNU_SOURCE
 #include "commands.h"
+#include "kept.h"
 #include "session.h"
 #include "view.h"
 #include "../lib/cleanup.h"
@@ -109,18 +110,16 @@ struct dirtysync {
 	struct view view;
 	struct sync_rows rows;
 	struct vmm_state_sample vmm;	/* as last shown */
-	FILE *recording;		/* NULL: none */
-	int recording_error;
-	int output_error;
+	struct kept kept;
 	uint64_t lines;
 	bool emulated;
-	bool has_header, has_end;
+	struct shown shown;
 };
 
 static int note_output(struct dirtysync *d, int err)
 {
 	if (err)
-		d->output_error = err;
+		d->kept.output_error = err;
 	return err;
 }
 
@@ -197,8 +196,8 @@ static int show(struct dirtysync *d, enum sample_kind kind, const union sample *
 	bool shown = kind == SAMPLE_HEADER || kind == SAMPLE_TRACKING || kind == SAMPLE_END ||
 		     kind == SAMPLE_VMM_STATE;
 
-	d->has_header |= kind == SAMPLE_HEADER;
-	d->has_end |= kind == SAMPLE_END;
+	d->shown.has_header |= kind == SAMPLE_HEADER;
+	d->shown.has_end |= kind == SAMPLE_END;
 	if (kind == SAMPLE_HEADER)
 		d->emulated = !strcmp(sample->header.time_basis, "emulated");
 	if (d->options.json)
@@ -213,13 +212,10 @@ static int show(struct dirtysync *d, enum sample_kind kind, const union sample *
 static int take_sample(void *context, enum sample_kind kind, union sample *sample)
 {
 	struct dirtysync *d = context;
-	int err;
+	int err = kept__write(&d->kept, kind, sample);
 
-	if (d->recording) {
-		d->recording_error = recording__write(d->recording, kind, sample);
-		if (d->recording_error)
-			return d->recording_error;
-	}
+	if (err)
+		return err;
 	err = sync_rows__add(&d->rows, kind, sample);
 	if (kind == SAMPLE_END)
 		err = err ?: sync_rows__flush(&d->rows);
@@ -260,46 +256,12 @@ fine:
 	return session__check(session, o->avoid, has_command) ?: view__check(view, session);
 }
 
-static void explain_write(const struct dirtysync *d)
-{
-	if (d->recording_error)
-		log__error("dirtysync: cannot write %s (%s)", d->options.output,
-			   strerror(-d->recording_error));
-	else if (d->output_error)
-		log__error("dirtysync: cannot write to stdout (%s)", strerror(-d->output_error));
-}
-
 static int show_recording(struct dirtysync *d)
 {
-	bool cut = false;
-	int err = recording__read(d->options.input, take_sample, d, &cut);
+	int err = recording__read(d->options.input, take_sample, d, &d->shown.cut);
 
 	err = err ?: sync_rows__flush(&d->rows);
-	explain_write(d);
-	if (err && err != -EINVAL && !d->output_error)
-		log__error("dirtysync: cannot read %s (%s)", d->options.input, strerror(-err));
-	if (!err && !d->has_header) {
-		log__error("dirtysync: %s is no recording (it has no header line); make one with -o, or with hwdbm record",
-			   d->options.input);
-		err = -EINVAL;
-	}
-	if (err)
-		return COMMAND_FAILED;
-	if (!d->has_end)
-		log__warn("dirtysync: %s has no end, it was interrupted; what was lost is unknown",
-			  d->options.input);
-	return cut || !d->has_end ? COMMAND_UNSOUND : COMMAND_OK;
-}
-
-static int open_recording(struct dirtysync *d)
-{
-	if (!d->options.output)
-		return 0;
-	d->recording = recording__create(d->options.output);
-	if (d->recording)
-		return 0;
-	log__error("dirtysync: cannot write %s (%s)", d->options.output, strerror(errno));
-	return -errno;
+	return kept__shown(&d->kept, &d->shown, err);
 }
 
 static int watch(struct dirtysync *d, const struct view_options *view,
@@ -308,29 +270,16 @@ static int watch(struct dirtysync *d, const struct view_options *view,
 	int err = session__open(&d->session, options, command), ended = 0;
 
 	err = err ?: view__open(&d->view, view, &d->session);
-	err = err ?: open_recording(d);
+	err = err ?: kept__open(&d->kept);
 	err = err ?: session__header(&d->session);
 	if (!err && !*command && !d->options.duration_ns)
 		log__info("dirtysync: watching until Ctrl-C%s",
 			  d->session.target >= 0 ? " or the end of the process" : "");
 	err = err ?: session__follow(&d->session, command);
-	if (d->session.collector && !d->recording_error && !d->output_error)
+	if (d->session.collector && !kept__failed(&d->kept))
 		ended = session__finish(&d->session);
-	explain_write(d);
+	kept__explain(&d->kept);
 	return err ?: ended;
-}
-
-static int status_of(const struct dirtysync *d, int err)
-{
-	const struct child *child = &d->session.child;
-
-	if (err)
-		return COMMAND_FAILED;
-	if (d->session.signal)
-		return 128 + d->session.signal;
-	if (d->session.gave_up)
-		return COMMAND_UNSOUND;
-	return child->pid ? child->status : COMMAND_OK;
 }
 
 int dirtysync__main(int argc, char **argv)
@@ -370,19 +319,17 @@ int dirtysync__main(int argc, char **argv)
 	d.rows.grouping = d.options.iterations ? SYNC_ITERATION :
 			  d.options.interval_ms ? SYNC_INTERVAL : SYNC_EACH;
 
+	d.kept = (struct kept){ .command = "dirtysync", .path = d.options.output };
+	d.shown = (struct shown){ .path = d.options.input, .missing = "what was lost is unknown" };
 	if (d.options.input) {
 		status = show_recording(&d);
 		sync_rows__release(&d.rows);
 		return status;
 	}
 	err = watch(&d, &view, &options, argv + first);
-	status = status_of(&d, err);
+	status = session__status(&d.session, err);
 	view__close(&d.view);
 	session__close(&d.session);
 	sync_rows__release(&d.rows);
-	if (d.recording && fclose(d.recording) && !err) {
-		log__error("dirtysync: cannot write %s (%s)", d.options.output, strerror(errno));
-		status = COMMAND_FAILED;
-	}
-	return status;
+	return kept__close(&d.kept, err) ? COMMAND_FAILED : status;
 }

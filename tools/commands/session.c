@@ -4,6 +4,7 @@
  */
 #define _GNU_SOURCE
 #include "session.h"
+#include "commands.h"
 #include "../collect/vms.h"
 #include "../lib/cleanup.h"
 #include "../lib/log.h"
@@ -291,6 +292,17 @@ int session__finish(struct session *s)
 	err = collect__finish(s->collector);
 	ended = hand_on_end(s);
 	return err ?: ended;
+}
+
+int session__status(const struct session *s, int err)
+{
+	if (err)
+		return COMMAND_FAILED;
+	if (s->signal)
+		return 128 + s->signal;
+	if (s->gave_up)
+		return COMMAND_UNSOUND;
+	return s->child.pid ? s->child.status : COMMAND_OK;
 }
 
 void session__close(struct session *s)

@@ -117,6 +117,13 @@ int session__follow(struct session *session, char **command);
  */
 int session__finish(struct session *session);
 
+/**
+ * session__status() - what a command that followed a session ends with
+ * @err: of the command, which has been explained
+ * Return: an exit status.
+ */
+int session__status(const struct session *session, int err);
+
 /** session__close() - stop and free what is left, whatever state the session is in */
 void session__close(struct session *session);
 

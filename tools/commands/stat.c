@@ -5,6 +5,7 @@
  */
 #define _GNU_SOURCE
 #include "commands.h"
+#include "kept.h"
 #include "session.h"
 #include "view.h"
 #include "../lib/log.h"
@@ -84,26 +85,24 @@ struct totaller {
 	struct header_sample header;
 	struct end_sample end;
 	struct vmm_state_sample vmm;
-	FILE *recording;		/* NULL: none */
-	int recording_error;
-	bool has_header, has_end, has_vmm;
+	struct kept kept;
+	struct shown shown;
+	bool has_vmm;
 };
 
 static int take_sample(void *context, enum sample_kind kind, union sample *sample)
 {
 	struct totaller *t = context;
+	int err = kept__write(&t->kept, kind, sample);
 
-	if (t->recording) {
-		t->recording_error = recording__write(t->recording, kind, sample);
-		if (t->recording_error)
-			return t->recording_error;
-	}
+	if (err)
+		return err;
 	if (kind == SAMPLE_HEADER) {
 		t->header = sample->header;
-		t->has_header = true;
+		t->shown.has_header = true;
 	} else if (kind == SAMPLE_END) {
 		t->end = sample->end;
-		t->has_end = true;
+		t->shown.has_end = true;
 	} else if (kind == SAMPLE_VMM_STATE) {
 		t->vmm = sample->vmm_state;
 		t->has_vmm = true;
@@ -120,7 +119,7 @@ static int write_json(const struct totaller *t)
 		err = json__write_line(stdout, &stat_source_table, &t->stat.sources[i]);
 	if (!err && t->has_vmm)
 		err = json__write_line(stdout, sample__table(SAMPLE_VMM_STATE), &t->vmm);
-	if (!err && t->has_end)
+	if (!err && t->shown.has_end)
 		err = json__write_line(stdout, sample__table(SAMPLE_END), &t->end);
 	return err;
 }
@@ -133,40 +132,17 @@ static int write_totals(struct totaller *t)
 	err = t->options.json ? write_json(t) :
 				stat_text__write(stdout, &t->stat, &t->header, t->has_vmm ? &t->vmm : NULL);
 	if (err)
-		log__error("stat: cannot write to stdout (%s)", strerror(-err));
+		t->kept.output_error = err;
 	return err;
 }
 
 static int show_recording(struct totaller *t)
 {
-	bool cut = false;
-	int err = recording__read(t->options.input, take_sample, t, &cut);
+	int err = recording__read(t->options.input, take_sample, t, &t->shown.cut);
 
-	if (err && err != -EINVAL)
-		log__error("stat: cannot read %s (%s)", t->options.input, strerror(-err));
-	if (!err && !t->has_header) {
-		log__error("stat: %s is no recording (it has no header line); make one with -o, or with hwdbm record",
-			   t->options.input);
-		err = -EINVAL;
-	}
-	err = err ?: write_totals(t);
-	if (err)
-		return COMMAND_FAILED;
-	if (!t->has_end)
-		log__warn("stat: %s has no end, it was interrupted; totals that come with the end, and what was lost, are unknown",
-			  t->options.input);
-	return cut || !t->has_end ? COMMAND_UNSOUND : COMMAND_OK;
-}
-
-static int open_recording(struct totaller *t)
-{
-	if (!t->options.output)
-		return 0;
-	t->recording = recording__create(t->options.output);
-	if (t->recording)
-		return 0;
-	log__error("stat: cannot write %s (%s)", t->options.output, strerror(errno));
-	return -errno;
+	if (!err && t->shown.has_header)
+		err = write_totals(t);
+	return kept__shown(&t->kept, &t->shown, err);
 }
 
 static int watch(struct totaller *t, const struct view_options *view,
@@ -175,19 +151,18 @@ static int watch(struct totaller *t, const struct view_options *view,
 	int err = session__open(&t->session, options, command), ended = 0;
 
 	err = err ?: view__open(&t->view, view, &t->session);
-	err = err ?: open_recording(t);
+	err = err ?: kept__open(&t->kept);
 	err = err ?: session__header(&t->session);
 	if (!err && !*command && !t->options.duration_ns)
 		log__info("stat: watching until Ctrl-C%s",
 			  t->session.target >= 0 ? " or the end of the process" : "");
 	err = err ?: session__follow(&t->session, command);
-	if (t->session.collector && !t->recording_error)
+	if (t->session.collector && !kept__failed(&t->kept))
 		ended = session__finish(&t->session);
-	if (t->recording_error)
-		log__error("stat: cannot write %s (%s)", t->options.output,
-			   strerror(-t->recording_error));
 	err = err ?: ended;
-	return err ?: write_totals(t);
+	err = err ?: write_totals(t);
+	kept__explain(&t->kept);
+	return err;
 }
 
 static int check_options(const struct stat_options *o, struct session_options *session,
@@ -208,19 +183,6 @@ static int check_options(const struct stat_options *o, struct session_options *s
 	session->collect.count_every = o->no_count ? 0 : 1;
 	session->duration_ns = o->duration_ns;
 	return session__check(session, o->avoid, has_command) ?: view__check(view, session);
-}
-
-static int status_of(const struct totaller *t, int err)
-{
-	const struct child *child = &t->session.child;
-
-	if (err)
-		return COMMAND_FAILED;
-	if (t->session.signal)
-		return 128 + t->session.signal;
-	if (t->session.gave_up)
-		return COMMAND_UNSOUND;
-	return child->pid ? child->status : COMMAND_OK;
 }
 
 int stat__main(int argc, char **argv)
@@ -249,19 +211,17 @@ int stat__main(int argc, char **argv)
 	log__set_verbose(t.options.verbose);
 	stat__init(&t.stat);
 
+	t.kept = (struct kept){ .command = "stat", .path = t.options.output };
+	t.shown = (struct shown){ .path = t.options.input, .missing = "totals that come with the end, and what was lost, are unknown" };
 	if (t.options.input) {
 		status = show_recording(&t);
 		stat__release(&t.stat);
 		return status;
 	}
 	err = watch(&t, &view, &options, argv + first);
-	status = status_of(&t, err);
+	status = session__status(&t.session, err);
 	view__close(&t.view);
 	session__close(&t.session);
 	stat__release(&t.stat);
-	if (t.recording && fclose(t.recording) && !err) {
-		log__error("stat: cannot write %s (%s)", t.options.output, strerror(errno));
-		status = COMMAND_FAILED;
-	}
-	return status;
+	return kept__close(&t.kept, err) ? COMMAND_FAILED : status;
 }

@@ -6,6 +6,7 @@
 #define _GNU_SOURCE
 #include "totals.h"
 #include "commands.h"
+#include "kept.h"
 #include "session.h"
 #include "../lib/cleanup.h"
 #include "../lib/log.h"
@@ -33,9 +34,7 @@ struct totals {
 	const struct totals_command *command;
 	struct totals_options options;
 	struct session session;
-	FILE *recording;		/* NULL: none */
-	int recording_error;
-	int output_error;
+	struct kept kept;
 	char *rows;			/* records of the command's table */
 	size_t row_count;
 	struct stack_sample *stacks;
@@ -43,7 +42,7 @@ struct totals {
 	uint64_t shows;
 	bool looking;			/* between two showings: nothing is recorded */
 	bool emulated;
-	bool has_header, has_end;
+	struct shown shown;
 };
 
 static const struct field_table *table_of(const struct totals *t)
@@ -237,7 +236,7 @@ static int show(struct totals *t)
 			err = -(errno ?: EIO);
 	}
 	if (err)
-		t->output_error = err;
+		t->kept.output_error = err;
 	return err;
 }
 
@@ -263,7 +262,7 @@ static int put_end(struct totals *t, const struct end_sample *end)
 			err = -(errno ?: EIO);
 	}
 	if (err)
-		t->output_error = err;
+		t->kept.output_error = err;
 	return err;
 }
 
@@ -299,12 +298,12 @@ static int take_header(struct totals *t, const struct header_sample *header)
 {
 	int err = 0;
 
-	t->has_header = true;
+	t->shown.has_header = true;
 	t->emulated = !strcmp(header->time_basis, "emulated");
 	if (t->options.json)
 		err = json__write_line(stdout, sample__table(SAMPLE_HEADER), header);
 	if (err)
-		t->output_error = err;
+		t->kept.output_error = err;
 	return err;
 }
 
@@ -312,7 +311,7 @@ static int take_end(struct totals *t, const struct end_sample *end)
 {
 	int err = show(t);
 
-	t->has_end = true;
+	t->shown.has_end = true;
 	err = err ?: put_end(t, end);
 	return err ?: write_folded(t);
 }
@@ -321,11 +320,10 @@ static int take_sample(void *context, enum sample_kind kind, union sample *sampl
 {
 	struct totals *t = context;
 
-	if (t->recording && !t->looking) {
-		t->recording_error = recording__write(t->recording, kind, sample);
-		if (t->recording_error)
-			return t->recording_error;
-	}
+	int err = t->looking ? 0 : kept__write(&t->kept, kind, sample);
+
+	if (err)
+		return err;
 	if (kind == t->command->kind)
 		return add_row(t, sample);
 	switch (kind) {
@@ -379,38 +377,13 @@ fine:
 	return session__check(session, o->avoid, has_command);
 }
 
-static void explain_write(const struct totals *t)
-{
-	const char *name = t->command->spec->name;
-
-	if (t->recording_error)
-		log__error("%s: cannot write %s (%s)", name, t->options.output,
-			   strerror(-t->recording_error));
-	else if (t->output_error)
-		log__error("%s: cannot write to stdout (%s)", name, strerror(-t->output_error));
-}
-
 static int show_recording(struct totals *t)
 {
-	const char *name = t->command->spec->name, *path = t->options.input;
-	bool cut = false;
-	int err = recording__read(path, take_sample, t, &cut);
+	int err = recording__read(t->options.input, take_sample, t, &t->shown.cut);
 
-	if (!err && t->has_header && !t->has_end)
+	if (!err && t->shown.has_header && !t->shown.has_end)
 		err = show(t);
-	explain_write(t);
-	if (err && err != -EINVAL && !t->output_error)
-		log__error("%s: cannot read %s (%s)", name, path, strerror(-err));
-	if (!err && !t->has_header) {
-		log__error("%s: %s is no recording (it has no header line); make one with -o, or with hwdbm record",
-			   name, path);
-		err = -EINVAL;
-	}
-	if (err)
-		return COMMAND_FAILED;
-	if (!t->has_end)
-		log__warn("%s: %s has no end, it was interrupted; its totals are missing", name, path);
-	return cut || !t->has_end ? COMMAND_UNSOUND : COMMAND_OK;
+	return kept__shown(&t->kept, &t->shown, err);
 }
 
 /* The first alternative that was passed over though the kernel has it, and why. */
@@ -470,18 +443,6 @@ static void warn_of_stacks(const struct totals *t)
 			  t->command->spec->name);
 }
 
-static int open_recording(struct totals *t)
-{
-	if (!t->options.output)
-		return 0;
-	t->recording = recording__create(t->options.output);
-	if (t->recording)
-		return 0;
-	log__error("%s: cannot write %s (%s)", t->command->spec->name, t->options.output,
-		   strerror(errno));
-	return -errno;
-}
-
 static int watch(struct totals *t, const struct session_options *options, char **command)
 {
 	const struct totals_options *o = &t->options;
@@ -491,41 +452,25 @@ static int watch(struct totals *t, const struct session_options *options, char *
 		warn_of_refusals(t);
 		warn_of_stacks(t);
 	}
-	err = err ?: open_recording(t);
+	err = err ?: kept__open(&t->kept);
 	err = err ?: session__header(&t->session);
 	if (!err && !*command && !o->duration_ns)
 		log__info("%s: watching until Ctrl-C%s", t->command->spec->name,
 			  t->session.target >= 0 ? " or the end of the process" : "");
 	err = err ?: session__follow(&t->session, command);
 	forget(t);
-	if (t->session.collector && !t->recording_error && !t->output_error)
+	if (t->session.collector && !kept__failed(&t->kept))
 		ended = session__finish(&t->session);
-	explain_write(t);
+	kept__explain(&t->kept);
 	return err ?: ended;
-}
-
-static int status_of(const struct totals *t, int err)
-{
-	const struct child *child = &t->session.child;
-
-	if (err)
-		return COMMAND_FAILED;
-	if (t->session.signal)
-		return 128 + t->session.signal;
-	return child->pid ? child->status : COMMAND_OK;
 }
 
 static int run(struct totals *t, const struct session_options *options, char **command)
 {
-	int err = watch(t, options, command), status = status_of(t, err);
+	int err = watch(t, options, command), status = session__status(&t->session, err);
 
 	session__close(&t->session);
-	if (t->recording && fclose(t->recording) && !err) {
-		log__error("%s: cannot write %s (%s)", t->command->spec->name, t->options.output,
-			   strerror(errno));
-		status = COMMAND_FAILED;
-	}
-	return status;
+	return kept__close(&t->kept, err) ? COMMAND_FAILED : status;
 }
 
 int totals__main(const struct totals_command *command, int argc, char **argv)
@@ -546,6 +491,8 @@ int totals__main(const struct totals_command *command, int argc, char **argv)
 	if (first < 0 || check_options(&t, &options, first < argc))
 		return COMMAND_USAGE;
 	log__set_verbose(t.options.verbose);
+	t.kept = (struct kept){ .command = command->spec->name, .path = t.options.output };
+	t.shown = (struct shown){ .path = t.options.input, .missing = "its totals are missing" };
 	status = t.options.input ? show_recording(&t) : run(&t, &options, argv + first);
 	forget(&t);
 	free(t.rows);

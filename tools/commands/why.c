@@ -5,6 +5,7 @@
  */
 #define _GNU_SOURCE
 #include "commands.h"
+#include "kept.h"
 #include "session.h"
 #include "view.h"
 #include "../lib/cleanup.h"
@@ -103,8 +104,7 @@ struct asker {
 	struct why_document document;
 	struct session session;
 	struct view view;
-	FILE *recording;		/* NULL: none */
-	int recording_error;
+	struct kept kept;
 	bool has_header;
 	bool unsound;
 };
@@ -112,12 +112,10 @@ struct asker {
 static int take_sample(void *context, enum sample_kind kind, union sample *sample)
 {
 	struct asker *a = context;
+	int err = kept__write(&a->kept, kind, sample);
 
-	if (a->recording) {
-		a->recording_error = recording__write(a->recording, kind, sample);
-		if (a->recording_error)
-			return a->recording_error;
-	}
+	if (err)
+		return err;
 	a->has_header |= kind == SAMPLE_HEADER;
 	return why__add(&a->why, kind, sample);
 }
@@ -274,29 +272,6 @@ static int answer_recording(struct asker *a, const char *path)
 
 /* ---- live -------------------------------------------------------------------------- */
 
-static int open_output(struct asker *a)
-{
-	if (!a->options.output)
-		return 0;
-	a->recording = recording__create(a->options.output);
-	if (a->recording)
-		return 0;
-	log__error("why: cannot write %s (%s)", a->options.output, strerror(errno));
-	return -errno;
-}
-
-static int close_output(struct asker *a)
-{
-	int err = a->recording_error;
-
-	if (a->recording && fclose(a->recording) && !err)
-		err = -errno;
-	a->recording = NULL;
-	if (err)
-		log__error("why: cannot write %s (%s)", a->options.output, strerror(-err));
-	return err;
-}
-
 static int watch(struct asker *a, const struct view_options *view,
 		 const struct session_options *options)
 {
@@ -304,12 +279,12 @@ static int watch(struct asker *a, const struct view_options *view,
 	int err = session__open(&a->session, options, nothing), ended = 0;
 
 	err = err ?: view__open(&a->view, view, &a->session);
-	err = err ?: open_output(a);
+	err = err ?: kept__open(&a->kept);
 	err = err ?: session__header(&a->session);
 	if (!err && !a->options.duration_ns)
 		log__info("why: watching until Ctrl-C or the end of the process; the answer comes then");
 	err = err ?: session__follow(&a->session, nothing);
-	if (a->session.collector && !a->recording_error)
+	if (a->session.collector && !kept__failed(&a->kept))
 		ended = session__finish(&a->session);
 	return err ?: ended;
 }
@@ -317,8 +292,10 @@ static int watch(struct asker *a, const struct view_options *view,
 static int answer_live(struct asker *a, const struct view_options *view,
 		       const struct session_options *options)
 {
-	int err = watch(a, view, options), closed = close_output(a);
+	int err = watch(a, view, options), closed;
 
+	kept__explain(&a->kept);
+	closed = kept__close(&a->kept, err);
 	err = err ?: closed;
 	err = err ?: why__end(&a->why);
 	err = err ?: answer(a);
@@ -392,6 +369,7 @@ int why__main(int argc, char **argv)
 		return COMMAND_USAGE;
 	log__set_verbose(a.options.verbose);
 	a.options.settings.passes = !strcmp(a.options.rule, "passes");
+	a.kept = (struct kept){ .command = "why", .path = a.options.output };
 	why__init(&a.why);
 	if (recordings)
 		status = answer_recording(&a, a.options.input ?: argv[first]);

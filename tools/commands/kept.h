@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The recording that a command keeps with -o beside what it shows, and the one that it shows
+ * with -i: the same messages and exit status everywhere. Not here: what is in a recording
+ * (output/recording.h).
+ */
+#ifndef HWDBM_COMMANDS_KEPT_H
+#define HWDBM_COMMANDS_KEPT_H
+
+#include "../output/recording.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+
+struct kept {
+	const char *command;		/* whose messages these are */
+	const char *path;		/* of -o; NULL: nothing is kept */
+	FILE *file;
+	int error;			/* -errno of a write to it */
+	int output_error;		/* the command's own, of a write to stdout */
+};
+
+/** kept__open() - create the recording. Return: 0, or -errno after a message. */
+int kept__open(struct kept *kept);
+
+/** kept__write() - keep a sample. Return: 0, or the error that kept__explain() tells. */
+int kept__write(struct kept *kept, enum sample_kind kind, const union sample *sample);
+
+/** kept__failed() - whether a write has failed, so that there is no use in another */
+static inline bool kept__failed(const struct kept *kept)
+{
+	return kept->error || kept->output_error;
+}
+
+/** kept__explain() - say which write has failed, if one has */
+void kept__explain(const struct kept *kept);
+
+/**
+ * kept__close() - close the recording
+ * @err: what has failed before; there is one message, not two
+ * Return: 0, or -errno after a message.
+ */
+int kept__close(struct kept *kept, int err);
+
+/* A recording that was read to its end, or as far as it goes. */
+struct shown {
+	const char *path;
+	bool has_header;
+	bool has_end;
+	bool cut;			/* its last line was cut off */
+	const char *missing;		/* what is without an end: "what was lost is unknown" */
+};
+
+/**
+ * kept__shown() - explain what was wrong with a recording
+ * @err: of recording__read() and all that followed; -EINVAL has been said
+ * Return: the exit status.
+ */
+int kept__shown(const struct kept *kept, const struct shown *shown, int err);
+
+#endif
