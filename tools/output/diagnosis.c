@@ -309,18 +309,7 @@ int diagnosis__text(FILE *out, const struct diagnosis *d, bool verbose)
 
 static json_t *from_list(const struct fact_list *list)
 {
-	json_t *array = json_array();
-
-	for (size_t i = 0; array && i < list->count; i++) {
-		json_t *object = json_object();
-
-		if (!object || json__add_record(object, list->table, facts__at(list, i)) ||
-		    json_array_append_new(array, object)) {
-			json_decref(array);
-			return NULL;
-		}
-	}
-	return array;
+	return json__records(list->table, list->at, list->count);
 }
 
 static json_t *from_truth(enum tristate truth)
@@ -330,12 +319,10 @@ static json_t *from_truth(enum tristate truth)
 
 static json_t *from_diagnosis(const struct diagnosis *d)
 {
-	json_t *host = json_object(), *document;
+	json_t *host = json__record(&host_table, &d->host), *document;
 
-	if (!host || json__add_record(host, &host_table, &d->host)) {
-		json_decref(host);
+	if (!host)
 		return NULL;
-	}
 	document = json_pack("{s:s,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:{s:s,s:o}}",
 			     "schema", DIAGNOSIS_SCHEMA, "complete", from_truth(diagnosis__is_complete(d)),
 			     "host", host, "kinds", from_list(&d->kinds),
@@ -353,13 +340,5 @@ static json_t *from_diagnosis(const struct diagnosis *d)
 
 int diagnosis__json(FILE *out, const struct diagnosis *d)
 {
-	json_t *document = from_diagnosis(d);
-	int err;
-
-	if (!document)
-		return -ENOMEM;
-	err = json_dumpf(document, out, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
-	json_decref(document);
-	fputc('\n', out);
-	return err || fflush(out) || ferror(out) ? -EIO : 0;
+	return json__write_document(out, from_diagnosis(d));
 }

@@ -280,9 +280,5 @@ int diff__json(FILE *out, const struct sides *sides)
 					    COMPARE_P, "ratio_above", COMPARE_RATIO, "runs", runs) :
 				  NULL;
 	json_decref(runs);
-	if (!document)
-		return -ENOMEM;
-	err = json_dumpf(document, out, JSON_INDENT(2));
-	json_decref(document);
-	return err || fputc('\n', out) == EOF || fflush(out) || ferror(out) ? -EIO : 0;
+	return json__write_document(out, document);
 }

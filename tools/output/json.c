@@ -150,6 +150,44 @@ int json__add_record(json_t *object, const struct field_table *table, const void
 	return 0;
 }
 
+json_t *json__record(const struct field_table *table, const void *record)
+{
+	json_t *object = json_object();
+
+	if (object && json__add_record(object, table, record)) {
+		json_decref(object);
+		return NULL;
+	}
+	return object;
+}
+
+json_t *json__records(const struct field_table *table, const void *records, size_t count)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; array && i < count; i++) {
+		const void *record = (const char *)records + i * table->record_size;
+
+		/* A NULL value is refused. */
+		if (json_array_append_new(array, json__record(table, record))) {
+			json_decref(array);
+			return NULL;
+		}
+	}
+	return array;
+}
+
+int json__write_document(FILE *out, json_t *document)
+{
+	int err;
+
+	if (!document)
+		return -ENOMEM;
+	err = json_dumpf(document, out, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
+	json_decref(document);
+	return err || fputc('\n', out) == EOF || fflush(out) || ferror(out) ? -EIO : 0;
+}
+
 int json__write_line(FILE *out, const struct field_table *table, const void *record)
 {
 	json_t *object = json_object();

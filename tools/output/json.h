@@ -20,6 +20,19 @@
  */
 int json__add_record(json_t *object, const struct field_table *table, const void *record);
 
+/** json__record() - a record as an object; NULL without memory */
+json_t *json__record(const struct field_table *table, const void *record);
+
+/** json__records() - an array of records, table->record_size each; NULL without memory */
+json_t *json__records(const struct field_table *table, const void *records, size_t count);
+
+/**
+ * json__write_document() - write a document that people may read, and flush it
+ * @document: given away; NULL if there was no memory for it
+ * Return: 0, -ENOMEM, or -EIO.
+ */
+int json__write_document(FILE *out, json_t *document);
+
 /**
  * json__write_line() - write a record as one line, its table's name as "type", and flush it
  * Return: 0, -ENOMEM, or the -errno of the write.

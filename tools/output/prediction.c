@@ -75,7 +75,7 @@ static void put_numbers(FILE *out, const struct prediction *p)
 		fputs("             (of those trials that converge)\n", out);
 }
 
-static void put_notes(FILE *out, const char *title, const struct prediction_notes *notes)
+void prediction__put_notes(FILE *out, const char *title, const struct prediction_notes *notes)
 {
 	if (notes->count)
 		fprintf(out, "\n%s\n", title);
@@ -102,16 +102,16 @@ int prediction__text(FILE *out, const struct prediction_document *d)
 		fputs("\nBy granularity, were all memory tracked so from the start\n", out);
 		err = table__print(out, &whatif_row_table, d->rows, d->row_count, TABLE_ALL, 0);
 	}
-	put_notes(out, "Made of", &d->from);
-	put_notes(out, "Assumed", &d->assumed);
-	put_notes(out, "Not known", &d->unknown);
+	prediction__put_notes(out, "Made of", &d->from);
+	prediction__put_notes(out, "Assumed", &d->assumed);
+	prediction__put_notes(out, "Not known", &d->unknown);
 	if (d->emulated)
 		fputs("\nThe recording's times are emulated: this is a prediction for the test bed, not for hardware.\n",
 		      out);
 	return err ?: fflush(out) || ferror(out) ? -EIO : 0;
 }
 
-static json_t *list_of(const struct prediction_notes *notes)
+json_t *prediction__list(const struct prediction_notes *notes)
 {
 	json_t *array = json_array();
 
@@ -120,22 +120,6 @@ static json_t *list_of(const struct prediction_notes *notes)
 			json_decref(array);
 			return NULL;
 		}
-	return array;
-}
-
-static json_t *rows_of(const struct prediction_document *d)
-{
-	json_t *array = json_array();
-
-	for (size_t i = 0; array && i < d->row_count; i++) {
-		json_t *object = json_object();
-
-		if (!object || json__add_record(object, &whatif_row_table, &d->rows[i]) ||
-		    json_array_append_new(array, object)) {
-			json_decref(array);
-			return NULL;
-		}
-	}
 	return array;
 }
 
@@ -151,10 +135,10 @@ static json_t *make_document(const struct prediction_document *d)
 	err = err || json_object_set_new(object, "known_from_iteration",
 					 d->known_from == UNKNOWN ? json_null() :
 					 json_integer((json_int_t)d->known_from));
-	err = err || json_object_set_new(object, "granularities", rows_of(d));
-	err = err || json_object_set_new(object, "made_of", list_of(&d->from));
-	err = err || json_object_set_new(object, "assumed", list_of(&d->assumed));
-	err = err || json_object_set_new(object, "not_known", list_of(&d->unknown));
+	err = err || json_object_set_new(object, "granularities", json__records(&whatif_row_table, d->rows, d->row_count));
+	err = err || json_object_set_new(object, "made_of", prediction__list(&d->from));
+	err = err || json_object_set_new(object, "assumed", prediction__list(&d->assumed));
+	err = err || json_object_set_new(object, "not_known", prediction__list(&d->unknown));
 	json_decref(prediction);
 	if (!err)
 		return object;
@@ -164,11 +148,5 @@ static json_t *make_document(const struct prediction_document *d)
 
 int prediction__json(FILE *out, const struct prediction_document *document)
 {
-	json_t *object = make_document(document);
-	int err = object ? json_dumpf(object, out, JSON_INDENT(2)) : 0;
-
-	if (!object)
-		return -ENOMEM;
-	json_decref(object);
-	return err || fputc('\n', out) == EOF || fflush(out) || ferror(out) ? -EIO : 0;
+	return json__write_document(out, make_document(document));
 }

@@ -8,6 +8,7 @@
 
 #include "../model/predict.h"
 
+#include <jansson.h>
 #include <stdio.h>
 
 #define PREDICTION_SCHEMA "hwdbm.prediction/1"
@@ -50,6 +51,12 @@ struct prediction_document {
 /** prediction__note() - one more sentence; dropped when there are too many */
 __attribute__((format(printf, 2, 3)))
 void prediction__note(struct prediction_notes *notes, const char *format, ...);
+
+/** prediction__put_notes() - print the sentences under a title, if there are any */
+void prediction__put_notes(FILE *out, const char *title, const struct prediction_notes *notes);
+
+/** prediction__list() - the sentences as a JSON array; NULL without memory */
+json_t *prediction__list(const struct prediction_notes *notes);
 
 /** prediction__text() - for a terminal. Return: 0, -ENOMEM, or -EIO. */
 int prediction__text(FILE *out, const struct prediction_document *document);

@@ -93,34 +93,17 @@ int vms_text__write(FILE *out, const struct vm_list *list, bool details)
 	return err ?: fflush(out) || ferror(out) ? -EIO : 0;
 }
 
-static json_t *from_records(const struct field_table *table, const void *records, size_t count)
-{
-	json_t *array = json_array();
-
-	for (size_t i = 0; array && i < count; i++) {
-		const void *record = (const char *)records + i * table->record_size;
-		json_t *object = json_object();
-
-		if (!object || json__add_record(object, table, record) ||
-		    json_array_append_new(array, object)) {
-			json_decref(array);
-			return NULL;
-		}
-	}
-	return array;
-}
-
 static int add_list(json_t *object, const char *name, const struct field_table *table,
 		    const void *records, size_t count)
 {
 	/* A NULL value is refused. */
-	return json_object_set_new(object, name, from_records(table, records, count)) ? -ENOMEM : 0;
+	return json_object_set_new(object, name, json__records(table, records, count)) ? -ENOMEM : 0;
 }
 
 static int add_vm(json_t *vms, const struct vm *vm)
 {
-	json_t *object = json_object();
-	int err = object ? json__add_record(object, &vm_table, vm) : -ENOMEM;
+	json_t *object = json__record(&vm_table, vm);
+	int err = object ? 0 : -ENOMEM;
 
 	err = err ?: add_list(object, "trackers", &vm_tracker_table, vm->trackers,
 			      vm->tracker_count);
@@ -159,11 +142,5 @@ static json_t *make_document(const struct vm_list *list)
 
 int vms_json__write(FILE *out, const struct vm_list *list)
 {
-	json_t *document = make_document(list);
-	int err = document ? json_dumpf(document, out, JSON_INDENT(2)) : -1;
-
-	json_decref(document);
-	if (err)
-		return document ? -EIO : -ENOMEM;
-	return fputc('\n', out) == EOF || fflush(out) || ferror(out) ? -EIO : 0;
+	return json__write_document(out, make_document(list));
 }

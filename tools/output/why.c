@@ -195,14 +195,6 @@ static void put_forecast(FILE *out, const struct why_answer *a)
 			": pending memory shrinks no more, but may be little enough" : "");
 }
 
-static void put_notes(FILE *out, const char *title, const struct prediction_notes *notes)
-{
-	if (notes->count)
-		fprintf(out, "\n%s\n", title);
-	for (size_t i = 0; i < notes->count; i++)
-		fprintf(out, "  - %s\n", notes->at[i]);
-}
-
 int why__text(FILE *out, const struct why_document *d)
 {
 	const struct why_answer *a = &d->answer;
@@ -222,8 +214,8 @@ int why__text(FILE *out, const struct why_document *d)
 		fputs("\nWhat each lever would bring, were it the only change (predicted)\n", out);
 		err = table__print(out, &why_lever_table, a->levers, a->lever_count, TABLE_KNOWN, 2);
 	}
-	put_notes(out, "Assumed", &d->assumed);
-	put_notes(out, "Not known", &d->unknown);
+	prediction__put_notes(out, "Assumed", &d->assumed);
+	prediction__put_notes(out, "Not known", &d->unknown);
 	if (d->emulated)
 		fputs("\nThe recording's times are emulated: this is about the test bed, not about hardware.\n",
 		      out);
@@ -231,42 +223,6 @@ int why__text(FILE *out, const struct why_document *d)
 }
 
 /* ---- JSON -------------------------------------------------------------------------- */
-
-static json_t *record(const struct field_table *table, const void *data)
-{
-	json_t *object = json_object();
-
-	if (object && json__add_record(object, table, data)) {
-		json_decref(object);
-		return NULL;
-	}
-	return object;
-}
-
-static json_t *records(const struct field_table *table, const void *data, size_t count)
-{
-	json_t *array = json_array();
-
-	for (size_t i = 0; array && i < count; i++)
-		if (json_array_append_new(array, record(table, (const char *)data +
-							       i * table->record_size))) {
-			json_decref(array);
-			return NULL;
-		}
-	return array;
-}
-
-static json_t *list_of(const struct prediction_notes *notes)
-{
-	json_t *array = json_array();
-
-	for (size_t i = 0; array && i < notes->count; i++)
-		if (json_array_append_new(array, json_string(notes->at[i]))) {
-			json_decref(array);
-			return NULL;
-		}
-	return array;
-}
 
 static json_t *make_document(const struct why_document *d)
 {
@@ -278,17 +234,17 @@ static json_t *make_document(const struct why_document *d)
 	err = err || json_object_set_new(object, "schema", json_string(WHY_SCHEMA));
 	err = err || json_object_set_new(object, "time_basis_emulated", json_boolean(d->emulated));
 	err = err || json_object_set_new(object, "answer", json_string(why__sentence(a, sentence)));
-	err = err || json_object_set_new(object, "rule", record(&why_rule_table, &a->rule));
+	err = err || json_object_set_new(object, "rule", json__record(&why_rule_table, &a->rule));
 	err = err || json_object_set_new(object, "writers",
-					 records(&why_writer_table, a->writers, a->writer_count));
+					 json__records(&why_writer_table, a->writers, a->writer_count));
 	err = err || json_object_set_new(object, "prediction",
-					 record(&prediction_table, &a->prediction));
+					 json__record(&prediction_table, &a->prediction));
 	err = err || json_object_set_new(object, "decided_by_observation",
 					 json_boolean(a->is_by_observation));
 	err = err || json_object_set_new(object, "levers",
-					 records(&why_lever_table, a->levers, a->lever_count));
-	err = err || json_object_set_new(object, "assumed", list_of(&d->assumed));
-	err = err || json_object_set_new(object, "not_known", list_of(&d->unknown));
+					 json__records(&why_lever_table, a->levers, a->lever_count));
+	err = err || json_object_set_new(object, "assumed", prediction__list(&d->assumed));
+	err = err || json_object_set_new(object, "not_known", prediction__list(&d->unknown));
 	if (!err)
 		return object;
 	json_decref(object);
@@ -297,11 +253,5 @@ static json_t *make_document(const struct why_document *d)
 
 int why__json(FILE *out, const struct why_document *document)
 {
-	json_t *object = make_document(document);
-	int err = object ? json_dumpf(object, out, JSON_INDENT(2)) : 0;
-
-	if (!object)
-		return -ENOMEM;
-	json_decref(object);
-	return err || fputc('\n', out) == EOF || fflush(out) || ferror(out) ? -EIO : 0;
+	return json__write_document(out, make_document(document));
 }
