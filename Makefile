@@ -49,10 +49,11 @@ test-full: testbed ## the same, with every kernel mutant, the whole demo and the
 check-kernel: testbed ## each kernel patch applies, builds without a warning, and passes checkpatch --strict
 	@tests/check-kernel
 
-bench: ## native cost of the kernel's files, of hwdbm beside other tracers, and how good predictions are, in out/bench (16 minutes)
+bench: ## native cost of the kernel's files, of hwdbm beside other tracers, and how good predictions are, in out/bench (25 minutes)
 	@testbed/build packages bench
 	@tests/bench/native --json $(OUT)/bench/bench.json
 	@tests/bench/overhead --json $(OUT)/bench/bench.json
+	@tests/bench/instructions --json $(OUT)/bench/bench.json
 	@tests/bench/predict -j $(OUT)/bench/predict.json
 
 bench-emulated: testbed ## what the kernel changes cost when they are off, in the emulated guest
