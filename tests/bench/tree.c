@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * One kernel tree under measurement; see tree.h. TREE is the name of its
- * struct tree. HAVE_SPLIT and HAVE_MERGE say what its headers know.
+ * struct tree. HAVE_SPLIT and HAVE_MERGE say what its headers know; with COUNTING somebody
+ * listens to the events of syncs, so that leaves are counted.
  */
 #include "shim.h"
 #include <linux/io-pgtable.h>
@@ -140,6 +141,17 @@ static struct iova_bitmap *bitmap_begin(u64 iova, u64 length, void *bitmap)
 	return iter;
 }
 
+#ifdef COUNTING
+static u64 count_leaves(const struct iommu_dirty_stats *stats)
+{
+	u64 sum = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(stats->leaves); i++)
+		sum += stats->leaves[i];
+	return sum;
+}
+#endif
+
 static void tree_sync(struct tree_domain *domain, u64 iova, u64 length, u64 step, void *bitmap)
 {
 	struct iova_bitmap *iter = bitmap_begin(iova, length, bitmap);
@@ -147,8 +159,14 @@ static void tree_sync(struct tree_domain *domain, u64 iova, u64 length, u64 step
 	struct iommu_dirty_bitmap dirty;
 
 	iommu_dirty_bitmap_init(&dirty, iter, &gather);
+#ifdef COUNTING
+	dirty.stats = &(struct iommu_dirty_stats) {};
+#endif
 	walk(domain, iova, length, step, &dirty);
 	iommu_iotlb_sync(&domain->iommu, &gather);
+#ifdef COUNTING
+	must(count_leaves(dirty.stats), "counting");
+#endif
 	if (iter)
 		iova_bitmap_free(iter);
 }

@@ -40,6 +40,7 @@ struct tree {
 		      unsigned int bbml);
 };
 
-extern const struct tree tree_stock, tree_ours;
+/* tree_counting: ours, while somebody listens to the events of syncs */
+extern const struct tree tree_stock, tree_ours, tree_counting;
 
 #endif
