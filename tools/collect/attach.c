@@ -31,9 +31,12 @@
 /* And not so often that it takes more than this part of a core, one in so many. */
 #define LOOK_REST 2000
 
-/* Records are read so often while they come; without any for this long we sleep until woken. */
+/*
+ * Where so many records come in this time they are read by the clock, since to be woken for each costs
+ * those who write them more; a few a second are cheaper to be woken for.
+ */
 #define POLL_NS (50 * NS_PER_MS)
-#define QUIET_NS NS_PER_SECOND
+#define MANY_RECORDS 8
 
 /* Stay for so long after the last log: the kernel may be merging, or a VMM about to start again. */
 #define LINGER_NS (2 * NS_PER_SECOND)
@@ -314,12 +317,16 @@ int attachments__work(struct attachments *a, uint64_t records)
 
 	if (a->is_off)
 		return 0;
-	if (records)
-		a->last_record = now;
 	if (read(a->timer, &ticks, sizeof(ticks)) < 0 && errno != EAGAIN)
 		return -errno;
 	was_polled = a->polled;
-	a->polled = a->last_record && now - a->last_record < QUIET_NS;
+	if (now - a->period_start >= POLL_NS) {
+		a->polled = a->period_records >= MANY_RECORDS;
+		a->period_start = now;
+		a->period_records = 0;
+	}
+	a->period_records += records;
+	a->polled |= a->period_records >= MANY_RECORDS;
 	a->skeleton->bss->is_polled = a->polled;
 	if (a->look) {
 		if (look__hear(a->look) && !a->since)

@@ -44,7 +44,8 @@ struct attachments {
 	uint64_t vms;			/* that log, as of the last look; at least 1 while attached */
 	uint64_t next_look;
 	uint64_t quiet_since;		/* no log was seen to be on; 0: one is */
-	uint64_t last_record;
+	uint64_t period_start;
+	uint64_t period_records;
 	bool polled;			/* the ring is read by the timer */
 	bool is_off;			/* for good */
 	uint64_t reaction_ns;		/* of the last start, until the probes were attached */
