@@ -193,7 +193,7 @@ static int read_folder(struct loading *loading, const char *command, const char 
 }
 
 /* Names in a plan take the place of the file's. */
-static int finish(struct dossiers *all, struct dossier *d)
+static int finish(struct dossier *d)
 {
 	int err = account__finish(&d->account);
 
@@ -204,9 +204,19 @@ static int finish(struct dossiers *all, struct dossier *d)
 		return err;
 	if (*d->run->result.name)
 		STRING_COPY(d->name, d->run->result.name);
-	for (size_t i = 0; all->redacted && i < d->run->sync_count; i++)
-		d->run->syncs[i].iova = UNKNOWN;
 	return 0;
+}
+
+static void drop_addresses(struct dossier *d)
+{
+	struct sync_row *rows = d->account.by_source.at;
+
+	for (size_t i = 0; d->run && i < d->run->sync_count; i++)
+		d->run->syncs[i].iova = UNKNOWN;
+	for (size_t i = 0; i < d->account.by_source.count; i++) {
+		rows[i].iova = UNKNOWN;
+		rows[i].where[0] = '\0';
+	}
 }
 
 static int load(struct dossiers *all, struct dossier *d, const char *command, const char *path)
@@ -235,7 +245,10 @@ static int load(struct dossiers *all, struct dossier *d, const char *command, co
 				     "no recording in there: it has no header line");
 	}
 	examine(d, command, path, err, cut);
-	return finish(all, d);
+	err = finish(d);
+	if (all->redacted)
+		drop_addresses(d);
+	return err;
 }
 
 int dossiers__load(struct dossiers *all, const char *command, const char *path)
@@ -251,6 +264,7 @@ int dossiers__load(struct dossiers *all, const char *command, const char *path)
 		return -ENOMEM;
 	}
 	account__init(&d->account);
+	d->redacted = all->redacted;
 	d->path = strdup(path);
 	name_it(all, d, path);
 	err = d->path ? load(all, d, command, path) : -ENOMEM;

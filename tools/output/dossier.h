@@ -24,6 +24,7 @@ struct dossier {
 	struct account account;
 	struct run *run;		/* NULL if it has more syncs than that */
 	bool damaged;			/* what is before the damage is here */
+	bool redacted;			/* no address of it may be shown */
 	char trouble[200];		/* what is wrong, for people; "" if nothing is */
 };
 
