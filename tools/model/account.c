@@ -61,8 +61,9 @@ static int take_phase(void *context, const struct converge_phase *phase)
 			a->begin_ns = phase->t_ns;
 		if (a->begin_seen != TRI_FALSE)
 			a->begin_seen = late ? TRI_FALSE : TRI_TRUE;
-	} else if (strcmp(phase->phase, "unfinished")) {
+	} else {
 		a->finish_ns = phase->t_ns;
+		a->finish_seen = !strcmp(phase->phase, "stop") ? TRI_TRUE : TRI_FALSE;
 	}
 	return keep_row(&a->phases, phase, sizeof(*phase));
 }
@@ -77,7 +78,7 @@ void account__init(struct account *a)
 	field__clear(sample__table(SAMPLE_VMM_STATE), &a->vmm_state);
 	a->first_ns = a->begin_ns = a->finish_ns = UNKNOWN;
 	a->device_stop_ns = a->destination_running_ns = a->missed_pages = UNKNOWN;
-	a->begin_seen = TRI_UNKNOWN;
+	a->begin_seen = a->finish_seen = TRI_UNKNOWN;
 	stat__init(&a->stat);
 	a->stat.also = (struct converge_handlers){ take_iteration, take_phase, a };
 	a->grouper.grouping = SYNC_ITERATION;
@@ -407,6 +408,14 @@ static void take_state(struct account *a, const struct vmm_state_sample *state)
 		STRING_COPY(a->vmm_state.status, last.status);
 }
 
+static void take_transfer(struct account *a, const struct transfer_sample *transfer)
+{
+	if (transfer->sent_bytes == UNKNOWN || transfer->sent_bytes <= a->sent_bytes)
+		return;
+	a->sent_bytes = transfer->sent_bytes;
+	a->last_sent_ns = transfer->t_ns;
+}
+
 static void take_vmm_sync(struct account *a, const struct vmm_sync_sample *sync)
 {
 	if (sync->missed_pages == UNKNOWN)
@@ -443,6 +452,7 @@ static int take_rest(struct account *a, enum sample_kind kind, const union sampl
 		return take_tlb_cost(a, &sample->tlb_cost);
 	case SAMPLE_TRANSFER:
 		note_time(a, sample->transfer.t_ns);
+		take_transfer(a, &sample->transfer);
 		return 0;
 	case SAMPLE_END:
 		note_time(a, sample->end.t_ns);
@@ -484,9 +494,16 @@ int account__add(struct account *a, enum sample_kind kind, const union sample *s
 	return err ?: stat__add(&a->stat, kind, sample);
 }
 
-/* The test bed's program ends what it began; a VMM's process just ends. */
+/*
+ * A VMM may leave tracking on when a migration completes, and live on for long. Its end is when
+ * the last byte had arrived, as far as that was seen; of the last sync on only that it came later.
+ */
 static void settle_times(struct account *a)
 {
+	if (a->begin_ns != UNKNOWN && a->finish_seen != TRI_TRUE) {
+		a->finish_seen = a->last_sent_ns > a->last_sync_ns ? TRI_TRUE : TRI_FALSE;
+		a->finish_ns = a->last_sent_ns > a->last_sync_ns ? a->last_sent_ns : a->last_sync_ns;
+	}
 	if (a->begin_ns != UNKNOWN && a->finish_ns != UNKNOWN && a->finish_ns < a->begin_ns)
 		a->finish_ns = UNKNOWN;
 	if (a->has_vmm_end && a->vmm_end.missed_pages != UNKNOWN)
@@ -498,6 +515,7 @@ int account__finish(struct account *a)
 	int err = sync_rows__flush(&a->grouper);
 
 	stat__finish(&a->stat);
+	heat__finish(&a->heat);
 	settle_times(a);
 	return err;
 }

@@ -70,6 +70,7 @@ struct account {
 	uint64_t first_ns, last_ns;	/* of all samples */
 	uint64_t begin_ns, finish_ns;	/* of the migration, by the kernel's events or the test bed */
 	enum tristate begin_seen;
+	enum tristate finish_seen;	/* if not, it was later than finish_ns */
 	uint64_t device_stop_ns, destination_running_ns;
 	uint64_t samples, syncs;
 	uint64_t backwards;		/* syncs that ended before one recorded earlier */
@@ -85,7 +86,7 @@ struct account {
 	struct account_latency *latencies;
 	size_t latency_count;
 	struct heat heat;
-	uint64_t last_sync_ns;
+	uint64_t last_sync_ns, last_sent_ns, sent_bytes;
 };
 
 /** account__init() - nothing seen; it must not be moved. Free with account__release(). */

@@ -16,7 +16,7 @@ static const struct quantity_info quantities[QUANTITIES] = {
 	[QUANTITY_DOWNTIME] = { "downtime", "Downtime", QUANTITY_NS,
 				"as the VMM counts it: less than the blackout" },
 	[QUANTITY_TOTAL] = { "total", "Total time", QUANTITY_NS,
-			     "measured: while dirty memory was tracked" },
+			     "measured: from the start of tracking to its end, or to the last byte sent" },
 	[QUANTITY_BROWNOUT] = { "brownout", "Brownout", QUANTITY_NS,
 				"service lost, as time at the steady rate; blackout included" },
 	[QUANTITY_ITERATIONS] = { "iterations", "Iterations", QUANTITY_COUNT, "rounds of syncs" },
@@ -162,6 +162,8 @@ static bool is_floor(const struct board_run *run, enum quantity quantity)
 {
 	if (run->damaged)
 		return quantity != QUANTITY_OVERHEAD;
+	if (quantity == QUANTITY_TOTAL && run->account->finish_seen != TRI_TRUE)
+		return true;
 	return run->account->begin_seen == TRI_FALSE &&
 	       (quantity == QUANTITY_TOTAL || quantity == QUANTITY_ITERATIONS ||
 		quantity == QUANTITY_SENT);

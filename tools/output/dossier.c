@@ -134,12 +134,27 @@ static int exclude(struct dossiers *all, const char *name, const char *why)
 
 /* ---- reading ----------------------------------------------------------------------- */
 
+static bool is_taken(const struct dossiers *all, const char *name)
+{
+	for (size_t i = 0; i < all->count; i++)
+		if (!strcmp(all->at[i]->name, name))
+			return true;
+	return false;
+}
+
+/* Files of one name are told apart by as much of their paths as it takes. */
 static void name_it(struct dossiers *all, struct dossier *d, const char *path)
 {
+	const char *from = path + strlen(path);
 	struct run named;
 
 	recording__name_run(path, &named);
 	STRING_COPY(d->name, named.name);
+	while (is_taken(all, d->name) && from > path) {
+		while (from > path && (*--from != '/' || from[1] == '/' || !from[1]))
+			;
+		STRING_COPY(d->name, from + (*from == '/'));
+	}
 	if (all->redacted)
 		snprintf(d->name, sizeof(d->name), "recording %zu",
 			 all->count + all->excluded_count + 1);

@@ -147,8 +147,11 @@ static void put_changes(FILE *out, const struct report_document *d)
 {
 	bool any = false;
 
-	fputs("<dt>Changed since ", out);
-	html__escape(out, d->compared ? d->compared->name : "the run before");
+	fputs("<dt>Changed", out);
+	if (d->compared) {
+		fputs(" since ", out);
+		html__escape(out, d->compared->name);
+	}
 	fputs("</dt><dd>", out);
 	for (int s = 0; d->board.compared && s < SETTINGS; s++) {
 		const struct board_change *c = &d->board.changes[s];

@@ -21,6 +21,7 @@
 
 #define WIDTH 900
 #define LEFT 92
+#define HEAT_LEFT 160
 #define RIGHT 14
 
 static void put_cell(FILE *out, const char *text)
@@ -113,7 +114,7 @@ static void put_time_axis(FILE *out, const struct scale *scale, double y, double
 
 		svg__line(out, "grid", x, top, x, y);
 		svg__text(out, s > 0 ? "t dim mid" : "t dim", x, y + 14,
-			  units__duration((uint64_t)(s * 1e9 + 0.5), text));
+			  s > 0 ? units__duration((uint64_t)(s * 1e9 + 0.5), text) : "0");
 	}
 }
 
@@ -422,7 +423,7 @@ static void put_histogram_axis(FILE *out, const struct bars *b, double left, dou
 
 	svg__line(out, "axis", left, y, right, y);
 	for (double at = b->from; at <= b->to + 0.01; at += fmax(step, 1))
-		svg__text(out, at > b->from ? "t dim mid" : "t dim",
+		svg__text(out, at <= b->from ? "t dim" : at + step > b->to ? "t dim end" : "t dim mid",
 			  left + (at - b->from) / fmax(b->to - b->from, 1) * (right - left), y + 14,
 			  units__duration((uint64_t)exp2(at), text));
 }
@@ -495,6 +496,11 @@ static void put_latency_histogram(FILE *out, const struct account_latency *l, co
 	put_histogram(out, "s m2", id, l->what, bounds, counts, count);
 }
 
+static bool happened(const struct account_latency *l)
+{
+	return (l->count && l->count != UNKNOWN) || (l->failed && l->failed != UNKNOWN);
+}
+
 static void put_latency_table(FILE *out, const struct account *a)
 {
 	open_table(out, "Splits and TLB invalidations", "Splits, merges and TLB invalidations");
@@ -504,7 +510,7 @@ static void put_latency_table(FILE *out, const struct account *a)
 		const struct account_latency *l = &a->latencies[i];
 
 		put_gap(out, i, a->latency_count, 7);
-		if (!is_shown(i, a->latency_count))
+		if (!is_shown(i, a->latency_count) || !happened(l))
 			continue;
 		fputs("<tr><th scope=\"row\">", out);
 		html__escape(out, l->what);
@@ -539,8 +545,11 @@ static void put_histograms(FILE *out, const struct account *a, unsigned int numb
 		shown++;
 	}
 	fputs("</div>\n", out);
-	if (a->latency_count)
-		put_latency_table(out, a);
+	for (size_t i = 0; i < a->latency_count; i++)
+		if (happened(&a->latencies[i])) {
+			put_latency_table(out, a);
+			break;
+		}
 }
 
 /* ---- IOVA x time ------------------------------------------------------------------- */
@@ -560,37 +569,84 @@ static int shade_of(const struct heat_cell *cell)
 	return SHADES - 1;
 }
 
-struct heat_grid {
-	double width, height;		/* of a cell */
-	bool open;			/* a path has begun */
+/* Rows with the same shades throughout are one line. */
+struct heat_line {
+	const struct heat_region *region;
+	unsigned int row, rows;
+	double y;
 };
 
-static void put_cells(FILE *out, struct heat_grid *grid, int shade, unsigned int row, unsigned int from,
-		      unsigned int to)
+struct heat_grid {
+	struct heat_line lines[HEAT_REGIONS * HEAT_ROWS];
+	unsigned int count, columns;
+	double width, height, bottom;
+};
+
+static bool same_shades(const struct heat_region *region, unsigned int a, unsigned int b)
 {
-	if (!grid->open)
-		fprintf(out, "<path class=\"h%d\" d=\"", shade);
-	grid->open = true;
-	fprintf(out, "M%.4g %.4gh%.4gv%.4gh-%.4gz", LEFT + from * grid->width, 4 + row * grid->height,
-		(to - from) * grid->width, grid->height, (to - from) * grid->width);
+	for (int column = 0; column < HEAT_COLUMNS; column++)
+		if (shade_of(&region->cells[a][column]) != shade_of(&region->cells[b][column]))
+			return false;
+	return true;
 }
 
-/* All cells of a shade as one path; neighbours in a row as one rectangle. */
-static void put_shade(FILE *out, const struct heat *heat, struct heat_grid *grid, int shade)
+static bool is_blank(const struct heat_region *region, unsigned int row)
 {
-	unsigned int rows = heat__rows(heat), columns = heat__columns(heat);
+	for (int column = 0; column < HEAT_COLUMNS; column++)
+		if (region->cells[row][column].read > 0)
+			return false;
+	return true;
+}
 
-	grid->open = false;
-	for (unsigned int row = 0; row < rows; row++)
-		for (unsigned int column = 0; column < columns; column++) {
+static void lay_out(struct heat_grid *grid, const struct heat *heat)
+{
+	grid->bottom = 4;
+	grid->height = 16;
+	grid->columns = heat__columns(heat);
+	grid->width = floor(10 * (WIDTH - HEAT_LEFT - RIGHT) / (double)grid->columns) / 10;
+	for (size_t i = 0; i < heat->count; i++) {
+		const struct heat_region *region = &heat->regions[i];
+		struct heat_line *line = NULL;
+
+		for (unsigned int row = 0; row < heat__rows(region); row++) {
+			if (is_blank(region, row)) {
+				line = NULL;
+			} else if (line && same_shades(region, line->row, row)) {
+				line->rows++;
+			} else {
+				line = &grid->lines[grid->count++];
+				*line = (struct heat_line){ region, row, 1, grid->bottom };
+				grid->bottom += grid->height;
+			}
+		}
+		grid->bottom += 6;
+	}
+}
+
+/* All cells of a shade as one path; neighbours in a line as one rectangle. */
+static void put_shade(FILE *out, const struct heat_grid *grid, int shade)
+{
+	bool open = false;
+
+	for (unsigned int i = 0; i < grid->count; i++) {
+		const struct heat_line *line = &grid->lines[i];
+
+		for (unsigned int column = 0; column < grid->columns; column++) {
 			unsigned int from = column;
 
-			while (column < columns && shade_of(&heat->cells[row][column]) == shade)
+			while (column < grid->columns &&
+			       shade_of(&line->region->cells[line->row][column]) == shade)
 				column++;
-			if (column > from)
-				put_cells(out, grid, shade, row, from, column);
+			if (column == from)
+				continue;
+			if (!open)
+				fprintf(out, "<path class=\"h%d\" d=\"", shade);
+			open = true;
+			fprintf(out, "M%.4g %.4gh%.4gv%.4gh-%.4gz", HEAT_LEFT + from * grid->width, line->y,
+				(column - from) * grid->width, grid->height - 1, (column - from) * grid->width);
 		}
-	if (grid->open)
+	}
+	if (open)
 		fputs("\"/>", out);
 }
 
@@ -607,51 +663,48 @@ static void put_shade_key(FILE *out)
 	fputs("<li>blank: not read then</li></ul>\n", out);
 }
 
-static void put_addresses(FILE *out, const struct heat *heat, const struct heat_grid *grid, bool redacted)
+static void put_addresses(FILE *out, const struct heat_grid *grid, bool redacted)
 {
-	unsigned int rows = heat__rows(heat), every = rows / 8 + 1;
-	char text[UNITS_TEXT], line[UNITS_TEXT + 4];
+	for (unsigned int i = 0; i < grid->count; i++) {
+		const struct heat_line *line = &grid->lines[i];
+		const struct heat_region *region = line->region;
+		char line_text[3 * UNITS_TEXT], size[UNITS_TEXT];
 
-	for (unsigned int row = 0; row < rows; row += every) {
+		units__bytes(line->rows * region->row_bytes, size);
 		if (redacted)
-			snprintf(line, sizeof(line), "+%s", units__bytes(row * heat->row_bytes, text));
+			snprintf(line_text, sizeof(line_text), "%s", size);
 		else
-			snprintf(line, sizeof(line), "0x%" PRIx64, heat->address + row * heat->row_bytes);
-		svg__text(out, "t dim", 2, 4 + row * grid->height + 11, line);
+			snprintf(line_text, sizeof(line_text), "0x%" PRIx64 " + %s",
+				 region->address + line->row * region->row_bytes, size);
+		svg__text(out, "t dim", 2, line->y + 12, line_text);
 	}
 }
 
 static void put_heat(FILE *out, const struct dossier *d, const char *id)
 {
 	const struct heat *heat = &d->account.heat;
-	unsigned int rows = heat__rows(heat), columns = heat__columns(heat);
-	struct heat_grid grid;
-	char bytes[UNITS_TEXT], ns[UNITS_TEXT];
-	double bottom;
+	struct heat_grid grid = { 0 };
+	char ns[UNITS_TEXT];
 
-	if (!rows || !columns)
+	if (!heat->count)
 		return;
-	grid = (struct heat_grid){ .width = floor(10 * (WIDTH - LEFT - RIGHT) / (double)columns) / 10,
-				   .height = rows < 8 ? 20 : 13 };
-	if (grid.width > 60)
-		grid.width = 60;
-	bottom = 4 + rows * grid.height;
+	lay_out(&grid, heat);
 	fputs("<h3>Dirty memory by address and time</h3>\n<figure class=\"wide\">", out);
-	svg__open(out, id, WIDTH, bottom + 18, "Dirty memory by address and time",
+	svg__open(out, id, WIDTH, grid.bottom + 14, "Dirty memory by address and time",
 		  "each cell is the share of its memory that syncs have reported dirty");
 	for (int shade = 0; shade < SHADES; shade++)
-		put_shade(out, heat, &grid, shade);
-	put_addresses(out, heat, &grid, d->redacted);
-	svg__text(out, "t dim", LEFT, bottom + 13, "first sync");
-	if (columns * grid.width > 200)
-		svg__text(out, "t dim end", LEFT + columns * grid.width, bottom + 13,
-			  units__duration(columns * heat->column_ns, ns));
+		put_shade(out, &grid, shade);
+	put_addresses(out, &grid, d->redacted);
+	svg__text(out, "t dim", HEAT_LEFT, grid.bottom + 8, "first sync");
+	if (grid.columns > 1)
+		svg__text(out, "t dim end", HEAT_LEFT + grid.columns * grid.width, grid.bottom + 8,
+			  units__duration(grid.columns * heat->column_ns, ns));
 	svg__close(out);
 	put_shade_key(out);
-	fprintf(out, "<figcaption>A cell is %s of addresses (IOVA, or guest-physical of KVM's slots; of several domains or VMs together) by %s. "
-		"Its shade is the mean share that the syncs of that time have reported dirty. A recording tells how much of a sync's range was dirty, not where in it: "
-		"that is spread evenly over the range.</figcaption></figure>\n",
-		units__bytes(heat->row_bytes, bytes), units__duration(heat->column_ns, ns));
+	fprintf(out, "<figcaption>A line is a range of addresses (IOVA, or guest-physical of KVM's slots; of several domains or VMs together), a column %s. "
+		"The shade is the mean share that the syncs of that time have reported dirty. A recording tells how much of a sync's range was dirty, not where in it: "
+		"that is spread evenly over the range, and neighbours that look the same all the time are one line.</figcaption></figure>\n",
+		units__duration(heat->column_ns, ns));
 }
 
 /* ---- settings and losses ----------------------------------------------------------- */
