@@ -80,6 +80,7 @@ void account__init(struct account *a)
 	a->device_stop_ns = a->destination_running_ns = a->missed_pages = UNKNOWN;
 	a->begin_seen = a->finish_seen = TRI_UNKNOWN;
 	stat__init(&a->stat);
+	a->stat.sums_only = true;
 	a->stat.also = (struct converge_handlers){ take_iteration, take_phase, a };
 	a->grouper.grouping = SYNC_ITERATION;
 	a->grouper.handler = take_by_source;

@@ -251,7 +251,7 @@ static int take_sync(struct stat_sums *s, const struct sync_sample *sync)
 		for (int i = 0; i < UNIT_SIZES; i++)
 			add(&source->unit_bytes[i], sync->unit_bytes[i]);
 	}
-	return note_time(&s->times[which], sync->total_ns);
+	return note_time(&s->times[which], s->sums_only ? UNKNOWN : sync->total_ns);
 }
 
 static int take_clear(struct stat_sums *s, const struct clear_sample *clear)

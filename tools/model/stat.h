@@ -66,6 +66,7 @@ struct stat_sums {
 	struct stat_migration *running;
 	size_t running_count;
 	struct converge_handlers also;	/* who else is handed rows and phases; none by default */
+	bool sums_only;			/* keep no single times: percentiles are unknown then */
 };
 
 /** stat__init() - nothing seen yet; free with stat__release(). It must not be moved. */
