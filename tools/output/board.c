@@ -42,11 +42,13 @@ const char *board__value(enum quantity quantity, uint64_t value, char text[UNITS
 /* What stands where no figure is. */
 static const char *absent(const struct board *board, enum quantity quantity, enum evidence evidence)
 {
-	if (evidence != EVIDENCE_MEASURED || !board->runs)
+	enum evidence first = board__has_column(board, EVIDENCE_MEASURED) ? EVIDENCE_MEASURED : EVIDENCE_EMULATED;
+
+	if (evidence != first)
 		return "-";
 	if (quantity == QUANTITY_BROWNOUT)
 		return "not given";
-	if (quantity == QUANTITY_MISSED && !board->rows[quantity].at[EVIDENCE_EMULATED].runs)
+	if (quantity == QUANTITY_MISSED && !board->checked)
 		return "cannot be verified on this host";
 	if (quantity == QUANTITY_BLACKOUT && !board->rows[quantity].at[EVIDENCE_EMULATED].runs)
 		return "not measured";
@@ -109,9 +111,7 @@ void board__clock_error(const struct report_document *d, char text[BOARD_TEXT])
 	if (d->board.clock_error_ns != UNKNOWN)
 		snprintf(text, BOARD_TEXT, "clock error between both ends: at most %s",
 			 units__duration(d->board.clock_error_ns, error));
-	else if (row->at[EVIDENCE_EMULATED].runs)
-		snprintf(text, BOARD_TEXT, "both ends had one clock: no clock error");
-	else if (row->at[EVIDENCE_MEASURED].runs)
+	else if (row->at[EVIDENCE_EMULATED].runs || row->at[EVIDENCE_MEASURED].runs)
 		snprintf(text, BOARD_TEXT, "both ends had one clock: no clock error");
 	else if (d->board.rows[QUANTITY_DOWNTIME].at[EVIDENCE_REPORTED].runs)
 		snprintf(text, BOARD_TEXT, "downtime is by the source VMM's own clock, in whole milliseconds");
@@ -275,7 +275,7 @@ int board__text(FILE *out, const struct report_document *d)
 			fprintf(out, " %s", board__verdict(row->outcome));
 		}
 		for (int e = 0; e < EVIDENCES; e++)
-			if (board__has_column(board, e) && (row->at[e].runs || e == EVIDENCE_MEASURED))
+			if (board__has_column(board, e) && strcmp(board__cell(board, q, e, cell), "-"))
 				fprintf(out, "  %s: %s", board__evidence(e), board__cell(board, q, e, cell));
 		fputc('\n', out);
 	}

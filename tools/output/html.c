@@ -1182,6 +1182,11 @@ static int put_granularities(struct page *page, const char *answer, const char *
 	put_runs(page);
 	for (size_t i = 0; !err && i < page->count; i = workload.end) {
 		workload = next_workload(page, i);
+		if (page->is_part && ftell(page->out) > HTML_BYTES_MAX) {
+			fprintf(page->out, "<p id=\"w%u\" class=\"note\">From this workload on there are no pictures, so that this page stays small: the JSON report has all runs.</p>\n",
+				number);
+			break;
+		}
 		err = put_workload(page, workload, number++);
 	}
 	put_origin(page, command);
