@@ -150,6 +150,7 @@ static void take_header(struct account *a, const struct header_sample *header)
 	a->has_header = true;
 	snprintf(a->settings[SETTING_KERNEL], SETTING_TEXT, "%s%s", header->kernel_release,
 		 header->kernel_patched == TRI_TRUE ? " with the split series" : "");
+	STRING_COPY(a->settings[SETTING_VMM], header->vmm);
 }
 
 static void take_tracking(struct account *a, const struct tracking_sample *tracking)
@@ -407,6 +408,9 @@ static void take_state(struct account *a, const struct vmm_state_sample *state)
 		a->vmm_state.transferred_bytes = last.transferred_bytes;
 	if (!*state->status)
 		STRING_COPY(a->vmm_state.status, last.status);
+	if (*state->version)
+		snprintf(a->settings[SETTING_VMM], SETTING_TEXT, "%.30s%s%.62s", a->header.vmm,
+			 *a->header.vmm ? " " : "", state->version);
 }
 
 static void take_transfer(struct account *a, const struct transfer_sample *transfer)
