@@ -276,6 +276,20 @@ static void clocks_that_err_decide_nothing_near_the_limit(void)
 	drop(a);
 }
 
+static void an_end_seen_late_decides_nothing(void)
+{
+	struct account *a = make_account("native", 100 * MS, true);
+	struct board_run run = make_run(a);
+
+	a->finish_error_ns = 300 * MS;
+	CHECK(judge(&run, QUANTITY_TOTAL, 1000 * MS) == OUTCOME_PASS);
+	CHECK(judge(&run, QUANTITY_TOTAL, 900 * MS) == OUTCOME_UNDECIDED);
+	CHECK(judge(&run, QUANTITY_TOTAL, 600 * MS) == OUTCOME_FAIL);
+	a->finish_seen = TRI_FALSE;
+	CHECK(judge(&run, QUANTITY_TOTAL, 5 * S) == OUTCOME_UNDECIDED);
+	drop(a);
+}
+
 static void damage_passes_nothing(void)
 {
 	struct account *a = make_account("native", 100 * MS, false);
@@ -367,6 +381,6 @@ static void names_become_numbers(void)
 RUN_TESTS(TEST(brownout_by_hand), TEST(brownout_says_what_it_lacks), TEST(heat_keeps_every_byte),
 	  TEST(heat_tells_places_apart), TEST(accounts_sum_up), TEST(buckets_meet),
 	  TEST(nothing_passes_without_limits), TEST(downtime_proves_no_blackout),
-	  TEST(clocks_that_err_decide_nothing_near_the_limit), TEST(damage_passes_nothing),
+	  TEST(clocks_that_err_decide_nothing_near_the_limit), TEST(an_end_seen_late_decides_nothing), TEST(damage_passes_nothing),
 	  TEST(failures_and_missed_pages_fail), TEST(evidence_is_kept_apart),
 	  TEST(texts_lose_what_identifies), TEST(names_become_numbers))

@@ -408,6 +408,8 @@ static void take_state(struct account *a, const struct vmm_state_sample *state)
 		a->vmm_state.transferred_bytes = last.transferred_bytes;
 	if (!*state->status)
 		STRING_COPY(a->vmm_state.status, last.status);
+	if (!a->completed_ns && !strcmp(state->status, "completed"))
+		a->completed_ns = state->t_ns;
 	if (*state->version)
 		snprintf(a->settings[SETTING_VMM], SETTING_TEXT, "%.30s%s%.62s", a->header.vmm,
 			 *a->header.vmm ? " " : "", state->version);
@@ -415,10 +417,14 @@ static void take_state(struct account *a, const struct vmm_state_sample *state)
 
 static void take_transfer(struct account *a, const struct transfer_sample *transfer)
 {
-	if (transfer->sent_bytes == UNKNOWN || transfer->sent_bytes <= a->sent_bytes)
+	if (transfer->sent_bytes == UNKNOWN)
 		return;
-	a->sent_bytes = transfer->sent_bytes;
-	a->last_sent_ns = transfer->t_ns;
+	if (transfer->sent_bytes > a->sent_bytes) {
+		a->sent_bytes = transfer->sent_bytes;
+		a->before_sent_ns = a->last_look_ns;
+		a->last_sent_ns = transfer->t_ns;
+	}
+	a->last_look_ns = transfer->t_ns;
 }
 
 static void take_vmm_sync(struct account *a, const struct vmm_sync_sample *sync)
@@ -499,16 +505,27 @@ int account__add(struct account *a, enum sample_kind kind, const union sample *s
 	return err ?: stat__add(&a->stat, kind, sample);
 }
 
+/* Bytes sent are looked at now and then: the last one went between two looks. */
+static void settle_finish(struct account *a)
+{
+	uint64_t earliest = a->before_sent_ns > a->last_sync_ns ? a->before_sent_ns : a->last_sync_ns;
+	uint64_t latest = a->last_sent_ns;
+
+	if (a->completed_ns > a->last_sync_ns && (latest <= a->last_sync_ns || a->completed_ns < latest))
+		latest = a->completed_ns;
+	a->finish_seen = latest > a->last_sync_ns ? TRI_TRUE : TRI_FALSE;
+	a->finish_ns = latest > a->last_sync_ns ? latest : a->last_sync_ns;
+	a->finish_error_ns = a->finish_ns > earliest ? a->finish_ns - earliest : 0;
+}
+
 /*
  * A VMM may leave tracking on when a migration completes, and live on for long. Its end is when
- * the last byte had arrived, as far as that was seen; of the last sync on only that it came later.
+ * the last byte had arrived or when the VMM says so; of the last sync on only that it came later.
  */
 static void settle_times(struct account *a)
 {
-	if (a->begin_ns != UNKNOWN && a->finish_seen != TRI_TRUE) {
-		a->finish_seen = a->last_sent_ns > a->last_sync_ns ? TRI_TRUE : TRI_FALSE;
-		a->finish_ns = a->last_sent_ns > a->last_sync_ns ? a->last_sent_ns : a->last_sync_ns;
-	}
+	if (a->begin_ns != UNKNOWN && a->finish_seen != TRI_TRUE)
+		settle_finish(a);
 	if (a->begin_ns != UNKNOWN && a->finish_ns != UNKNOWN && a->finish_ns < a->begin_ns)
 		a->finish_ns = UNKNOWN;
 	if (a->has_vmm_end && a->vmm_end.missed_pages != UNKNOWN)

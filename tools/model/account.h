@@ -71,6 +71,7 @@ struct account {
 	uint64_t begin_ns, finish_ns;	/* of the migration, by the kernel's events or the test bed */
 	enum tristate begin_seen;
 	enum tristate finish_seen;	/* if not, it was later than finish_ns */
+	uint64_t finish_error_ns;	/* it may have been so much earlier */
 	uint64_t device_stop_ns, destination_running_ns;
 	uint64_t samples, syncs;
 	uint64_t backwards;		/* syncs that ended before one recorded earlier */
@@ -86,7 +87,7 @@ struct account {
 	struct account_latency *latencies;
 	size_t latency_count;
 	struct heat heat;
-	uint64_t last_sync_ns, last_sent_ns, sent_bytes;
+	uint64_t last_sync_ns, last_sent_ns, before_sent_ns, last_look_ns, sent_bytes, completed_ns;
 };
 
 /** account__init() - nothing seen; it must not be moved. Free with account__release(). */

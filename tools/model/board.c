@@ -181,27 +181,33 @@ static uint64_t proof(const struct board_run *run, enum quantity quantity)
 	return value;
 }
 
-/* Of the same clock as the migration: joined clocks may have hidden as much. */
-static uint64_t error_of(const struct board_run *run, enum quantity quantity)
+/* Between what the true value is: joined clocks err both ways, an end that was seen late one way. */
+static void bounds_of(const struct board_run *run, enum quantity quantity, uint64_t value, uint64_t *low,
+		      uint64_t *high)
 {
-	return quantity == QUANTITY_BLACKOUT && run->blackout_ns != UNKNOWN &&
-	       run->blackout_error_ns != UNKNOWN ? run->blackout_error_ns : 0;
+	uint64_t below = 0, above = 0;
+
+	if (quantity == QUANTITY_BLACKOUT && run->blackout_ns != UNKNOWN && run->blackout_error_ns != UNKNOWN)
+		below = above = run->blackout_error_ns;
+	else if (quantity == QUANTITY_TOTAL)
+		below = run->account->finish_error_ns;
+	*low = value > below ? value - below : 0;
+	*high = value + above;
 }
 
 static enum outcome judge_run(const struct board_run *run, enum quantity quantity, uint64_t limit)
 {
-	uint64_t value = proof(run, quantity), error = error_of(run, quantity);
+	uint64_t value = proof(run, quantity), low, high;
 	uint64_t downtime = reported_figure(run->account, QUANTITY_DOWNTIME);
 
 	if (quantity == QUANTITY_BLACKOUT && downtime != UNKNOWN && downtime > limit)
 		return OUTCOME_FAIL;
 	if (value == UNKNOWN)
 		return OUTCOME_UNDECIDED;
-	if (value > limit + error)
+	bounds_of(run, quantity, value, &low, &high);
+	if (low > limit)
 		return OUTCOME_FAIL;
-	if (value + error > limit || is_floor(run, quantity))
-		return OUTCOME_UNDECIDED;
-	return OUTCOME_PASS;
+	return high > limit || is_floor(run, quantity) ? OUTCOME_UNDECIDED : OUTCOME_PASS;
 }
 
 static const char *why_unknown(const struct board_run *run, enum quantity quantity)
@@ -210,12 +216,17 @@ static const char *why_unknown(const struct board_run *run, enum quantity quanti
 		return "a recording is cut off or damaged: what came after is not known";
 	switch (quantity) {
 	case QUANTITY_BLACKOUT:
+		if (run->blackout_ns != UNKNOWN)
+			return "nearer to the limit than the clocks of both ends are to each other";
 		if (reported_figure(run->account, QUANTITY_DOWNTIME) != UNKNOWN)
 			return "no blackout was measured; the VMM's downtime is less than it and cannot prove it";
 		return "no blackout was measured";
 	case QUANTITY_DOWNTIME:
 		return "no VMM was asked (--qmp, --libvirt of hwdbm record)";
 	case QUANTITY_TOTAL:
+		if (run->account->finish_seen == TRI_TRUE && run->account->begin_seen == TRI_TRUE)
+			return "the end was seen too late to tell: ask the VMM, too (--qmp, --libvirt)";
+		return "the beginning or the end of the migration was not seen";
 	case QUANTITY_ITERATIONS:
 		return "the beginning or the end of tracking was not seen";
 	case QUANTITY_BROWNOUT:

@@ -24,6 +24,11 @@ static const char *const verdict_marks[] = {
 	[OUTCOME_UNDECIDED] = "?",
 };
 
+static const char *const evidence_titles[EVIDENCES] = {
+	[EVIDENCE_MEASURED] = "measured", [EVIDENCE_REPORTED] = "reported by the VMM",
+	[EVIDENCE_PREDICTED] = "predicted", [EVIDENCE_EMULATED] = "emulated time",
+};
+
 static const char *known(const char *text)
 {
 	return *text ? text : "not recorded";
@@ -47,9 +52,9 @@ static void put_limit_cell(FILE *out, const struct board_row *row, enum quantity
 	char text[UNITS_TEXT];
 
 	if (row->limit == UNKNOWN)
-		fputs("<td>\xe2\x80\x93</td>", out);
+		fputs("<td class=\"none\">\xe2\x80\x93</td>", out);
 	else
-		fprintf(out, "<td>%s %s</td>", row->limit ? "\xe2\x89\xa4" : "=",
+		fprintf(out, "<td data-e=\"limit\">%s %s</td>", row->limit ? "\xe2\x89\xa4" : "=",
 			board__value(quantity, row->limit, text));
 }
 
@@ -58,9 +63,11 @@ static void put_figure_cell(FILE *out, const struct board *board, enum quantity 
 {
 	const struct board_figure *f = &board->rows[quantity].at[evidence];
 	char cell[BOARD_TEXT], value[UNITS_TEXT];
+	const char *text;
 
 	if (f->runs > 1 && !(quantity == QUANTITY_MISSED && !f->max)) {
-		fprintf(out, "<td class=\"f\"><span>p50 <b>%s</b></span> ", board__value(quantity, f->p50, value));
+		fprintf(out, "<td class=\"f\" data-e=\"%s\"><span>p50 <b>%s</b></span> ",
+			evidence_titles[evidence], board__value(quantity, f->p50, value));
 		fprintf(out, "<span>p99 <b>%s</b></span> ", board__value(quantity, f->p99, value));
 		fprintf(out, "<span>max <b>%s</b></span>", board__value(quantity, f->max, value));
 		if (f->runs != board->runs)
@@ -68,15 +75,18 @@ static void put_figure_cell(FILE *out, const struct board *board, enum quantity 
 		fputs("</td>", out);
 		return;
 	}
-	fputs(f->runs ? "<td class=\"f\"><b>" : "<td class=\"f dim\">", out);
-	html__escape(out, board__cell(board, quantity, evidence, cell));
+	text = board__cell(board, quantity, evidence, cell);
+	fprintf(out, f->runs ? "<td class=\"f\" data-e=\"%s\"><b>" :
+		strcmp(text, "-") ? "<td class=\"f dim\" data-e=\"%s\">" : "<td class=\"f dim none\" data-e=\"%s\">",
+		evidence_titles[evidence]);
+	html__escape(out, text);
 	fputs(f->runs ? "</b></td>" : "</td>", out);
 }
 
 static void put_judged_cell(FILE *out, const struct board_row *row)
 {
 	if (row->outcome == OUTCOME_NONE) {
-		fputs("<td></td>", out);
+		fputs("<td class=\"none\"></td>", out);
 		return;
 	}
 	fprintf(out, "<td class=\"l\"><span class=\"mark %s\">%s %s</span>", verdict_classes[row->outcome],
@@ -88,11 +98,6 @@ static void put_judged_cell(FILE *out, const struct board_row *row)
 	}
 	fputs("</td>", out);
 }
-
-static const char *const evidence_titles[EVIDENCES] = {
-	[EVIDENCE_MEASURED] = "measured", [EVIDENCE_REPORTED] = "reported by the VMM",
-	[EVIDENCE_PREDICTED] = "predicted", [EVIDENCE_EMULATED] = "emulated time",
-};
 
 static void put_figures(FILE *out, const struct report_document *d)
 {

@@ -59,7 +59,7 @@ static void put_rate(FILE *out, uint64_t rate)
 
 static void open_table(FILE *out, const char *label, const char *caption)
 {
-	fprintf(out, "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"%s\"><table>\n<caption>",
+	fprintf(out, "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"%s\"><table class=\"tight\">\n<caption>",
 		label);
 	html__escape(out, caption);
 	fputs("</caption>\n", out);
@@ -86,8 +86,8 @@ static void put_gap(FILE *out, size_t row, size_t count, unsigned int columns)
 static void say_thinned(FILE *out, const struct account_rows *rows)
 {
 	if (rows->stride > 1)
-		fprintf(out, "<p class=\"note\">Thinned out: every %zuth of %" PRIu64 " was kept, from the first on.</p>\n",
-			rows->stride, rows->seen);
+		fprintf(out, "<p class=\"note\">Thinned out: of %" PRIu64 " one in %zu was kept, from the first on.</p>\n",
+			rows->seen, rows->stride);
 }
 
 /* ---- the timeline ------------------------------------------------------------------ */
