@@ -103,7 +103,7 @@ bool board__has_row(const struct board *board, enum quantity quantity)
 	return false;
 }
 
-void board__clock_error(const struct report_document *d, char text[BOARD_TEXT])
+static void put_blackout_clock(const struct report_document *d, char text[BOARD_TEXT])
 {
 	const struct board_row *row = &d->board.rows[QUANTITY_BLACKOUT];
 	char error[UNITS_TEXT];
@@ -117,6 +117,22 @@ void board__clock_error(const struct report_document *d, char text[BOARD_TEXT])
 		snprintf(text, BOARD_TEXT, "downtime is by the source VMM's own clock, in whole milliseconds");
 	else
 		snprintf(text, BOARD_TEXT, "no blackout was measured, so there is no clock error to state");
+}
+
+void board__clock_error(const struct report_document *d, char text[BOARD_TEXT])
+{
+	char late_text[UNITS_TEXT];
+	uint64_t late = 0;
+	size_t used;
+
+	put_blackout_clock(d, text);
+	for (size_t i = 0; i < d->dossiers->count; i++)
+		if (d->dossiers->at[i]->account.finish_error_ns > late)
+			late = d->dossiers->at[i]->account.finish_error_ns;
+	used = strlen(text);
+	if (late)
+		snprintf(text + used, BOARD_TEXT - used, "; the end of a migration was seen at most %s late",
+			 units__duration(late, late_text));
 }
 
 /* ---- cost and undo ----------------------------------------------------------------- */
