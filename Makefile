@@ -55,6 +55,7 @@ bench: ## native cost of the kernel's files, of hwdbm beside other tracers, and 
 	@tests/bench/overhead --json $(OUT)/bench/bench.json
 	@tests/bench/instructions --json $(OUT)/bench/bench.json
 	@tests/bench/predict -j $(OUT)/bench/predict.json
+	@tests/bench/report --json $(OUT)/bench/bench.json
 
 bench-emulated: testbed ## what the kernel series and hwdbm cost in whole syncs, counted in instructions, in the emulated guest (4 minutes)
 	@$(MAKE) --no-print-directory all

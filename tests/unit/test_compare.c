@@ -153,6 +153,47 @@ static void small_differences_are_none(void)
 	measured__release(&little);
 }
 
-RUN_TESTS(TEST(percentiles_are_nearest_rank), TEST(exact_values_by_hand),
+/* Of 7 numbers the smallest and the largest hold the median with 1 - 2 / 2^7 = 98.4 % */
+static void intervals_by_hand(void)
+{
+	struct measured base = MAKE(10, 11, 12, 13, 14, 15, 20), more = MAKE(20, 22, 24, 26, 28, 30, 40);
+	double low, high;
+
+	CHECK(compare__ratio(&base, &more, &low, &high));
+	CHECK(near(low, 1) && near(high, 4));
+	base.count = 6;
+	CHECK(!compare__ratio(&base, &more, &low, &high));
+	measured__release(&base);
+	measured__release(&more);
+	base = MAKE(0, 0, 0, 0, 0, 0, 0);
+	CHECK(!compare__ratio(&base, &base, &low, &high));
+	measured__release(&base);
+}
+
+/* The true ratio is in it at least as often as is said. */
+static void intervals_keep_their_promise(void)
+{
+	struct random state = { 5 };
+	int inside = 0;
+
+	for (int i = 0; i < 400; i++) {
+		struct measured base = { 0 }, other = { 0 };
+		double low, high;
+
+		for (int k = 0; k < 41; k++)
+			if (measured__add(&base, 1000 + random__next(&state) % 1001) ||
+			    measured__add(&other, 2 * (1000 + random__next(&state) % 1001)))
+				abort();
+		measured__sort(&base);
+		measured__sort(&other);
+		CHECK(compare__ratio(&base, &other, &low, &high));
+		inside += low <= 2 && high >= 2;
+		measured__release(&base);
+		measured__release(&other);
+	}
+	CHECK(inside >= 380);
+}
+
+RUN_TESTS(TEST(intervals_by_hand), TEST(intervals_keep_their_promise), TEST(percentiles_are_nearest_rank), TEST(exact_values_by_hand),
 	  TEST(both_ways_agree_where_they_meet), TEST(p_keeps_its_promise),
 	  TEST(small_differences_are_none))

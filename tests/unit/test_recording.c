@@ -266,14 +266,25 @@ static void the_report_has_its_schema(void)
 
 static void a_report_is_json_with_exact_numbers(void)
 {
+	struct dossier *dossier = calloc(1, sizeof(*dossier));
+	struct dossiers dossiers = { .at = &dossier, .count = 1 };
+	struct board_run board_run = { .no_brownout = "not given" };
+	struct report_document report = { .dossiers = &dossiers, .runs = &board_run, .answer = "so it is" };
 	struct run *run = off_run(true);
+	struct limits limits;
 	char *text = NULL;
 	size_t size;
 	FILE *out = open_memstream(&text, &size);
 	json_t *document, *first;
 
+	CHECK(dossier);
+	account__init(&dossier->account);
+	dossier->run = run;
+	board_run.account = &dossier->account;
+	limits__init(&limits);
+	CHECK_NUMBER(board__judge(&report.board, &board_run, 1, &limits, NULL, 0), 0);
 	CHECK_NUMBER(run__update(run), 0);
-	CHECK_NUMBER(report__write(out, &run, 1, "so it is"), 0);
+	CHECK_NUMBER(report__write(out, &report), 0);
 	fclose(out);
 	document = json_loads(text, 0, NULL);
 	CHECK(document);
@@ -285,6 +296,8 @@ static void a_report_is_json_with_exact_numbers(void)
 	json_decref(document);
 	free(text);
 	run__free(run);
+	account__release(&dossier->account);
+	free(dossier);
 }
 
 static void a_full_disk_is_noticed(void)

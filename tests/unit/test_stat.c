@@ -18,7 +18,7 @@ static void begin(enum sample_kind kind)
 	field__clear(sample__table(kind), &s);
 }
 
-static void give_header(struct stat *stat, const char *probe)
+static void give_header(struct stat_sums *stat, const char *probe)
 {
 	begin(SAMPLE_HEADER);
 	s.header.probes.count = 1;
@@ -26,7 +26,7 @@ static void give_header(struct stat *stat, const char *probe)
 	stat__add(stat, SAMPLE_HEADER, &s);
 }
 
-static void give_tracking(struct stat *stat, uint64_t t, bool on)
+static void give_tracking(struct stat_sums *stat, uint64_t t, bool on)
 {
 	begin(SAMPLE_TRACKING);
 	s.tracking.t_ns = t;
@@ -41,7 +41,7 @@ static void give_tracking(struct stat *stat, uint64_t t, bool on)
 	stat__add(stat, SAMPLE_TRACKING, &s);
 }
 
-static void give_sync(struct stat *stat, uint64_t t, const char *source, uint64_t iteration,
+static void give_sync(struct stat_sums *stat, uint64_t t, const char *source, uint64_t iteration,
 		      uint64_t dirty, uint64_t ns)
 {
 	begin(SAMPLE_SYNC);
@@ -62,7 +62,7 @@ static void give_sync(struct stat *stat, uint64_t t, const char *source, uint64_
 	stat__add(stat, SAMPLE_SYNC, &s);
 }
 
-static void give_transfer(struct stat *stat, uint64_t t, uint64_t sent)
+static void give_transfer(struct stat_sums *stat, uint64_t t, uint64_t sent)
 {
 	begin(SAMPLE_TRANSFER);
 	s.transfer.t_ns = t;
@@ -71,7 +71,7 @@ static void give_transfer(struct stat *stat, uint64_t t, uint64_t sent)
 	stat__add(stat, SAMPLE_TRANSFER, &s);
 }
 
-static void give_end(struct stat *stat, uint64_t t)
+static void give_end(struct stat_sums *stat, uint64_t t)
 {
 	begin(SAMPLE_END);
 	s.end.t_ns = t;
@@ -84,7 +84,7 @@ static void give_end(struct stat *stat, uint64_t t)
 static void sums_and_percentiles(void)
 {
 	const struct stat_source *kvm;
-	struct stat stat;
+	struct stat_sums stat;
 
 	stat__init(&stat);
 	give_header(&stat, "kvm-sync");
@@ -126,7 +126,7 @@ static void sums_and_percentiles(void)
 
 static void what_nobody_measured_is_unknown(void)
 {
-	struct stat stat;
+	struct stat_sums stat;
 
 	stat__init(&stat);
 	give_header(&stat, "kvm-sync");
@@ -164,7 +164,7 @@ static void what_nobody_measured_is_unknown(void)
 
 static void sources_stand_apart(void)
 {
-	struct stat stat;
+	struct stat_sums stat;
 
 	stat__init(&stat);
 	give_sync(&stat, 1 * S, "kvm", 1, MIB, 10);

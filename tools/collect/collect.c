@@ -22,6 +22,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
+#include <limits.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/stat.h>
@@ -512,6 +513,21 @@ void collect__overhead(const struct collector *c, struct collect_overhead *overh
 	overhead->share = vm_ns ? overhead->probe_ns * 1000000 / vm_ns : 0;
 }
 
+static void name_program(pid_t pid, char *name, size_t size)
+{
+	char link[32], path[PATH_MAX];
+	const char *slash;
+	ssize_t length;
+
+	snprintf(link, sizeof(link), "/proc/%d/exe", (int)pid);
+	length = readlink(link, path, sizeof(path) - 1);
+	if (length < 0)
+		return;
+	path[length] = '\0';
+	slash = strrchr(path, '/');
+	string__copy(name, size, slash ? slash + 1 : path);
+}
+
 void collect__describe(const struct collector *c, struct header_sample *header)
 {
 	struct utsname name = { 0 };
@@ -529,6 +545,8 @@ void collect__describe(const struct collector *c, struct header_sample *header)
 	STRING_COPY(header->clock, "CLOCK_MONOTONIC");
 	STRING_COPY(header->time_basis, host__time_basis());
 	header->pid = c->options.pid ? (uint64_t)c->options.pid : UNKNOWN;
+	if (c->options.pid)
+		name_program(c->options.pid, header->vmm, sizeof(header->vmm));
 	probes__list(&c->choice, &header->probes);
 }
 

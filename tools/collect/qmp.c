@@ -39,6 +39,7 @@ struct qmp {
 	size_t size;
 	bool is_asked;
 	char event[24];			/* that made us ask */
+	char version[64];		/* by its greeting */
 };
 
 static void put_json(json_t **json)
@@ -120,6 +121,7 @@ static int hand_on(struct qmp *qmp, const json_t *answer)
 	sample.vmm_state.t_ns = now.tv_sec * NS_PER_SECOND + now.tv_nsec;
 	sample.vmm_state.pid = qmp->pid ? qmp->pid : UNKNOWN;
 	STRING_COPY(sample.vmm_state.event, qmp->event);
+	STRING_COPY(sample.vmm_state.version, qmp->version);
 	*qmp->event = '\0';
 	return qmp->handler(qmp->context, SAMPLE_VMM_STATE, &sample);
 }
@@ -224,6 +226,21 @@ int qmp__ask(struct qmp *qmp)
 	return say(qmp, QUESTION);
 }
 
+/* {"qemu": {"major": 7, "minor": 2, "micro": 22}, "package": "Debian 1:7.2+dfsg-7"} */
+static void take_version(struct qmp *qmp, const json_t *version)
+{
+	const json_t *qemu = json_object_get(version, "qemu");
+	const char *package = json_string_value(json_object_get(version, "package"));
+
+	if (qemu)
+		snprintf(qmp->version, sizeof(qmp->version), "%lld.%lld.%lld%s%.40s%s",
+			 json_integer_value(json_object_get(qemu, "major")),
+			 json_integer_value(json_object_get(qemu, "minor")),
+			 json_integer_value(json_object_get(qemu, "micro")),
+			 package && *package ? " (" : "", package && *package ? package : "",
+			 package && *package ? ")" : "");
+}
+
 /* The greeting is the one line without which nothing else makes sense. */
 static int greet(struct qmp *qmp)
 {
@@ -241,6 +258,7 @@ static int greet(struct qmp *qmp)
 	said = json_loadb(line, got, 0, &error);
 	if (!json_object_get(said, "QMP"))
 		return -EPROTO;
+	take_version(qmp, json_object_get(json_object_get(said, "QMP"), "version"));
 	return say(qmp, CAPABILITIES);
 }
 

@@ -4,6 +4,8 @@
  * (output/side.c), the test (model/compare.c).
  */
 #include "commands.h"
+#include "last_good.h"
+#include "limits.h"
 #include "../lib/cleanup.h"
 #include "../lib/log.h"
 #include "../lib/options.h"
@@ -14,12 +16,15 @@
 
 struct diff_options {
 	const char *last_good;
+	struct option_texts limits;
 	bool json;
 };
 
 static const struct option_spec option_table[] = {
-	{ "last-good", 'g', OPTION_TEXT, offsetof(struct diff_options, last_good), "FILE",
-	  "compare all with this one, and fail if one of them is worse" },
+	{ "last-good", 'g', OPTION_TEXT, offsetof(struct diff_options, last_good), "RUN|FOLDER",
+	  "compare all with this one, or the newest good one in there; fail if one is worse" },
+	{ "limit", 'l', OPTION_TEXTS, offsetof(struct diff_options, limits), "NAME=VALUE",
+	  "good is what keeps this limit; any number of times" },
 	{ "json", 'j', OPTION_FLAG, offsetof(struct diff_options, json), NULL,
 	  "one JSON document, with sizes in bytes and times in nanoseconds" },
 };
@@ -30,7 +35,9 @@ static const struct command_spec spec = {
 	.summary = "Compares syncs of any number of runs with those of the first: how long they took, how\n"
 		   "much was dirty, how many blocks they split and TLB invalidations they made. A run is a\n"
 		   "recording, the folder of a test-bed run, or every run in a report's JSON.",
-	.notes = "Exit status: 0; 1 if a run cannot be read, or is worse than --last-good (more of anything\n"
+	.notes = "The last good run of a folder is its newest recording that keeps the limits (see hwdbm\n"
+		 "report --help); without limits, that is whole, lost no event, and did not fail.\n\n"
+		 "Exit status: 0; 1 if a run cannot be read, or is worse than --last-good (more of anything\n"
 		 "above); 2 for bad options; 3 if a recording is damaged or cut off: what is good of it\n"
 		 "was compared.",
 	.options = option_table,
@@ -44,9 +51,22 @@ static const char *const measure_names[MEASURES] = {
 	[MEASURE_TLB] = "the TLB invalidations of a sync",
 };
 
+static int load_last_good(struct sides *sides, const struct diff_options *options, int count, char **paths)
+{
+	_cleanup_free_ char *path = NULL;
+	struct limits limits;
+	int err = 0;
+
+	limits__init(&limits);
+	for (size_t i = 0; !err && i < options->limits.count; i++)
+		err = limits__parse(&limits, "diff", options->limits.at[i]);
+	err = err ?: last_good__find("diff", options->last_good, &limits, paths, (size_t)count, &path);
+	return err ?: sides__load(sides, path);
+}
+
 static int load(struct sides *sides, const struct diff_options *options, int count, char **paths)
 {
-	int err = options->last_good ? sides__load(sides, options->last_good) : 0;
+	int err = options->last_good ? load_last_good(sides, options, count, paths) : 0;
 
 	if (!err && sides->count > 1) {
 		log__error("diff: --last-good %s has %zu runs; give one with a single run",
@@ -88,10 +108,15 @@ static bool is_sound(const struct sides *sides)
 	return true;
 }
 
+static void free_options(struct diff_options *options)
+{
+	free(options->limits.at);
+}
+
 int diff__main(int argc, char **argv)
 {
 	_cleanup_(sides__release) struct sides sides = { 0 };
-	struct diff_options options = { 0 };
+	_cleanup_(free_options) struct diff_options options = { 0 };
 	int first = options__parse(&spec, &options, argc, argv);
 	int err;
 
@@ -101,6 +126,10 @@ int diff__main(int argc, char **argv)
 		return COMMAND_USAGE;
 	if (first == argc) {
 		log__error("diff: which runs? give recordings, run folders or reports; see hwdbm diff --help");
+		return COMMAND_USAGE;
+	}
+	if (options.limits.count && !options.last_good) {
+		log__error("diff: --limit says which run of --last-good is good; give both, or see hwdbm report --limit");
 		return COMMAND_USAGE;
 	}
 	if (load(&sides, &options, argc - first, argv + first))

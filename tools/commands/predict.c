@@ -25,6 +25,7 @@
 #define DOWNTIME_LIMIT_NS UINT64_C(300000000)
 
 /* No VMM stops its vCPUs in no time; a few milliseconds are usual. */
+#define VMS_MAX 100000
 #define STOP_NS UINT64_C(5000000)
 
 struct predict_options {
@@ -43,6 +44,8 @@ struct predict_options {
 	uint64_t load_ns;
 	uint64_t stop_ns;
 	uint64_t iterations;
+	uint64_t vms;
+	bool scale;
 	bool json;
 };
 
@@ -77,6 +80,10 @@ static const struct option_spec option_table[] = {
 	  "it does not converge if that takes more (30)" },
 	{ "pid", 'p', OPTION_U64, offsetof(struct predict_options, pid), "PID",
 	  "the VMM, if recordings have several" },
+	{ "scale", 0, OPTION_FLAG, offsetof(struct predict_options, scale), NULL,
+	  "let the load grow with --size: as many times more is written" },
+	{ "vms", 0, OPTION_U64, offsetof(struct predict_options, vms), "N",
+	  "drain a host of so many such VMs in waves that share the bandwidth" },
 	{ "json", 'j', OPTION_FLAG, offsetof(struct predict_options, json), NULL,
 	  "one JSON document, with sizes in bytes and times in nanoseconds" },
 };
@@ -247,6 +254,8 @@ static int check_options(const struct predict_options *o)
 		log__error("predict: --rule %s: it is qemu or passes", o->rule);
 	else if (!o->iterations || o->iterations > UINT32_MAX)
 		log__error("predict: --max-iterations %" PRIu64 ": give 1 or more", o->iterations);
+	else if (o->vms > VMS_MAX)
+		log__error("predict: --vms %" PRIu64 ": no host has more than %d", o->vms, VMS_MAX);
 	else if (o->pid > INT32_MAX)
 		log__error("predict: --pid %" PRIu64 " is no process id", o->pid);
 	else
@@ -382,6 +391,66 @@ static int add_row(struct predict *p, const struct precopy_setup *asked, unsigne
 	return 0;
 }
 
+/* ---- what no test machine holds ----------------------------------------------------- */
+
+/* As if each part of the larger memory were written as the recorded one was. */
+static void scale_load(struct predict *p)
+{
+	double factor = (double)p->options.size / (double)history__memory(&p->history);
+
+	for (size_t i = 0; i < p->history.count; i++)
+		for (size_t k = 0; k < p->history.sources[i].count; k++) {
+			struct history_point *point = &p->history.sources[i].points[k];
+
+			if (point->reported_bytes != UNKNOWN)
+				point->reported_bytes = (uint64_t)((double)point->reported_bytes * factor);
+			for (int u = 0; u < UNIT_SIZES; u++)
+				if (point->bytes[u] != UNKNOWN)
+					point->bytes[u] = (uint64_t)((double)point->bytes[u] * factor);
+		}
+}
+
+static int add_drain_row(struct predict *p, const struct precopy_setup *asked, uint64_t at_once)
+{
+	struct drain_row *row = &p->document.drain[p->document.drain_count];
+	struct precopy_setup setup = *asked;
+	struct prediction prediction;
+	int err;
+
+	setup.bandwidth /= (double)at_once;
+	setup.last_bandwidth /= (double)at_once;
+	err = forecast__run(&p->forecast, &setup, UNKNOWN, &prediction);
+	if (err)
+		return err;
+	field__clear(&drain_row_table, row);
+	row->at_once = at_once;
+	row->waves = (p->options.vms + at_once - 1) / at_once;
+	row->bandwidth_bytes_per_second = p->options.bandwidth / at_once;
+	strcpy(row->verdict, prediction.verdict);
+	row->iterations = prediction.iterations;
+	row->blackout_ns = prediction.blackout_ns;
+	row->blackout_bound_ns = prediction.blackout_bound_ns;
+	row->total_ns = prediction.total_ns;
+	if (prediction.total_ns != UNKNOWN && prediction.converges != TRI_FALSE)
+		row->drain_ns = row->waves * prediction.total_ns;
+	if (prediction.total_bound_ns != UNKNOWN && prediction.converges == TRI_TRUE)
+		row->drain_bound_ns = row->waves * prediction.total_bound_ns;
+	p->document.drain_count++;
+	return 0;
+}
+
+/* One at a time, two, four ..., and all together. */
+static int add_drain(struct predict *p, const struct precopy_setup *setup)
+{
+	uint64_t vms = p->options.vms;
+	int err = 0;
+
+	p->document.vms = vms;
+	for (uint64_t at_once = 1; !err && at_once < vms && p->document.drain_count < DRAIN_ROWS - 1; at_once *= 2)
+		err = add_drain_row(p, setup, at_once);
+	return vms && !err ? add_drain_row(p, setup, vms) : err;
+}
+
 /* ---- what to say of it ------------------------------------------------------------- */
 
 static void put_source(struct predict *p, const struct history_source *source)
@@ -454,8 +523,13 @@ static void put_assumptions(struct predict *p)
 	if (p->history.count > 1)
 		prediction__note(n, "no page is written by two sources: their dirty bytes add up");
 	if (p->history.count && o->size != history__memory(&p->history))
-		prediction__note(n, "as much is written as in the recorded %s",
-				 units__bytes(history__memory(&p->history), a));
+		prediction__note(n, o->scale ? "each part of it is written as the recorded %s was: all dirty bytes are multiplied by %.4g" :
+					       "as much is written as in the recorded %s",
+				 units__bytes(history__memory(&p->history), a),
+				 (double)o->size / (double)history__memory(&p->history));
+	if (o->vms)
+		prediction__note(n, "all %" PRIu64 " VMs are like this one; those of a wave share the bandwidth evenly, also while they stand still, and the next wave begins when the last of them is done",
+				 o->vms);
 }
 
 static void put_price_gaps(struct predict *p)
@@ -509,6 +583,8 @@ static int make_document(struct predict *p)
 					   &p->document.known_from);
 	for (unsigned int unit = 0; !err && unit < UNIT_SIZES; unit++)
 		err = add_row(p, &setup, unit);
+	if (!err)
+		err = add_drain(p, &setup);
 	put_assumptions(p);
 	put_gaps(p);
 	put_price_gaps(p);
@@ -540,6 +616,8 @@ static int predict(struct predict *p, int count, char **paths)
 			   p->options.left, p->options.size);
 		return -EINVAL;
 	}
+	if (p->options.scale)
+		scale_load(p);
 	err = choose_levels(p);
 	err = err ?: make_document(p);
 	if (err)

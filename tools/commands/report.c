@@ -1,15 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * hwdbm report: read runs, print the tables, write JSON and HTML. Not here: the model or
- * any form of output.
+ * hwdbm report: read recordings, judge them by limits, print tables, write HTML, JSON, CSV and
+ * Markdown. Not here: the model or any form of output.
  */
 #define _GNU_SOURCE
 #include "commands.h"
+#include "last_good.h"
+#include "limits.h"
 #include "../lib/cleanup.h"
 #include "../lib/log.h"
 #include "../lib/options.h"
+#include "../lib/strings.h"
+#include "../model/answer.h"
 #include "../output/html.h"
-#include "../output/recording.h"
+#include "../output/rates.h"
 #include "../output/report.h"
 #include "../output/text.h"
 
@@ -17,43 +21,108 @@
 #include <string.h>
 
 struct report_options {
+	struct option_texts inputs;
+	struct option_texts limits;
+	struct option_texts rates;
+	const char *limits_file;
+	const char *compare;
+	const char *last_good;
 	const char *json;
 	const char *html;
+	const char *csv;
+	const char *markdown;
+	bool redact;
 };
 
 static const struct option_spec option_table[] = {
-	{ "json", 'j', OPTION_TEXT, offsetof(struct report_options, json), "FILE",
-	  "write the report as JSON; - is stdout, without the tables" },
+	{ "input", 'i', OPTION_TEXTS, offsetof(struct report_options, inputs), "RUN",
+	  "a run, as an operand; any number of times" },
 	{ "html", 0, OPTION_TEXT, offsetof(struct report_options, html), "FILE",
 	  "write the report as one HTML file" },
+	{ "json", 'j', OPTION_TEXT, offsetof(struct report_options, json), "FILE",
+	  "write the report as JSON; - is stdout, without the tables" },
+	{ "csv", 0, OPTION_TEXT, offsetof(struct report_options, csv), "FILE",
+	  "write its figures as CSV, a row for each run and quantity" },
+	{ "markdown", 0, OPTION_TEXT, offsetof(struct report_options, markdown), "FILE",
+	  "write it as Markdown" },
+	{ "limit", 'l', OPTION_TEXTS, offsetof(struct report_options, limits), "NAME=VALUE",
+	  "what no run may exceed; any number of times" },
+	{ "limits", 0, OPTION_TEXT, offsetof(struct report_options, limits_file), "FILE",
+	  "limits from a file; --limit goes before them" },
+	{ "compare", 'c', OPTION_TEXT, offsetof(struct report_options, compare), "RUN",
+	  "say what has changed since this run" },
+	{ "last-good", 'g', OPTION_TEXT, offsetof(struct report_options, last_good), "FOLDER",
+	  "the same since the newest good recording in there" },
+	{ "rate", 0, OPTION_TEXTS, offsetof(struct report_options, rates), "FILE",
+	  "rate of a service in the guest, for brownout: CSV of time,value" },
+	{ "redact", 0, OPTION_FLAG, offsetof(struct report_options, redact), NULL,
+	  "without names, process ids, addresses, paths and UUIDs" },
 };
 
 static const struct command_spec spec = {
 	.name = "report",
 	.usage = "[OPTIONS] RUN...",
-	.summary = "Makes tables, JSON and HTML of recordings. A RUN is a recording, or the folder of a\n"
-		   "test-bed run, whose VMM log gives the truth to compare with.",
-	.notes = "Exit status: 0; 1 if a run cannot be read; 2 for bad options; 3 if a report was made\n"
-		 "but a run in it is cut off, failed, lost events, or disagrees with its VMM's log.",
+	.summary = "Makes a report of recordings: whether they keep declared limits, what they cost, what\n"
+		   "has changed, and where the time went; as tables, HTML, JSON, CSV and Markdown. A RUN is\n"
+		   "a recording, or the folder of a test-bed run, whose VMM log gives the truth to compare\n"
+		   "with.",
+	.notes = LIMITS_HELP "\n\n"
+		 "Nothing passes that the recordings cannot tell: the verdict is UNDECIDED then. Without limits\n"
+		 "nothing is judged. A VMM's downtime is less than the blackout: above a limit on blackout\n"
+		 "it fails, below it proves nothing.\n\n"
+		 "--last-good takes the newest recording of a folder that passes the limits; without\n"
+		 "limits, that is whole, lost no event, and did not fail.\n\n"
+		 "--rate needs times in seconds by CLOCK_MONOTONIC of the recorded host, and three values from\n"
+		 "before the migration: their median is the steady rate. One file for all runs, or one for\n"
+		 "each, in their order.\n\n"
+		 "Exit status: 0; 1 if no run could be read, or the verdict is FAIL; 2 for bad options; 3 if\n"
+		 "the verdict is UNDECIDED, or a run is cut off, damaged, failed, lost events, or disagrees\n"
+		 "with its VMM's log: a report was made of what is good.",
 	.options = option_table,
 	.option_count = sizeof(option_table) / sizeof(option_table[0]),
 };
 
 struct report {
-	struct run **runs;
-	size_t count;
-	bool cut;		/* a recording has no proper end */
+	struct dossiers dossiers;
+	struct dossiers compared;
+	struct limits limits;
+	struct report_document document;
 	char *answer;
-	char *command;		/* how to make the report again */
+	char *command;			/* how to make the report again */
+	char *last_good;
 };
 
 static void free_report(struct report *report)
 {
-	for (size_t i = 0; i < report->count; i++)
-		run__free(report->runs[i]);
-	free(report->runs);
+	dossiers__release(&report->dossiers);
+	dossiers__release(&report->compared);
+	free(report->document.runs);
+	free(report->document.sync_runs);
 	free(report->answer);
 	free(report->command);
+	free(report->last_good);
+}
+
+static void free_options(struct report_options *options)
+{
+	free(options->inputs.at);
+	free(options->limits.at);
+	free(options->rates.at);
+}
+
+/* ---- the command line, for the report's provenance --------------------------------- */
+
+/* As a shell takes it back. */
+static void put_word(FILE *out, const char *word)
+{
+	if (*word && !word[strspn(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789%+,-./:=@_")]) {
+		fprintf(out, " %s", word);
+		return;
+	}
+	fputs(" '", out);
+	for (; *word; word++)
+		*word == '\'' ? fputs("'\\''", out) : fputc(*word, out);
+	fputc('\'', out);
 }
 
 static char *command_line(int argc, char **argv)
@@ -66,47 +135,187 @@ static char *command_line(int argc, char **argv)
 		return NULL;
 	fputs("hwdbm", out);
 	for (int i = 0; i < argc; i++)
-		fprintf(out, " %s", argv[i]);
+		put_word(out, argv[i]);
 	if (!fclose(out))
 		return text;
 	free(text);
 	return NULL;
 }
 
-static int load(struct report *report, int count, char **paths)
+/* Paths are names: what is left are the options that change figures. */
+static char *redacted_command(const struct report_options *o, size_t runs)
 {
-	report->runs = calloc(count, sizeof(*report->runs));
-	if (!report->runs)
-		return -ENOMEM;
-	for (int i = 0; i < count; i++) {
-		int err = recording__load_run(paths[i], &report->runs[report->count],
-					      &report->cut);
+	char *text = NULL;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+
+	if (!out)
+		return NULL;
+	fputs("hwdbm report --redact", out);
+	if (o->limits_file)
+		fputs(" --limits FILE", out);
+	for (size_t i = 0; i < o->limits.count; i++) {
+		fputs(" --limit", out);
+		put_word(out, o->limits.at[i]);
+	}
+	if (o->compare || o->last_good)
+		fputs(o->compare ? " --compare RUN" : " --last-good FOLDER", out);
+	for (size_t i = 0; i < o->rates.count; i++)
+		fputs(" --rate FILE", out);
+	for (size_t i = 0; i < runs && i < 8; i++)
+		fputs(" RUN", out);
+	fputs(runs > 8 ? " ..." : "", out);
+	if (!fclose(out))
+		return text;
+	free(text);
+	return NULL;
+}
+
+/* ---- reading ----------------------------------------------------------------------- */
+
+static int load_runs(struct report *report, const struct report_options *options, int count, char **paths)
+{
+	int err = 0;
+
+	report->dossiers.redacted = options->redact;
+	for (size_t i = 0; err != -ENOMEM && i < options->inputs.count; i++)
+		err = dossiers__load(&report->dossiers, "report", options->inputs.at[i]);
+	for (int i = 0; err != -ENOMEM && i < count; i++)
+		err = dossiers__load(&report->dossiers, "report", paths[i]);
+	if (err == -ENOMEM)
+		return err;
+	return report->dossiers.count ? 0 : -EINVAL;
+}
+
+static int load_limits(struct report *report, const struct report_options *options)
+{
+	int err = 0;
+
+	limits__init(&report->limits);
+	if (options->limits_file)
+		err = limits__load(&report->limits, "report", options->limits_file);
+	for (size_t i = 0; !err && i < options->limits.count; i++)
+		err = limits__parse(&report->limits, "report", options->limits.at[i]);
+	return err;
+}
+
+static int load_compared(struct report *report, const struct report_options *options, int count, char **paths)
+{
+	const char *path = options->compare;
+	int err = 0;
+
+	if (options->last_good) {
+		err = last_good__find("report", options->last_good, &report->limits, paths, (size_t)count,
+				      &report->last_good);
+		path = report->last_good;
+	}
+	if (err || !path)
+		return err;
+	report->compared.redacted = options->redact;
+	err = dossiers__load(&report->compared, "report", path);
+	if (err)
+		return err;
+	if (options->redact)
+		STRING_COPY(report->compared.at[0]->name, "the run before");
+	report->document.compared = report->compared.at[0];
+	return 0;
+}
+
+static const char *find_brownout(const struct rates *rates, const struct account *a, struct brownout *out)
+{
+	if (rates->at[0].t_ns > a->last_ns || rates->at[rates->count - 1].t_ns < a->first_ns)
+		return "the times of the rates do not meet the recording's: give seconds by its CLOCK_MONOTONIC";
+	return brownout__compute(rates, a->begin_ns, a->finish_ns, out);
+}
+
+static int add_rates(struct report *report, const struct report_options *options)
+{
+	size_t runs = report->dossiers.count, files = options->rates.count;
+
+	if (files > 1 && files != runs) {
+		log__error("report: %zu files of --rate for %zu runs; give one for all, or one for each",
+			   files, runs);
+		return -EINVAL;
+	}
+	for (size_t f = 0; f < files; f++) {
+		_cleanup_(rates__release) struct rates rates = { 0 };
+		int err = rates__load(&rates, "report", options->rates.at[f]);
 
 		if (err)
 			return err;
-		report->count++;
+		for (size_t i = files > 1 ? f : 0; i < (files > 1 ? f + 1 : runs); i++) {
+			struct board_run *run = &report->document.runs[i];
+
+			run->no_brownout = find_brownout(&rates, run->account, &run->brownout);
+			if (run->no_brownout)
+				log__warn("report: %s: no brownout: %s", report->dossiers.at[i]->name,
+					  run->no_brownout);
+		}
 	}
-	report->answer = answer__write(report->runs, report->count);
-	return report->answer ? 0 : -ENOMEM;
+	return 0;
 }
 
-static int write_text(FILE *out, const struct report *report)
+static int make_runs(struct report *report)
 {
-	return text__report(out, report->runs, report->count, report->answer);
+	struct report_document *d = &report->document;
+	size_t count = report->dossiers.count;
+
+	d->dossiers = &report->dossiers;
+	d->runs = calloc(count, sizeof(*d->runs));
+	d->sync_runs = calloc(count, sizeof(*d->sync_runs));
+	if (!d->runs || !d->sync_runs)
+		return -ENOMEM;
+	for (size_t i = 0; i < count; i++) {
+		struct dossier *one = report->dossiers.at[i];
+
+		d->runs[i] = (struct board_run){
+			.account = &one->account, .damaged = one->damaged,
+			.no_brownout = "no rate of a service was given (--rate)",
+			.blackout_ns = UNKNOWN, .blackout_error_ns = UNKNOWN,
+		};
+		if (one->run && one->run->sync_count)
+			d->sync_runs[d->sync_run_count++] = one->run;
+	}
+	return 0;
 }
 
-static int write_json(FILE *out, const struct report *report)
+static int load(struct report *report, const struct report_options *options, int count, char **paths)
 {
-	return report__write(out, report->runs, report->count, report->answer);
+	struct report_document *d = &report->document;
+	int err = load_runs(report, options, count, paths);
+
+	err = err ?: load_compared(report, options, count, paths);
+	err = err ?: make_runs(report);
+	err = err ?: add_rates(report, options);
+	if (err)
+		return err;
+	if (options->redact) {
+		free(report->command);
+		report->command = redacted_command(options, report->dossiers.count);
+	}
+	report->answer = answer__write(d->sync_runs, d->sync_run_count);
+	if (!report->answer || !report->command)
+		return -ENOMEM;
+	d->answer = d->sync_run_count ? report->answer : NULL;
+	d->command = report->command;
+	return board__judge(&d->board, d->runs, report->dossiers.count, &report->limits,
+			    d->compared ? &d->compared->account : NULL, report->dossiers.excluded_count);
 }
 
-static int write_html(FILE *out, const struct report *report)
+/* ---- writing ----------------------------------------------------------------------- */
+
+static int write_text(FILE *out, const struct report_document *d)
 {
-	return html__write(out, report->runs, report->count, report->answer, report->command);
+	int err = board__text(out, d);
+
+	if (err || !d->sync_run_count)
+		return err;
+	fputc('\n', out);
+	return text__report(out, d->sync_runs, d->sync_run_count, d->answer);
 }
 
-static int write_to(const char *path, int (*write)(FILE *, const struct report *),
-		    const struct report *report)
+static int write_to(const char *path, int (*write)(FILE *, const struct report_document *),
+		    const struct report_document *document)
 {
 	FILE *file;
 	int err;
@@ -115,7 +324,7 @@ static int write_to(const char *path, int (*write)(FILE *, const struct report *
 		return 0;
 	errno = 0;
 	file = strcmp(path, "-") ? fopen(path, "we") : stdout;
-	err = file ? write(file, report) : -errno;
+	err = file ? write(file, document) : -errno;
 	/* errno knows more than "the stream refused it"; a full disk may show only at the end. */
 	if (err == -EIO && errno)
 		err = -errno;
@@ -126,43 +335,102 @@ static int write_to(const char *path, int (*write)(FILE *, const struct report *
 	return err;
 }
 
+static int write_all(const struct report_document *d, const struct report_options *o)
+{
+	const struct {
+		const char *path;
+		int (*write)(FILE *out, const struct report_document *document);
+	} forms[] = {
+		{ o->json, report__write }, { o->html, html__report }, { o->csv, board__csv },
+		{ o->markdown, board__markdown },
+	};
+	bool quiet = false;
+	int err = 0;
+
+	for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++)
+		quiet |= forms[i].path && !strcmp(forms[i].path, "-");
+	if (!quiet)
+		err = write_to("-", write_text, d);
+	for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++)
+		err = write_to(forms[i].path, forms[i].write, d) ?: err;
+	return err;
+}
+
 static bool is_sound(const struct report *report)
 {
-	bool sound = !report->cut;
+	bool sound = !report->dossiers.excluded_count;
 
-	for (size_t i = 0; i < report->count; i++)
-		sound = sound && run__is_sound(report->runs[i]);
+	for (size_t i = 0; i < report->dossiers.count; i++) {
+		const struct dossier *one = report->dossiers.at[i];
+
+		sound = sound && !one->damaged && !account__lost(&one->account) &&
+			!account__failure(&one->account) && (!one->run || run__is_sound(one->run));
+	}
 	return sound;
+}
+
+static int status_of(const struct report *report)
+{
+	const struct board *board = &report->document.board;
+
+	if (board->verdict == OUTCOME_FAIL) {
+		log__error("report: FAIL: %s", board->why);
+		return COMMAND_FAILED;
+	}
+	if (board->verdict == OUTCOME_UNDECIDED) {
+		log__error("report: UNDECIDED: %s", board->why);
+		return COMMAND_UNSOUND;
+	}
+	if (is_sound(report))
+		return COMMAND_OK;
+	log__error("report: not every run can be trusted, see the notes above and the report");
+	return COMMAND_UNSOUND;
+}
+
+static int check_options(const struct report_options *o)
+{
+	const char *const outputs[] = { o->json, o->html, o->csv, o->markdown };
+	unsigned int to_stdout = 0;
+
+	for (size_t i = 0; i < sizeof(outputs) / sizeof(outputs[0]); i++)
+		to_stdout += outputs[i] && !strcmp(outputs[i], "-");
+	if (to_stdout > 1)
+		log__error("report: only one of --json, --html, --csv and --markdown can go to stdout");
+	else if (o->compare && o->last_good)
+		log__error("report: --compare and --last-good exclude each other");
+	else
+		return 0;
+	return -EINVAL;
+}
+
+static int make_report(struct report *report, const struct report_options *options, int argc, char **argv,
+		       int first)
+{
+	int err;
+
+	if (check_options(options) || load_limits(report, options))
+		return COMMAND_USAGE;
+	if (first == argc && !options->inputs.count) {
+		log__error("report: which runs? give recordings or run folders; see hwdbm report --help");
+		return COMMAND_USAGE;
+	}
+	err = load(report, options, argc - first, argv + first);
+	if (err == -ENOMEM)
+		log__error("report: %s", strerror(ENOMEM));
+	if (err || write_all(&report->document, options))
+		return COMMAND_FAILED;
+	return status_of(report);
 }
 
 int report__main(int argc, char **argv)
 {
 	_cleanup_(free_report) struct report report = { .command = command_line(argc, argv) };
-	struct report_options options = { 0 };
+	_cleanup_(free_options) struct report_options options = { 0 };
 	int first = options__parse(&spec, &options, argc, argv);
-	bool quiet;
-	int err;
 
 	if (first == -ECANCELED)
 		return COMMAND_OK;
 	if (first < 0)
 		return COMMAND_USAGE;
-	if (first == argc) {
-		log__error("report: which runs? give recordings or run folders; see hwdbm report --help");
-		return COMMAND_USAGE;
-	}
-	if (load(&report, argc - first, argv + first))
-		return COMMAND_FAILED;
-
-	quiet = (options.json && !strcmp(options.json, "-")) ||
-		(options.html && !strcmp(options.html, "-"));
-	err = quiet ? 0 : write_to("-", write_text, &report);
-	err = write_to(options.json, write_json, &report) ?: err;
-	err = write_to(options.html, write_html, &report) ?: err;
-	if (err)
-		return COMMAND_FAILED;
-	if (is_sound(&report))
-		return COMMAND_OK;
-	log__error("report: not every run can be trusted, see the notes above and the report");
-	return COMMAND_UNSOUND;
+	return make_report(&report, &options, argc, argv, first);
 }

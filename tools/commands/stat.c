@@ -81,7 +81,7 @@ struct totaller {
 	struct stat_options options;
 	struct session session;
 	struct view view;
-	struct stat stat;
+	struct stat_sums stat;
 	struct header_sample header;
 	struct end_sample end;
 	struct vmm_state_sample vmm;

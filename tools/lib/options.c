@@ -92,6 +92,17 @@ int options__bytes(const char *text, uint64_t *bytes)
 	return -EINVAL;
 }
 
+static int add_text(struct option_texts *texts, const char *text)
+{
+	const char **grown = realloc(texts->at, (texts->count + 1) * sizeof(*grown));
+
+	if (!grown)
+		return -ENOMEM;
+	texts->at = grown;
+	grown[texts->count++] = text;
+	return 0;
+}
+
 static int store(const struct option_spec *option, void *into, const char *text)
 {
 	void *at = (char *)into + option->offset;
@@ -111,6 +122,8 @@ static int store(const struct option_spec *option, void *into, const char *text)
 		return options__seconds(text, at);
 	case OPTION_BYTES:
 		return options__bytes(text, at);
+	case OPTION_TEXTS:
+		return add_text(at, text);
 	}
 	return -EINVAL;
 }

@@ -17,6 +17,13 @@ enum option_type {
 	OPTION_PERCENT,		/* uint64_t millionths, given as "0.1" or "0.1%" */
 	OPTION_SECONDS,		/* uint64_t nanoseconds, given as seconds with a fraction or ms/s/m/h */
 	OPTION_BYTES,		/* uint64_t, with K, M, G, T, or as bits with kbit, Mbit, Gbit */
+	OPTION_TEXTS,		/* struct option_texts: may be given again and again */
+};
+
+/* Into argv, in order; free @at. Zero-initialised: none. */
+struct option_texts {
+	const char **at;
+	size_t count;
 };
 
 struct option_spec {

@@ -166,6 +166,42 @@ double compare__ranks(const struct measured *base, const struct measured *other,
 	return normal_ranks(pairs, wins, (double)total, ties);
 }
 
+/*
+ * Index of the smallest number of the interval that holds the median with a chance of @confidence:
+ * fewer than that many numbers are below the median that seldom. SIZE_MAX if there are too few.
+ */
+static size_t median_rank(size_t count, double confidence)
+{
+	double tail = 0, most = (1 - confidence) / 2;
+	size_t rank;
+
+	for (rank = 0; rank < count / 2 + 1; rank++) {
+		tail += exp(lgamma((double)count + 1) - lgamma((double)rank + 1) -
+			    lgamma((double)(count - rank) + 1) - (double)count * M_LN2);
+		if (tail > most)
+			break;
+	}
+	return rank ? rank - 1 : SIZE_MAX;
+}
+
+/* Both medians have to be in theirs. */
+bool compare__ratio(const struct measured *base, const struct measured *other, double *low, double *high)
+{
+	double each = 1 - (1 - COMPARE_CONFIDENCE) / 2;
+	size_t before = median_rank(base->count, each), after = median_rank(other->count, each);
+	uint64_t least, most;
+
+	if (before == SIZE_MAX || after == SIZE_MAX)
+		return false;
+	least = base->at[before];
+	most = base->at[base->count - 1 - before];
+	if (!least)
+		return false;
+	*low = (double)other->at[after] / (double)most;
+	*high = (double)other->at[other->count - 1 - after] / (double)least;
+	return true;
+}
+
 /* Of all ways to deal the ranks out, the two most uneven ones are too many. */
 static bool too_few(size_t base, size_t other)
 {

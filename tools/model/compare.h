@@ -8,6 +8,8 @@
 
 #include "field.h"
 
+#include <stdbool.h>
+
 /* What is called a difference: both must hold. */
 #define COMPARE_P 0.01
 #define COMPARE_RATIO 0.05
@@ -43,6 +45,20 @@ uint64_t measured__percentile(const struct measured *measured, double percent);
  * Return: p; NaN if one side is empty, or without memory.
  */
 double compare__ranks(const struct measured *base, const struct measured *other, double *larger);
+
+/* How surely the true ratio of medians is in its interval, at least. */
+#define COMPARE_CONFIDENCE 0.95
+
+/**
+ * compare__ratio() - an interval for the ratio of medians, @other against @base
+ *
+ * From order statistics: each median is between two of its own numbers with a known
+ * chance, whatever their distribution; both are with COMPARE_CONFIDENCE, and so is the ratio.
+ * It is wider than it need be rather than narrower.
+ *
+ * Return: whether there are enough numbers for one (7 on each side), and none is divided by 0.
+ */
+bool compare__ratio(const struct measured *base, const struct measured *other, double *low, double *high);
 
 enum comparison {
 	COMPARE_UNKNOWN = -3,		/* one side is empty */

@@ -411,7 +411,8 @@ static void fill_row(const struct migration *m, struct converge_row *row)
 
 	field__clear(&converge_row_table, row);
 	row->t_ns = round->end_ns;
-	row->after_ns = round->begin_ns - m->start_ns;
+	/* A clock that is skewed may put a sync before the start. */
+	row->after_ns = round->begin_ns > m->start_ns ? round->begin_ns - m->start_ns : 0;
 	row->pid = m->pid;
 	row->iteration = round->is_ring ? UNKNOWN : round->number;
 	row->start_seen = m->start_seen ? TRI_TRUE : TRI_FALSE;

@@ -38,6 +38,8 @@ static const struct field header_fields[] = {
 	  "what durations mean: emulated, native or hardware"),
 	F(header_sample, pid, "pid", NULL, FIELD_U64, NONE, METRIC_NONE,
 	  "process that was followed, with its children; null: all"),
+	F(header_sample, vmm, "vmm", NULL, FIELD_TEXT, NONE, METRIC_NONE,
+	  "program that this process runs"),
 	F(header_sample, probes, "probes", NULL, FIELD_PROBES, NONE, METRIC_NONE,
 	  "which kernel hook served for what"),
 };
@@ -458,6 +460,8 @@ static const struct field vmm_state_fields[] = {
 	F(vmm_state_sample, pid, "pid", NULL, FIELD_U64, NONE, METRIC_NONE,
 	  "the VMM, if one process is followed"),
 	F(vmm_state_sample, via, "via", NULL, FIELD_TEXT, NONE, METRIC_NONE, "qmp or libvirt"),
+	F(vmm_state_sample, version, "vmm_version", NULL, FIELD_TEXT, NONE, METRIC_NONE,
+	  "version of the VMM, in its words"),
 	F(vmm_state_sample, status, "status", NULL, FIELD_TEXT, NONE, METRIC_NONE,
 	  "state of the migration, in the VMM's words"),
 	F(vmm_state_sample, event, "event", NULL, FIELD_TEXT, NONE, METRIC_NONE,

@@ -54,6 +54,7 @@ struct header_sample {
 	char clock[32];
 	char time_basis[16];
 	uint64_t pid;
+	char vmm[64];			/* the program that pid runs */
 	struct named_list probes;
 };
 
@@ -324,6 +325,7 @@ struct vmm_state_sample {
 	uint64_t t_ns;
 	uint64_t pid;
 	char via[8];			/* "qmp" or "libvirt" */
+	char version[64];		/* of the VMM, by its own word */
 	char status[24];		/* in the VMM's own words */
 	char event[24];			/* what made it speak; "": it was asked */
 	uint64_t syncs;

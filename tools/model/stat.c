@@ -113,7 +113,7 @@ static void count(uint64_t *sum, uint64_t part)
 		*sum = (*sum == UNKNOWN ? 0 : *sum) + part;
 }
 
-static struct stat_migration *find_migration(struct stat *s, uint64_t pid)
+static struct stat_migration *find_migration(struct stat_sums *s, uint64_t pid)
 {
 	struct stat_migration *m;
 
@@ -131,7 +131,7 @@ static struct stat_migration *find_migration(struct stat *s, uint64_t pid)
 
 static int take_row(void *context, const struct converge_row *row)
 {
-	struct stat *s = context;
+	struct stat_sums *s = context;
 	struct stat_migration *m = find_migration(s, row->pid);
 
 	if (!m)
@@ -139,12 +139,11 @@ static int take_row(void *context, const struct converge_row *row)
 	s->total.iterations++;
 	m->first_ns = m->first_ns ? m->first_ns : row->t_ns;
 	m->last_ns = row->t_ns;
-	return 0;
+	return s->also.row ? s->also.row(s->also.context, row) : 0;
 }
 
-static int take_phase(void *context, const struct converge_phase *phase)
+static int count_phase(struct stat_sums *s, const struct converge_phase *phase)
 {
-	struct stat *s = context;
 	struct stat_migration *m = find_migration(s, phase->pid);
 	bool late = !strcmp(phase->phase, "late");
 
@@ -167,7 +166,17 @@ static int take_phase(void *context, const struct converge_phase *phase)
 	return 0;
 }
 
-void stat__init(struct stat *s)
+static int take_phase(void *context, const struct converge_phase *phase)
+{
+	struct stat_sums *s = context;
+	int err = count_phase(s, phase);
+
+	if (!err && s->also.phase)
+		err = s->also.phase(s->also.context, phase);
+	return err;
+}
+
+void stat__init(struct stat_sums *s)
 {
 	memset(s, 0, sizeof(*s));
 	field__clear(&stat_total_table, &s->total);
@@ -175,7 +184,7 @@ void stat__init(struct stat *s)
 	s->converge.handlers = (struct converge_handlers){ take_row, take_phase, s };
 }
 
-static int find_source(struct stat *s, const char *name, size_t *which)
+static int find_source(struct stat_sums *s, const char *name, size_t *which)
 {
 	struct stat_source *sources;
 	struct stat_times *times;
@@ -222,7 +231,7 @@ static int note_time(struct stat_times *times, uint64_t ns)
 	return 0;
 }
 
-static int take_sync(struct stat *s, const struct sync_sample *sync)
+static int take_sync(struct stat_sums *s, const struct sync_sample *sync)
 {
 	struct stat_source *source;
 	size_t which;
@@ -242,10 +251,10 @@ static int take_sync(struct stat *s, const struct sync_sample *sync)
 		for (int i = 0; i < UNIT_SIZES; i++)
 			add(&source->unit_bytes[i], sync->unit_bytes[i]);
 	}
-	return note_time(&s->times[which], sync->total_ns);
+	return note_time(&s->times[which], s->sums_only ? UNKNOWN : sync->total_ns);
 }
 
-static int take_clear(struct stat *s, const struct clear_sample *clear)
+static int take_clear(struct stat_sums *s, const struct clear_sample *clear)
 {
 	size_t which;
 	int err = find_source(s, clear->source, &which);
@@ -257,7 +266,7 @@ static int take_clear(struct stat *s, const struct clear_sample *clear)
 	return 0;
 }
 
-static void take_tracking(struct stat *s, const struct tracking_sample *tracking)
+static void take_tracking(struct stat_sums *s, const struct tracking_sample *tracking)
 {
 	if (tracking->enable != TRI_TRUE || tracking->ret)
 		return;
@@ -265,7 +274,7 @@ static void take_tracking(struct stat *s, const struct tracking_sample *tracking
 	count(&s->total.start_ns, tracking->total_ns);
 }
 
-static int take_transfer(struct stat *s, const struct transfer_sample *transfer)
+static int take_transfer(struct stat_sums *s, const struct transfer_sample *transfer)
 {
 	struct stat_migration *m = find_migration(s, transfer->pid);
 
@@ -284,7 +293,7 @@ static int take_transfer(struct stat *s, const struct transfer_sample *transfer)
 	return 0;
 }
 
-static void take_sizes(struct stat *s, bool split, const struct size_summary_sample *summary)
+static void take_sizes(struct stat_sums *s, bool split, const struct size_summary_sample *summary)
 {
 	struct stat_total *total = &s->total;
 
@@ -297,7 +306,7 @@ static void take_sizes(struct stat *s, bool split, const struct size_summary_sam
 }
 
 /* Nothing was seen, or nobody looked. */
-static void take_header(struct stat *s, const struct header_sample *header)
+static void take_header(struct stat_sums *s, const struct header_sample *header)
 {
 	struct stat_total *t = &s->total;
 
@@ -313,7 +322,7 @@ static void take_header(struct stat *s, const struct header_sample *header)
 	}
 }
 
-static void take_tlb(struct stat *s, const struct tlb_summary_sample *summary)
+static void take_tlb(struct stat_sums *s, const struct tlb_summary_sample *summary)
 {
 	if (!s->has_tlb)
 		return;
@@ -322,14 +331,14 @@ static void take_tlb(struct stat *s, const struct tlb_summary_sample *summary)
 	count(&s->total.tlb_ns, summary->total_ns);
 }
 
-static void take_end(struct stat *s, const struct end_sample *end)
+static void take_end(struct stat_sums *s, const struct end_sample *end)
 {
 	s->total.lost = 0;
 	for (size_t i = 0; i < end->lost.count; i++)
 		s->total.lost += end->lost.at[i].number;
 }
 
-int stat__add(struct stat *s, enum sample_kind kind, const union sample *sample)
+int stat__add(struct stat_sums *s, enum sample_kind kind, const union sample *sample)
 {
 	/* First: a phase that begins takes what was sent until then. */
 	int err = converge__add(&s->converge, kind, sample);
@@ -393,7 +402,7 @@ static void finish_source(struct stat_source *source, struct stat_times *times)
 	source->max_ns = times->at[times->count - 1];
 }
 
-void stat__finish(struct stat *s)
+void stat__finish(struct stat_sums *s)
 {
 	uint64_t sent_ns = 0;
 
@@ -412,7 +421,7 @@ void stat__finish(struct stat *s)
 						    (double)sent_ns + 0.5);
 }
 
-void stat__release(struct stat *s)
+void stat__release(struct stat_sums *s)
 {
 	for (size_t i = 0; i < s->source_count; i++)
 		free(s->times[i].at);

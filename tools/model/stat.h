@@ -56,7 +56,7 @@ extern const struct field_table stat_total_table;
 struct stat_times;
 
 /* Begin with stat__init(). */
-struct stat {
+struct stat_sums {
 	struct stat_total total;	/* valid after stat__finish() */
 	struct stat_source *sources;	/* likewise */
 	size_t source_count;
@@ -65,18 +65,20 @@ struct stat {
 	bool has_tlb;			/* somebody counted */
 	struct stat_migration *running;
 	size_t running_count;
+	struct converge_handlers also;	/* who else is handed rows and phases; none by default */
+	bool sums_only;			/* keep no single times: percentiles are unknown then */
 };
 
 /** stat__init() - nothing seen yet; free with stat__release(). It must not be moved. */
-void stat__init(struct stat *stat);
+void stat__init(struct stat_sums *stat);
 
 /** stat__add() - take in a sample. Return: 0 or -ENOMEM. */
-int stat__add(struct stat *stat, enum sample_kind kind, const union sample *sample);
+int stat__add(struct stat_sums *stat, enum sample_kind kind, const union sample *sample);
 
 /** stat__finish() - compute what needs all samples; the last of them was added */
-void stat__finish(struct stat *stat);
+void stat__finish(struct stat_sums *stat);
 
 /** stat__release() - free what it holds */
-void stat__release(struct stat *stat);
+void stat__release(struct stat_sums *stat);
 
 #endif

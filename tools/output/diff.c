@@ -26,6 +26,9 @@
 		F(p99, "p99", FIELD_U64, u, "99th percentile"),				\
 		F(max, "max", FIELD_U64, u, "largest"),					\
 		F(ratio, "p50 / base", FIELD_RATIO, UNIT_RATIO, "medians, against the base"),	\
+		F(ratio_low, "from", FIELD_RATIO, UNIT_RATIO,				\
+		  "the true ratio is no less with 95 % confidence"),			\
+		F(ratio_high, "to", FIELD_RATIO, UNIT_RATIO, "and no more"),		\
 		F(larger, "larger", FIELD_RATIO, UNIT_RATIO,				\
 		  "chance that one of its syncs is larger than one of the base"),	\
 		F(p, "p", FIELD_RATIO, UNIT_RATIO,					\
@@ -99,6 +102,7 @@ void diff__row(const struct side *base, const struct side *side, enum measure me
 	row->p = compare__ranks(before, after, &row->larger);
 	if (before->count && after->count && measured__percentile(before, 50))
 		row->ratio = (double)row->p50 / (double)measured__percentile(before, 50);
+	compare__ratio(before, after, &row->ratio_low, &row->ratio_high);
 	row->comparison = compare__judge(before, after, row->p, row->larger);
 	STRING_COPY(row->verdict, word_of(row->comparison));
 }
@@ -202,8 +206,8 @@ int diff__text(FILE *out, const struct sides *sides)
 	put_changes(out, sides);
 	for (int m = 0; !err && m < MEASURES; m++)
 		err = put_table(out, sides, m);
-	fprintf(out, "\np: Mann and Whitney's rank test, two-sided; a verdict takes p < %g and medians that differ by more than %g %%.\nSyncs of one run depend on each other: a small p says that these runs differ, not that all such runs would.\n",
-		COMPARE_P, 100 * COMPARE_RATIO);
+	fprintf(out, "\np: Mann and Whitney's rank test, two-sided; a verdict takes p < %g and medians that differ by more than %g %%.\nfrom, to: the ratio of medians is between them with at least %g %% confidence (by order statistics).\nSyncs of one run depend on each other: a small p says that these runs differ, not that all such runs would.\n",
+		COMPARE_P, 100 * COMPARE_RATIO, 100 * COMPARE_CONFIDENCE);
 	put_gaps(out, sides);
 	for (size_t i = 0; i < sides->count; i++)
 		emulated |= !strcmp(sides->at[i].settings.time_basis, "emulated");
@@ -276,8 +280,9 @@ int diff__json(FILE *out, const struct sides *sides)
 			changes_of(&sides->at[0], side), "measures",
 			measures_of(&sides->at[0], side)));
 	}
-	document = runs && !err ? json_pack("{s:s,s:f,s:f,s:O}", "schema", DIFF_SCHEMA, "p_below",
-					    COMPARE_P, "ratio_above", COMPARE_RATIO, "runs", runs) :
+	document = runs && !err ? json_pack("{s:s,s:s,s:f,s:f,s:f,s:O}", "schema", DIFF_SCHEMA, "test",
+					    "Mann-Whitney, two-sided", "p_below", COMPARE_P, "ratio_above",
+					    COMPARE_RATIO, "confidence", COMPARE_CONFIDENCE, "runs", runs) :
 				  NULL;
 	json_decref(runs);
 	return json__write_document(out, document);

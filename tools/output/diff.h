@@ -18,6 +18,7 @@ struct diff_row {
 	uint64_t count;
 	uint64_t p50, p90, p99, max;
 	double ratio;			/* of the medians */
+	double ratio_low, ratio_high;	/* its interval */
 	double larger;			/* chance that one of its syncs is larger */
 	double p;
 	char verdict[32];

@@ -7,6 +7,7 @@
  */
 #include "html.h"
 #include "charts.h"
+#include "html_board.h"
 #include "svg.h"
 #include "units.h"
 
@@ -37,6 +38,7 @@ struct page {
 	struct row *rows;
 	size_t count;
 	unsigned int pictures;
+	bool is_part;			/* of a report that has a heading of its own */
 };
 
 /* Rows [first, end) that share a workload, and a backing size where that is asked for. */
@@ -198,7 +200,8 @@ static void put_title(const struct page *page)
 	struct span all = { 0, page->count };
 	char count[UNITS_TEXT];
 
-	fputs("<header>\n<h1>What finer dirty tracking buys, and what it costs</h1>\n", out);
+	fprintf(out, "<header>\n<%s>What finer dirty tracking buys, and what it costs</%s>\n",
+		page->is_part ? "h2" : "h1", page->is_part ? "h2" : "h1");
 	if (!page->count) {
 		fputs("<p>There are no runs in this report.</p>\n</header>\n", out);
 		return;
@@ -1161,34 +1164,89 @@ static int fill(struct page *page, struct run *const *runs, size_t count)
 	return 0;
 }
 
+/* What runs by granularity say; nothing is freed. */
+static int put_granularities(struct page *page, const char *answer, const char *command)
+{
+	struct span workload;
+	unsigned int number = 1;
+	int err = 0;
+
+	put_title(page);
+	if (answer)
+		put_answer(page->out, answer);
+	put_glance(page);
+	put_missed(page);
+	put_faults(page);
+	put_navigation(page);
+	put_legend(page);
+	put_runs(page);
+	for (size_t i = 0; !err && i < page->count; i = workload.end) {
+		workload = next_workload(page, i);
+		if (page->is_part && ftell(page->out) > HTML_BYTES_MAX) {
+			fprintf(page->out, "<p id=\"w%u\" class=\"note\">From this workload on there are no pictures, so that this page stays small: the JSON report has all runs.</p>\n",
+				number);
+			break;
+		}
+		err = put_workload(page, workload, number++);
+	}
+	put_origin(page, command);
+	return err;
+}
+
+static int finish(FILE *stream)
+{
+	fputs("</body>\n</html>\n", stream);
+	return fflush(stream) || ferror(stream) ? -EIO : 0;
+}
+
 int html__write(FILE *stream, struct run *const *runs, size_t count, const char *answer,
 		const char *command)
 {
 	struct page page = { .out = stream };
-	struct span workload;
-	unsigned int number = 1;
 	int err = fill(&page, runs, count);
 
 	if (err)
 		return err;
 	put_head(&page);
-	put_title(&page);
-	if (answer)
-		put_answer(stream, answer);
-	put_glance(&page);
-	put_missed(&page);
-	put_faults(&page);
-	put_navigation(&page);
-	put_legend(&page);
-	put_runs(&page);
-	for (size_t i = 0; !err && i < count; i = workload.end) {
-		workload = next_workload(&page, i);
-		err = put_workload(&page, workload, number++);
-	}
-	put_origin(&page, command);
-	fputs("</body>\n</html>\n", stream);
+	err = put_granularities(&page, answer, command);
 	free(page.rows);
-	if (!err && (fflush(stream) || ferror(stream)))
+	return err ?: finish(stream);
+}
+
+/* How much of a page was written is known of one in memory only. */
+static int put_report(FILE *memory, const struct report_document *d)
+{
+	struct page page = { .out = memory, .is_part = true };
+	long used;
+	int err = fill(&page, d->sync_runs, d->sync_run_count);
+
+	if (err)
+		return err;
+	put_head(&page);
+	html_board__put(memory, d);
+	if (d->sync_run_count)
+		err = put_granularities(&page, d->answer, NULL);
+	free(page.rows);
+	used = ftell(memory);
+	if (err || used < 0)
+		return err ?: -ENOMEM;
+	return html_recordings__put(memory, d, used < HTML_BYTES_MAX ? HTML_BYTES_MAX - (size_t)used : 0);
+}
+
+int html__report(FILE *stream, const struct report_document *document)
+{
+	char *text = NULL;
+	size_t size = 0;
+	FILE *memory = open_memstream(&text, &size);
+	int err;
+
+	if (!memory)
+		return -ENOMEM;
+	err = put_report(memory, document);
+	if (fclose(memory) && !err)
+		err = -ENOMEM;
+	if (!err && fwrite(text, 1, size, stream) != size)
 		err = -EIO;
-	return err;
+	free(text);
+	return err ?: finish(stream);
 }

@@ -6,6 +6,7 @@
 #ifndef HWDBM_OUTPUT_HTML_H
 #define HWDBM_OUTPUT_HTML_H
 
+#include "board.h"
 #include "../model/model.h"
 
 #include <stdio.h>
@@ -23,5 +24,16 @@
  */
 int html__write(FILE *stream, struct run *const *runs, size_t count, const char *answer,
 		const char *command);
+
+/**
+ * html__report() - the same after a first screen for those who decide, and with a section for
+ * each recording
+ *
+ * No larger than HTML_BYTES_MAX (html_board.h) but for the first screen and the comparison of runs:
+ * recordings without room have no section, and that is said.
+ *
+ * Return: as html__write().
+ */
+int html__report(FILE *stream, const struct report_document *document);
 
 #endif

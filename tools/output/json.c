@@ -85,7 +85,7 @@ static json_t *from_ratio(double value)
 }
 
 /* Names come from others, and need not be UTF-8; JSON must be. */
-static json_t *from_text(const char *text)
+json_t *json__text(const char *text)
 {
 	json_t *string = json_string(text);
 	char *clean, *to;
@@ -124,7 +124,7 @@ static json_t *from_field(const struct field *field, const void *record)
 	case FIELD_RATIO:
 		return from_ratio(field__ratio(field, record));
 	case FIELD_TEXT:
-		return from_text(field__text(field, record));
+		return json__text(field__text(field, record));
 	case FIELD_LEAVES:
 		return from_leaves(at);
 	case FIELD_PAIRS:

@@ -20,6 +20,9 @@
  */
 int json__add_record(json_t *object, const struct field_table *table, const void *record);
 
+/** json__text() - a string, with what is not UTF-8 in it replaced; NULL without memory */
+json_t *json__text(const char *text);
+
 /** json__record() - a record as an object; NULL without memory */
 json_t *json__record(const struct field_table *table, const void *record);
 

@@ -35,6 +35,31 @@ const struct field_table whatif_row_table = {
 	.record_size = sizeof(struct whatif_row),
 };
 
+#define D(member, head, kind, u, text)							\
+	{ .name = #member, .heading = head, .description = text, .type = kind, .unit = u,	\
+	  .group = GROUP_ROW, .metric = METRIC_NONE,					\
+	  .offset = offsetof(struct drain_row, member),					\
+	  .size = sizeof(((struct drain_row *)0)->member) }
+
+static const struct field drain_fields[] = {
+	D(at_once, "at once", FIELD_U64, UNIT_COUNT, "VMs that migrate at the same time"),
+	D(waves, "waves", FIELD_U64, UNIT_COUNT, "until all have"),
+	D(bandwidth_bytes_per_second, "each at", FIELD_U64, UNIT_BYTES_PER_SECOND, "bandwidth of one VM"),
+	D(verdict, "predicted", FIELD_TEXT, UNIT_NONE, "verdict"),
+	D(iterations, "iterations", FIELD_U64, UNIT_COUNT, "median"),
+	D(blackout_ns, "blackout", FIELD_U64, UNIT_NS, "of one VM, median"),
+	D(blackout_bound_ns, "at most (95 %)", FIELD_U64, UNIT_NS, "no more than this with 95 %"),
+	D(total_ns, "one VM", FIELD_U64, UNIT_NS, "its migration, median"),
+	D(drain_ns, "all", FIELD_U64, UNIT_NS, "waves times the median"),
+	D(drain_bound_ns, "all, at most", FIELD_U64, UNIT_NS, "waves times the bound of one VM"),
+};
+
+const struct field_table drain_row_table = {
+	.record = "drain", .fields = drain_fields,
+	.count = sizeof(drain_fields) / sizeof(drain_fields[0]),
+	.record_size = sizeof(struct drain_row),
+};
+
 void prediction__note(struct prediction_notes *notes, const char *format, ...)
 {
 	va_list args;
@@ -102,6 +127,10 @@ int prediction__text(FILE *out, const struct prediction_document *d)
 		fputs("\nBy granularity, were all memory tracked so from the start\n", out);
 		err = table__print(out, &whatif_row_table, d->rows, d->row_count, TABLE_ALL, 0);
 	}
+	if (!err && d->drain_count) {
+		fprintf(out, "\nA host drained of %" PRIu64 " such VMs\n", d->vms);
+		err = table__print(out, &drain_row_table, d->drain, d->drain_count, TABLE_ALL, 0);
+	}
 	prediction__put_notes(out, "Made of", &d->from);
 	prediction__put_notes(out, "Assumed", &d->assumed);
 	prediction__put_notes(out, "Not known", &d->unknown);
@@ -136,6 +165,7 @@ static json_t *make_document(const struct prediction_document *d)
 					 d->known_from == UNKNOWN ? json_null() :
 					 json_integer((json_int_t)d->known_from));
 	err = err || json_object_set_new(object, "granularities", json__records(&whatif_row_table, d->rows, d->row_count));
+	err = err || json_object_set_new(object, "drain", json__records(&drain_row_table, d->drain, d->drain_count));
 	err = err || json_object_set_new(object, "made_of", prediction__list(&d->from));
 	err = err || json_object_set_new(object, "assumed", prediction__list(&d->assumed));
 	err = err || json_object_set_new(object, "not_known", prediction__list(&d->unknown));

@@ -37,6 +37,24 @@ struct whatif_row {
 
 extern const struct field_table whatif_row_table;
 
+/* A host drained of all its VMs, so many at once. */
+struct drain_row {
+	uint64_t at_once;
+	uint64_t waves;
+	uint64_t bandwidth_bytes_per_second;	/* of each VM */
+	char verdict[20];
+	uint64_t iterations;
+	uint64_t blackout_ns;
+	uint64_t blackout_bound_ns;
+	uint64_t total_ns;		/* of one VM */
+	uint64_t drain_ns;		/* of all */
+	uint64_t drain_bound_ns;
+};
+
+extern const struct field_table drain_row_table;
+
+#define DRAIN_ROWS 8
+
 struct prediction_document {
 	struct prediction prediction;
 	bool emulated;			/* recorded times are */
@@ -46,6 +64,9 @@ struct prediction_document {
 	struct prediction_notes unknown;
 	struct whatif_row rows[UNIT_SIZES];
 	size_t row_count;
+	uint64_t vms;			/* 0: none are drained */
+	struct drain_row drain[DRAIN_ROWS];
+	size_t drain_count;
 };
 
 /** prediction__note() - one more sentence; dropped when there are too many */

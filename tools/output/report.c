@@ -64,21 +64,22 @@ static json_t *run_object(const struct run *run)
 	return object;
 }
 
-int report__write(FILE *out, struct run *const *runs, size_t count, const char *answer)
+int report__write(FILE *out, const struct report_document *d)
 {
-	const struct run_result *first = count ? &runs[0]->result : NULL;
+	const struct header_sample *first = d->dossiers->count ? &d->dossiers->at[0]->account.header : NULL;
 	json_t *array = json_array();
-	json_t *document = json_pack("{s:s,s:{s:s,s:s},s:o,s:s}", "schema", REPORT_SCHEMA,
-				     "host", "name", first ? first->host_name : "",
-				     "machine", first ? first->host_machine : "",
-				     "runs", array, "answer", answer ? answer : "");
-	int err = 0;
+	json_t *document = json_pack("{s:s,s:{s:o,s:o},s:o,s:s}", "schema", REPORT_SCHEMA,
+				     "host", "name", json__text(first ? first->host_name : ""),
+				     "machine", json__text(first ? first->host_machine : ""),
+				     "runs", array, "answer", d->answer ? d->answer : "");
+	int err = document ? board__json(document, d) : -ENOMEM;
 
-	if (!document)
-		return -ENOMEM;
-	for (size_t i = 0; !err && i < count; i++)
-		if (json_array_append_new(array, run_object(runs[i])))
+	for (size_t i = 0; !err && i < d->dossiers->count; i++) {
+		const struct run *run = d->dossiers->at[i]->run;
+
+		if (run && json_array_append_new(array, run_object(run)))
 			err = -ENOMEM;
+	}
 	errno = 0;
 	if (!err && (json_dumpf(document, out, JSON_INDENT(2)) || fputc('\n', out) == EOF ||
 		     fflush(out)))

@@ -5,14 +5,17 @@
 #ifndef HWDBM_OUTPUT_REPORT_H
 #define HWDBM_OUTPUT_REPORT_H
 
-#include "../model/model.h"
+#include "board.h"
 
 #include <stdio.h>
 
 /**
- * report__write() - the report of a set of updated runs as one JSON document
+ * report__write() - the whole report as one JSON document
+ *
+ * "runs" has those that are not too long to be kept, with their syncs.
+ *
  * Return: 0, -ENOMEM, or the -errno of the stream.
  */
-int report__write(FILE *out, struct run *const *runs, size_t count, const char *answer);
+int report__write(FILE *out, const struct report_document *document);
 
 #endif

@@ -161,18 +161,41 @@ static const struct field *find(const struct field_table *table, size_t *from, c
 	return NULL;
 }
 
+/* The name that comes next as a rule, with its colon. */
+static bool take_name(struct cursor *c, const char *name)
+{
+	const char *at = c->at;
+
+	if (at == c->end || *at++ != '"')
+		return false;
+	for (; *name && at < c->end && *at == *name; name++)
+		at++;
+	if (*name || c->end - at < 2 || at[0] != '"' || at[1] != ':')
+		return false;
+	c->at = at + 2;
+	return true;
+}
+
+static const struct field *take_field(struct cursor *c, const struct field_table *table, size_t *from)
+{
+	const char *name;
+	size_t length;
+
+	next_char(c);
+	if (*from < table->count && take_name(c, table->fields[*from].name))
+		return &table->fields[(*from)++];
+	if (!take_text(c, &name, &length) || !take(c, ':'))
+		return NULL;
+	return find(table, from, name, length);
+}
+
 static bool take_members(struct cursor *c, const struct field_table *table, void *record)
 {
 	size_t from = 0;
 
 	while (take(c, ',')) {
-		const struct field *field;
-		const char *name;
-		size_t length;
+		const struct field *field = take_field(c, table, &from);
 
-		if (!take_text(c, &name, &length) || !take(c, ':'))
-			return false;
-		field = find(table, &from, name, length);
 		if (!field || !take_value(c, field, record))
 			return false;
 	}

@@ -27,7 +27,8 @@ static void put_json(json_t **json)
 
 const struct side_setting side_settings[] = {
 	SETTING("kernel", kernel_release), SETTING("kernel patched", kernel_patched),
-	SETTING("machine", host_machine), SETTING("time basis", time_basis),
+	SETTING("machine", host_machine), SETTING("VMM", vmm),
+	SETTING("time basis", time_basis),
 	SETTING("tracker", tracker), SETTING("leaf size", leaf), SETTING("split mode", split_mode),
 	SETTING("backing", backing), SETTING("workload", workload),
 };
@@ -87,6 +88,7 @@ static void take_header(struct side_settings *s, const struct header_sample *hea
 	STRING_COPY(s->kernel_release, header->kernel_release);
 	STRING_COPY(s->host_machine, header->host_machine);
 	STRING_COPY(s->time_basis, header->time_basis);
+	STRING_COPY(s->vmm, header->vmm);
 	if (header->kernel_patched != TRI_UNKNOWN)
 		STRING_COPY(s->kernel_patched, header->kernel_patched ? "yes" : "no");
 }
@@ -105,6 +107,15 @@ static void take_tracking(struct side_settings *s, const struct tracking_sample 
 		return;
 	put_leaf(s->leaf, sizeof(s->leaf), tracking->granularity_bytes);
 	STRING_COPY(s->split_mode, tracking->split_mode);
+}
+
+/* Once, behind the program's name. */
+static void take_version(struct side_settings *s, const struct vmm_state_sample *state)
+{
+	size_t used = strlen(s->vmm);
+
+	if (*state->version && !strstr(s->vmm, state->version))
+		snprintf(s->vmm + used, sizeof(s->vmm) - used, "%s%s", used ? " " : "", state->version);
 }
 
 /* "iommufd, kvm" in order of appearance */
@@ -148,6 +159,9 @@ static int take_sample(void *context, enum sample_kind kind, union sample *sampl
 		return 0;
 	case SAMPLE_SYNC:
 		return take_sync(side, &sample->sync);
+	case SAMPLE_VMM_STATE:
+		take_version(&side->settings, &sample->vmm_state);
+		return 0;
 	case SAMPLE_VMM_START:
 		put_leaf(side->settings.backing, sizeof(side->settings.backing),
 			 sample->vmm_start.backing_bytes);

@@ -23,6 +23,7 @@ struct side_settings {
 	char kernel_release[64];
 	char kernel_patched[8];
 	char host_machine[32];
+	char vmm[96];
 	char time_basis[16];
 	char tracker[48];		/* sources of the syncs */
 	char leaf[24];			/* granularity in force */

@@ -119,7 +119,7 @@ static void put_probes(FILE *out, const struct header_sample *header)
 	putc('\n', out);
 }
 
-int stat_text__write(FILE *out, const struct stat *stat, const struct header_sample *header,
+int stat_text__write(FILE *out, const struct stat_sums *stat, const struct header_sample *header,
 		     const struct vmm_state_sample *vmm)
 {
 	const struct stat_total *t = &stat->total;

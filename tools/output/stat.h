@@ -19,7 +19,7 @@
  *
  * Return: 0 or -errno of the write.
  */
-int stat_text__write(FILE *out, const struct stat *stat, const struct header_sample *header,
+int stat_text__write(FILE *out, const struct stat_sums *stat, const struct header_sample *header,
 		     const struct vmm_state_sample *vmm);
 
 #endif
