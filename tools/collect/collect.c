@@ -226,7 +226,7 @@ static void explain_choice(const struct collector *c)
 	else if (probe && (rank_of(result) || !(c->options.require & BIT_OF(HWDBM_MEASURE_SYNC))))
 		log__error("%s: kernel %s offers nothing to measure %s with: %s; hwdbm doctor says more",
 			   command, kernel.release, names,
-			   probes__reason(probe, result, reason));
+			   probes__explain(&c->choice, probe->measures, reason));
 	else
 		log__error("%s: kernel %s has nothing to measure dirty tracking with: neither KVM, nor the iommu_dirty_* events of hwdbm's kernel patches, nor iommufd with dirty tracking (Linux 6.7 or later, CONFIG_IOMMUFD); hwdbm doctor says more",
 			   command, kernel.release);

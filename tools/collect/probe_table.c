@@ -54,6 +54,9 @@
 #define BLIND_ENTRIES "invalidations of single entries, as blocks are split"
 #define BLIND_RETURNS "more calls at once than the kernel keeps return probes for"
 
+/* Why nobody has seen a probe at work. */
+#define NO_AMD "no AMD IOMMU was at hand"
+
 static const struct probe probes[] = {
 	{ MEASURE(TRACKING), PROBE_EVENT, { { "iommu_dirty_tracking", TAKES_STATS } },
 	  .programs = { "on_dirty_tracking" }, .cost = COST_EVENT },
@@ -134,7 +137,9 @@ static const struct probe probes[] = {
 	{ MEASURE(KVM_RING), PROBE_EVENT, { { "kvm_dirty_ring_push", "kvm_dirty_ring*, 4, 8" },
 					    { "kvm_dirty_ring_reset", "kvm_dirty_ring*" },
 					    { "kvm_dirty_ring_exit", "kvm_vcpu*" } }, "kvm",
-	  { "on_ring_push", "on_ring_reset", "on_ring_full" }, .cost = "100 ns for each dirty page" },
+	  { "on_ring_push", "on_ring_reset", "on_ring_full" }, .cost = "100 ns for each dirty page",
+	  /* The events are declared everywhere; on arm64 there are rings since Linux 6.3. */
+	  .needs = "kvm_dirty_ring_alloc" },
 
 	/* Any kernel for x86 may have both drivers; the one whose IOMMUs are not there is not called. */
 	{ MEASURE(VTD_TLB), PROBE_FENTRY, { { "qi_submit_sync", TAKES_QI } }, NULL,
@@ -145,24 +150,27 @@ static const struct probe probes[] = {
 
 	/* The last argument is a size in Linux 6.12, and an address in 7.3. */
 	{ MEASURE(AMD_TLB), PROBE_FENTRY, { { "amd_iommu_domain_flush_pages", TAKES_AMD_SIZE } }, NULL,
-	  { "enter_amd_flush", "exit_amd_flush" }, .cost = COST_FENTRY, .blind = BLIND_AMD },
+	  { "enter_amd_flush", "exit_amd_flush" }, .cost = COST_FENTRY, .blind = BLIND_AMD,
+	  .unproven = NO_AMD },
 	{ MEASURE(AMD_TLB), PROBE_FENTRY, { { "amd_iommu_domain_flush_pages", TAKES_AMD_LAST } }, NULL,
-	  { "enter_amd_flush_last", "exit_amd_flush" }, .cost = COST_FENTRY, .blind = BLIND_AMD },
+	  { "enter_amd_flush_last", "exit_amd_flush" }, .cost = COST_FENTRY, .blind = BLIND_AMD,
+	  .unproven = NO_AMD },
 	{ MEASURE(AMD_TLB), PROBE_KPROBE, { { "amd_iommu_domain_flush_pages", TAKES_AMD_SIZE } }, NULL,
 	  { "kprobe_amd_flush", "kretprobe_amd_flush" }, .cost = COST_KPROBE,
-	  .blind = BLIND_AMD "; " BLIND_RETURNS },
+	  .blind = BLIND_AMD "; " BLIND_RETURNS, .unproven = NO_AMD },
 	{ MEASURE(AMD_TLB), PROBE_KPROBE, { { "amd_iommu_domain_flush_pages", TAKES_AMD_LAST } }, NULL,
 	  { "kprobe_amd_flush_last", "kretprobe_amd_flush" }, .cost = COST_KPROBE,
-	  .blind = BLIND_AMD "; " BLIND_RETURNS },
+	  .blind = BLIND_AMD "; " BLIND_RETURNS, .unproven = NO_AMD },
 	/* Static in Linux 6.1; its callers are called by pointer. */
 	{ MEASURE(AMD_TLB), PROBE_FENTRY, { { "amd_iommu_iotlb_sync", TAKES_AMD_SYNC },
 					    { "amd_iommu_flush_iotlb_all" } }, NULL,
 	  { "enter_amd_sync", "exit_amd_sync", "enter_amd_all", "exit_amd_all" }, .cost = COST_FENTRY,
-	  .blind = "flushes for dirty tracking; " BLIND_AMD },
+	  .blind = "flushes for dirty tracking; " BLIND_AMD, .unproven = NO_AMD },
 	{ MEASURE(AMD_TLB), PROBE_KPROBE, { { "amd_iommu_iotlb_sync", TAKES_AMD_SYNC },
 					    { "amd_iommu_flush_iotlb_all" } }, NULL,
 	  { "kprobe_amd_sync", "kretprobe_amd_sync", "kprobe_amd_all", "kretprobe_amd_all" },
-	  .cost = COST_KPROBE, .blind = "flushes for dirty tracking; " BLIND_AMD "; " BLIND_RETURNS },
+	  .cost = COST_KPROBE, .blind = "flushes for dirty tracking; " BLIND_AMD "; " BLIND_RETURNS,
+	  .unproven = NO_AMD },
 
 	/* Inlined in Linux 6.1. */
 	{ MEASURE(KVM_SPLIT), PROBE_FENTRY, { { "tdp_mmu_split_huge_page", TAKES_TDP_SPLIT } }, "kvm",

@@ -390,6 +390,11 @@ enum probe_state probe_bench__test(void *context, const struct probe *probe,
 		result->target = probe->targets[i].name;
 		return state;
 	}
+	if (probe->needs &&
+	    probe_bench__has(context, PROBE_KPROBE, probe->needs, probe->module) == TRI_FALSE) {
+		result->target = probe->needs;
+		return PROBE_ABSENT;
+	}
 	return PROBE_SERVES;
 }
 
