@@ -11,7 +11,6 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <sys/ioctl.h>
 
 #define CELLS 4
 #define CELL 480
@@ -40,31 +39,6 @@ static void grid_add(struct grid *grid, const char *a, const char *b, const char
 	grid->count++;
 }
 
-/* The last cell is broken into lines on a terminal; a pipe gets it whole. */
-static void put_wrapped(FILE *out, const char *text, size_t indent)
-{
-	struct winsize window = { 0 };
-	size_t width = 0, column = indent;
-
-	if (!ioctl(fileno(out), TIOCGWINSZ, &window))
-		width = window.ws_col;
-	while (*text) {
-		size_t length = strcspn(text, " ");
-
-		if (width > indent + 20 && column > indent && column + 1 + length > width) {
-			fprintf(out, "\n%*s", (int)indent, "");
-			column = indent;
-		} else if (column > indent) {
-			fputc(' ', out);
-			column++;
-		}
-		fwrite(text, 1, length, out);
-		column += length;
-		text += length;
-		text += *text == ' ';
-	}
-}
-
 static void grid_put(FILE *out, struct grid *grid, const char *title)
 {
 	size_t widths[CELLS] = { 0 };
@@ -87,7 +61,7 @@ static void grid_put(FILE *out, struct grid *grid, const char *title)
 				indent += 2 + widths[c];
 			}
 		fputs("  ", out);
-		put_wrapped(out, grid->at[r][last], indent + 2);
+		table__wrapped(out, grid->at[r][last], indent + 2);
 		fputc('\n', out);
 	}
 	free(grid->at);
