@@ -26,6 +26,7 @@
 #include <sys/epoll.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
+#include <time.h>
 #include <unistd.h>
 
 struct collector {
@@ -47,6 +48,8 @@ struct collector {
 	struct stack_list *stacks;	/* NULL: not asked for */
 	struct kvmstat kvmstat;
 	unsigned int looks_failed;
+	uint64_t late_measures;		/* whose module came after the start, as was said */
+	time_t modules_checked;
 };
 
 static int print_libbpf(enum libbpf_print_level level, const char *format, va_list args)
@@ -482,6 +485,47 @@ static void watch_overhead(struct collector *c)
 	c->gave_up = true;
 }
 
+/* Measurements that the probes of a module would have served; said once. */
+static void warn_of_module(struct collector *c, const char *module)
+{
+	char names[PROBE_TEXT] = "";
+
+	for (size_t i = 0; i < c->choice.table->count; i++) {
+		const struct probe *probe = &c->choice.table->at[i];
+		size_t length = strlen(names);
+
+		if (c->choice.results[i].state != PROBE_NOT_LOADED || strcmp(probe->module, module) ||
+		    c->choice.chosen[probe->measures] || c->late_measures & BIT_OF(probe->measures))
+			continue;
+		c->late_measures |= BIT_OF(probe->measures);
+		snprintf(names + length, sizeof(names) - length, "%s\"%s\"", length ? ", " : "",
+			 probes__measure_name(probe->measures));
+	}
+	if (*names)
+		log__warn("%s: module %s was loaded after the start: %s cannot be measured until hwdbm is started again",
+			  c->options.command, module, names);
+}
+
+/* Probes are chosen at the start, by what is there. */
+static void watch_modules(struct collector *c)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+	if (now.tv_sec == c->modules_checked)
+		return;
+	c->modules_checked = now.tv_sec;
+	for (size_t i = 0; i < c->choice.table->count; i++) {
+		const struct probe *probe = &c->choice.table->at[i];
+
+		if (c->choice.results[i].state == PROBE_NOT_LOADED &&
+		    !c->choice.chosen[probe->measures] &&
+		    !(c->late_measures & BIT_OF(probe->measures)) &&
+		    host__has_loaded(probe->module))
+			warn_of_module(c, probe->module);
+	}
+}
+
 int collect__read(struct collector *c)
 {
 	int got = ring_buffer__consume(c->ring), err = c->error ?: got < 0 ? got : 0;
@@ -495,6 +539,7 @@ int collect__read(struct collector *c)
 		log__error("%s: cannot attach the probes again (%s)", c->options.command,
 			   strerror(-err));
 	watch_overhead(c);
+	watch_modules(c);
 	return err;
 }
 
@@ -644,6 +689,11 @@ int collect__finish(struct collector *c)
 	int err;
 
 	attachments__detach(&c->attachments);
+	c->modules_checked = 0;
 	err = collect__read(c);
-	return err ?: collect__summaries(c);
+	err = err ?: collect__summaries(c);
+	if (c->kvmstat.ended)
+		log__warn("%s: %zu VM%s ended after KVM's counters were last looked at: the flushes of up to a second before that are missing",
+			  c->options.command, c->kvmstat.ended, c->kvmstat.ended == 1 ? "" : "s");
+	return err;
 }

@@ -30,6 +30,7 @@ static struct kvmstat_vm *find(struct kvmstat *stat, const struct vm *vm)
 static void add(struct kvmstat_vm *known, const struct vm *vm)
 {
 	STRING_COPY(known->name, vm->name);
+	known->was_seen = true;
 	if (vm->tlb_flush_requests == UNKNOWN) {
 		known->flushes = UNKNOWN;
 		return;
@@ -42,11 +43,26 @@ static void add(struct kvmstat_vm *known, const struct vm *vm)
 	known->last = vm->tlb_flush_requests;
 }
 
+/* Nothing more will be told of them: a VM that takes the same place is another. */
+static void drop_ended(struct kvmstat *stat)
+{
+	for (size_t i = 0; i < stat->count; i++) {
+		struct kvmstat_vm *vm = &stat->at[i];
+
+		if (!vm->was_seen && vm->identity) {
+			vm->identity = 0;
+			stat->ended++;
+		}
+	}
+}
+
 int kvmstat__look(struct kvmstat *stat)
 {
 	struct vm_list list;
 	int err;
 
+	for (size_t i = 0; i < stat->count; i++)
+		stat->at[i].was_seen = false;
 	vm_list__init(&list);
 	err = vms__scan(&list, 0, false);
 	for (size_t i = 0; !err && i < list.count; i++) {
@@ -62,6 +78,8 @@ int kvmstat__look(struct kvmstat *stat)
 			err = -ENOMEM;
 	}
 	vm_list__release(&list);
+	if (!err)
+		drop_ended(stat);
 	stat->has_looked = true;
 	return err;
 }

@@ -17,12 +17,14 @@ struct kvmstat_vm {
 	char name[SAMPLE_VM_NAME];
 	uint64_t last;			/* KVM's counter */
 	uint64_t flushes;		/* since the first look; UNKNOWN if this kernel does not tell */
+	bool was_seen;			/* by the last look */
 };
 
 /* Zero-initialised: nobody has looked yet. */
 struct kvmstat {
 	struct kvmstat_vm *at;
 	size_t count;
+	size_t ended;			/* VMs that were known and are gone */
 	bool has_looked;
 };
 
@@ -30,7 +32,7 @@ struct kvmstat {
  * kvmstat__look() - read the counters of all VMs
  *
  * VMs that came since the last look are counted from their start. Of one that has ended
- * meanwhile what it did since then is missing.
+ * meanwhile what it did since then is missing, and it is counted as ended.
  *
  * Return: 0 or -errno.
  */
