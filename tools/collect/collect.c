@@ -567,7 +567,9 @@ void collect__describe(const struct collector *c, struct header_sample *header)
 	STRING_COPY(header->host_name, name.nodename);
 	STRING_COPY(header->host_machine, name.machine);
 	STRING_COPY(header->kernel_release, name.release);
-	if (c->choice.chosen[HWDBM_MEASURE_SPLIT])
+	/* The event is ours; openEuler's kernels split, too. */
+	if (c->choice.chosen[HWDBM_MEASURE_SPLIT] &&
+	    c->choice.chosen[HWDBM_MEASURE_SPLIT]->kind == PROBE_EVENT)
 		header->kernel_patched = TRI_TRUE;
 	else if (c->options.measure & BIT_OF(HWDBM_MEASURE_SPLIT))
 		header->kernel_patched = TRI_FALSE;

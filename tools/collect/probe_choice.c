@@ -50,8 +50,8 @@ static int weight_of(const struct probe *probe, const struct probe_result *resul
 
 	enum probe_state state = result->state;
 
-	/* Most kernels lack an event; that alone explains least. */
-	if (probe->kind == PROBE_EVENT && state == PROBE_ABSENT)
+	/* Most kernels lack an event, or what a kernel of few has; that alone explains least. */
+	if ((probe->kind == PROBE_EVENT || probe->unproven) && state == PROBE_ABSENT)
 		return 1;
 	/* The function is there, and only trampolines are not. */
 	if (probe->kind == PROBE_FENTRY && state == PROBE_UNSUPPORTED)

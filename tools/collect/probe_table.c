@@ -20,6 +20,7 @@
 /* Arguments, see struct probe_target. */
 #define TAKES_STATS "iommu_domain*, iommu_dirty_stats*, 4"
 #define TAKES_RESIZE "iommu_domain*, 8, 8, 8, 8, 4"
+#define TAKES_DOMAIN_RANGE "iommu_domain*, 8, 8"
 #define TAKES_TLB "iommu_domain*, 8, 8, 4, 8, *"
 #define TAKES_TRACKING "io_pagetable*, iommu_domain*, 1"
 #define TAKES_SYNC "io_pagetable*, iommu_domain*, 8, iommu_hwpt_get_dirty_bitmap*"
@@ -52,10 +53,12 @@
 #define BLIND_SHADOW "splits of shadow page tables"
 #define BLIND_RANGES "passes over a range of shadow page tables"
 #define BLIND_ENTRIES "invalidations of single entries, as blocks are split"
+#define BLIND_DOMAIN_RANGE "sizes, single blocks; " BLIND_RETURNS
 #define BLIND_RETURNS "more calls at once than the kernel keeps return probes for"
 
 /* Why nobody has seen a probe at work. */
 #define NO_AMD "no AMD IOMMU was at hand"
+#define NO_OPENEULER "no openEuler kernel was at hand"
 
 static const struct probe probes[] = {
 	{ MEASURE(TRACKING), PROBE_EVENT, { { "iommu_dirty_tracking", TAKES_STATS } },
@@ -94,11 +97,20 @@ static const struct probe probes[] = {
 	  "iommufd", { "kprobe_walk", "kretprobe_walk" }, .cost = COST_KPROBE,
 	  .blind = BLIND_RETURNS },
 
-	/* A kernel without the event has no splitting to measure. */
+	/*
+	 * A kernel without the event has no splitting to measure, unless it is openEuler's 5.10. Its
+	 * syncs are type1's, and what these need has the name that it has everywhere.
+	 */
 	{ MEASURE(SPLIT), PROBE_EVENT, { { "iommu_split", TAKES_RESIZE } },
 	  .programs = { "on_split" }, .cost = COST_EVENT },
+	{ MEASURE(SPLIT), PROBE_KPROBE, { { "iommu_split_block", TAKES_DOMAIN_RANGE } }, NULL,
+	  { "kprobe_domain_split", "kretprobe_domain_split" }, .cost = COST_KPROBE,
+	  .blind = BLIND_DOMAIN_RANGE, .unproven = NO_OPENEULER },
 	{ MEASURE(MERGE), PROBE_EVENT, { { "iommu_merge", TAKES_RESIZE } },
 	  .programs = { "on_merge" }, .cost = COST_EVENT },
+	{ MEASURE(MERGE), PROBE_KPROBE, { { "iommu_merge_page", TAKES_DOMAIN_RANGE ", 4" } }, NULL,
+	  { "kprobe_domain_merge", "kretprobe_domain_merge" }, .cost = COST_KPROBE,
+	  .blind = BLIND_DOMAIN_RANGE, .unproven = NO_OPENEULER },
 
 	{ MEASURE(TLB), PROBE_EVENT, { { "iommu_tlb_inv", TAKES_TLB } },
 	  .programs = { "on_tlb_inv" }, .cost = COST_EVENT },
