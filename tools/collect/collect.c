@@ -688,14 +688,16 @@ void collect__lost(const struct collector *c, struct named_list *lost)
 
 int collect__finish(struct collector *c)
 {
+	size_t ended;
 	int err;
 
 	attachments__detach(&c->attachments);
 	c->modules_checked = 0;
 	err = collect__read(c);
 	err = err ?: collect__summaries(c);
-	if (c->kvmstat.ended)
+	ended = kvmstat__ended(&c->kvmstat, is_wanted, c);
+	if (ended)
 		log__warn("%s: %zu VM%s ended after KVM's counters were last looked at: the flushes of up to a second before that are missing",
-			  c->options.command, c->kvmstat.ended, c->kvmstat.ended == 1 ? "" : "s");
+			  c->options.command, ended, ended == 1 ? "" : "s");
 	return err;
 }

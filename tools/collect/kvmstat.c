@@ -15,7 +15,8 @@ static struct kvmstat_vm *find(struct kvmstat *stat, const struct vm *vm)
 	struct kvmstat_vm *at;
 
 	for (size_t i = 0; i < stat->count; i++)
-		if (stat->at[i].pid == vm->pid && stat->at[i].identity == vm->identity)
+		if (stat->at[i].pid == vm->pid && stat->at[i].identity == vm->identity &&
+		    !stat->at[i].ended)
 			return &stat->at[i];
 	at = realloc(stat->at, (stat->count + 1) * sizeof(*at));
 	if (!at)
@@ -43,19 +44,6 @@ static void add(struct kvmstat_vm *known, const struct vm *vm)
 	known->last = vm->tlb_flush_requests;
 }
 
-/* Nothing more will be told of them: a VM that takes the same place is another. */
-static void drop_ended(struct kvmstat *stat)
-{
-	for (size_t i = 0; i < stat->count; i++) {
-		struct kvmstat_vm *vm = &stat->at[i];
-
-		if (!vm->was_seen && vm->identity) {
-			vm->identity = 0;
-			stat->ended++;
-		}
-	}
-}
-
 int kvmstat__look(struct kvmstat *stat)
 {
 	struct vm_list list;
@@ -78,8 +66,8 @@ int kvmstat__look(struct kvmstat *stat)
 			err = -ENOMEM;
 	}
 	vm_list__release(&list);
-	if (!err)
-		drop_ended(stat);
+	for (size_t i = 0; !err && i < stat->count; i++)
+		stat->at[i].ended |= !stat->at[i].was_seen;
 	stat->has_looked = true;
 	return err;
 }
@@ -106,6 +94,15 @@ int kvmstat__put(const struct kvmstat *stat, bool (*is_wanted)(void *of, pid_t p
 		if (stat->at[i].flushes && is_wanted(of, stat->at[i].pid))
 			err = put(&stat->at[i], handler, context);
 	return err;
+}
+
+size_t kvmstat__ended(const struct kvmstat *stat, bool (*is_wanted)(void *of, pid_t pid), void *of)
+{
+	size_t ended = 0;
+
+	for (size_t i = 0; i < stat->count; i++)
+		ended += stat->at[i].ended && is_wanted(of, stat->at[i].pid);
+	return ended;
 }
 
 void kvmstat__release(struct kvmstat *stat)

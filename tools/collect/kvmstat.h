@@ -18,13 +18,13 @@ struct kvmstat_vm {
 	uint64_t last;			/* KVM's counter */
 	uint64_t flushes;		/* since the first look; UNKNOWN if this kernel does not tell */
 	bool was_seen;			/* by the last look */
+	bool ended;
 };
 
 /* Zero-initialised: nobody has looked yet. */
 struct kvmstat {
 	struct kvmstat_vm *at;
 	size_t count;
-	size_t ended;			/* VMs that were known and are gone */
 	bool has_looked;
 };
 
@@ -45,6 +45,9 @@ int kvmstat__look(struct kvmstat *stat);
  */
 int kvmstat__put(const struct kvmstat *stat, bool (*is_wanted)(void *of, pid_t pid), void *of,
 		 sample_handler handler, void *context);
+
+/** kvmstat__ended() - how many VMs were known, are wanted, and have ended */
+size_t kvmstat__ended(const struct kvmstat *stat, bool (*is_wanted)(void *of, pid_t pid), void *of);
 
 /** kvmstat__release() - free the list's memory and zero it */
 void kvmstat__release(struct kvmstat *stat);
