@@ -53,8 +53,9 @@ static int weight_of(const struct probe *probe, const struct probe_result *resul
 	/* Most kernels lack an event, or what a kernel of few has; that alone explains least. */
 	if ((probe->kind == PROBE_EVENT || probe->unproven) && state == PROBE_ABSENT)
 		return 1;
-	/* The function is there, and only trampolines are not. */
-	if (probe->kind == PROBE_FENTRY && state == PROBE_UNSUPPORTED)
+	/* The function is there, and only trampolines or kprobes are not. */
+	if (state == PROBE_UNSUPPORTED && (probe->kind == PROBE_FENTRY ||
+					   (probe->kind == PROBE_KPROBE && probe->targets[0].takes)))
 		state = PROBE_UNTYPED;
 	for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++)
 		if (order[i] == state)
