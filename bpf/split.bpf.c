@@ -250,6 +250,55 @@ static __always_inline int end_pass(__u32 scope, int ret)
 	return 0;
 }
 
+/*
+ * openEuler's 5.10 kernels split and merge a range of a domain in a call, whatever there is in it.
+ * What these return is not the same in all of them.
+ */
+static __always_inline int end_domain_range(void *map, bool splits_it)
+{
+	struct hwdbm_split_key key = {
+		.tgid = bpf_get_current_pid_tgid() >> 32, .mmu = HWDBM_MMU_IOMMU,
+		.scope = HWDBM_SCOPE_RANGE, .timed = 1,
+	};
+	__u64 now = bpf_ktime_get_ns();
+	struct split_call *call;
+
+	if (!is_followed())
+		return 0;
+	call = split_call();
+	if (!call || !call->pass_start[HWDBM_SCOPE_RANGE])
+		return 0;
+	if (splits_it)
+		key.mode = split_mode_of(cause_of_iommu_call());
+	account_split(map, &key, now - call->pass_start[HWDBM_SCOPE_RANGE], 0);
+	call->pass_start[HWDBM_SCOPE_RANGE] = 0;
+	return 0;
+}
+
+SEC("kprobe/iommu_split_block")
+int BPF_KPROBE(kprobe_domain_split)
+{
+	return begin_pass(HWDBM_SCOPE_RANGE);
+}
+
+SEC("kretprobe/iommu_split_block")
+int BPF_KRETPROBE(kretprobe_domain_split)
+{
+	return end_domain_range(&splits, true);
+}
+
+SEC("kprobe/iommu_merge_page")
+int BPF_KPROBE(kprobe_domain_merge)
+{
+	return begin_pass(HWDBM_SCOPE_RANGE);
+}
+
+SEC("kretprobe/iommu_merge_page")
+int BPF_KRETPROBE(kretprobe_domain_merge)
+{
+	return end_domain_range(&merges, false);
+}
+
 SEC("fentry/tdp_mmu_split_huge_page")
 int BPF_PROG(enter_tdp_split, struct kvm *kvm, struct tdp_iter *iter)
 {

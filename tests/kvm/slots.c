@@ -2,7 +2,8 @@
 /*
  * VMs that do nothing, to be looked at: as many slots, with and without dirty log, as
  * asked. Says what it made, one line per slot, then "ready", and stays until its input
- * ends or a signal. Words behind "--" are left alone: a VMM's options for others to read.
+ * ends or a signal. An "s" there makes it read the dirty log of each slot that has one, and say
+ * "synced N". Words behind "--" are left alone: a VMM's options for others to read.
  * Not here: a guest that runs.
  *
  *   --vms N        a process for each, this one the first (1)
@@ -70,6 +71,24 @@ static void set_slot(unsigned long slot, uint64_t pages)
 	if (pages && !o.churn)
 		printf("slot %lu %llu %llu %llu %u\n", slot, region.guest_phys_addr,
 		       region.memory_size, region.userspace_addr, region.flags);
+}
+
+static unsigned long read_logs(void)
+{
+	void *bitmap = calloc(1, (o.pages + 63) / 64 * 8);
+	unsigned long count = 0;
+
+	for (unsigned long i = 0; i < o.slots; i++) {
+		struct kvm_dirty_log log = { .slot = i, .dirty_bitmap = bitmap };
+
+		if (!(flags_of(i) & KVM_MEM_LOG_DIRTY_PAGES))
+			continue;
+		if (ioctl(vm, KVM_GET_DIRTY_LOG, &log))
+			err(1, "the log of slot %lu", i);
+		count++;
+	}
+	free(bitmap);
+	return count;
 }
 
 static void enable(uint32_t cap, uint64_t argument)
@@ -195,6 +214,9 @@ int main(int argc, char **argv)
 		}
 	fcntl(0, F_SETFL, 0);
 	while (read(0, &byte, 1) > 0)
-		;
+		if (byte == 's') {
+			printf("synced %lu\n", read_logs());
+			fflush(stdout);
+		}
 	return 0;
 }

@@ -115,6 +115,19 @@ static void all_logs_or_none(void)
 	CHECK(is("iommu", TRI_TRUE, TRI_FALSE, "granularity"));
 }
 
+/* It refuses a type1 container by itself; told to, it does not. */
+static void qemu_can_be_told(void)
+{
+	for (int told = 0; told < 2; told++) {
+		begin("type1");
+		vm.insists = told;
+		give("vfio", "0000:01:00.0", TRI_TRUE, TRI_FALSE, TRI_TRUE);
+		give_page_tables("type1", TRI_TRUE);
+		end();
+		CHECK(is("iommu", TRI_TRUE, told ? TRI_FALSE : TRI_TRUE, "enable-migration=on"));
+	}
+}
+
 static void every_page_table_counts(void)
 {
 	begin("iommufd");
@@ -165,5 +178,5 @@ static void what_is_not_known_stays_so(void)
 }
 
 RUN_TESTS(TEST(without_devices_there_is_kvm_alone), TEST(one_device_that_stays_blocks),
-	  TEST(all_logs_or_none), TEST(every_page_table_counts), TEST(type1_is_not_trusted),
+	  TEST(all_logs_or_none), TEST(qemu_can_be_told), TEST(every_page_table_counts), TEST(type1_is_not_trusted),
 	  TEST(what_is_not_known_stays_so))

@@ -111,7 +111,9 @@ static void the_reason_that_helps(void)
 		{ { PROBE_ABSENT, PROBE_ABSENT, PROBE_UNSUPPORTED }, 1, false },
 		{ { PROBE_ABSENT, PROBE_UNSUPPORTED, PROBE_UNSUPPORTED }, 1, true },
 		{ { PROBE_AVOIDED, PROBE_UNSUPPORTED, PROBE_AVOIDED }, 1, true },
-		{ { PROBE_AVOIDED, PROBE_ABSENT, PROBE_UNSUPPORTED }, 0, false },
+		{ { PROBE_AVOIDED, PROBE_ABSENT, PROBE_UNSUPPORTED }, 1, false },
+		{ { PROBE_AVOIDED, PROBE_AVOIDED, PROBE_UNSUPPORTED }, 2, false },
+		{ { PROBE_ABSENT, PROBE_AVOIDED, PROBE_AVOIDED }, 1, false },
 		{ { PROBE_LOCKED_DOWN, PROBE_REFUSED, PROBE_FAILED }, 0, true },
 		{ { PROBE_ABSENT, PROBE_CHANGED, PROBE_CHANGED }, 1, false },
 	};
@@ -141,6 +143,20 @@ static void nothing_to_explain(void)
 	CHECK(!probes__why_not(&choice, TRACKING, &result));
 	CHECK(!probes__is_denied(&choice, TRACKING));
 	CHECK(!probes__why_not(&choice, HWDBM_MEASURE_TLB, &result));
+}
+
+/* What was asked for is said beside what the kernel lacks, and not in its place. */
+static void avoiding_is_not_the_reason(void)
+{
+	struct script script = { .says = { PROBE_SERVES, PROBE_SERVES, PROBE_UNSUPPORTED } };
+	struct probe_choice choice = choose(&script, (struct probe_options){
+		.avoid = BIT_OF(PROBE_EVENT) | BIT_OF(PROBE_FENTRY) | BIT_OF(PROBE_SYSCALL) });
+	char text[PROBE_TEXT];
+
+	probes__explain(&choice, TRACKING, text);
+	CHECK(strstr(text, "built without kprobes") && strstr(text, "other kinds of probe are avoided"));
+	CHECK(!strcmp(probes__explain(&choice, SYNC, text), "avoided as asked"));
+	CHECK(!*probes__explain(&choice, HWDBM_MEASURE_TLB, text));
 }
 
 /* EPERM means policy only if the tester says so; lockdown is named only if it is that. */
@@ -199,4 +215,4 @@ static void kinds_of_an_option(void)
 
 RUN_TESTS(TEST(first_that_serves), TEST(all_are_tested_if_asked), TEST(only_what_is_wanted),
 	  TEST(avoided_kinds_are_not_tested), TEST(the_reason_that_helps), TEST(nothing_to_explain),
-	  TEST(reasons_in_words), TEST(names), TEST(kinds_of_an_option))
+	  TEST(avoiding_is_not_the_reason), TEST(reasons_in_words), TEST(names), TEST(kinds_of_an_option))

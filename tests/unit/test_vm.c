@@ -372,10 +372,24 @@ static void json_has_everything_and_is_valid(void)
 	vm_list__release(&list);
 }
 
+/* Only if every VFIO device of a QEMU has it. */
+static void told_to_migrate(void)
+{
+	struct vm vm;
+
+#define QEMU "qemu-system-x86_64\0-device\0virtio-net-pci\0-device\0"
+#define ON "vfio-pci,host=01:00.0,enable-migration=on\0"
+	CHECK(PARSE(&vm, "qemu-system-x86_64", QEMU ON) && vm.insists);
+	CHECK(PARSE(&vm, "qemu-system-x86_64",
+		    QEMU "{\"driver\":\"vfio-pci\",\"enable-migration\":\"on\"}\0") && vm.insists);
+	CHECK(PARSE(&vm, "qemu-system-x86_64", QEMU ON "-device\0vfio-pci,host=02:00.0\0") && !vm.insists);
+	CHECK(PARSE(&vm, "qemu-system-x86_64", QEMU) && !vm.insists);
+}
+
 RUN_TESTS(TEST(qemu_has_names_in_several_spellings), TEST(qemu_need_not_have_a_name),
 	  TEST(other_vmms_have_names), TEST(other_programs_are_no_vmm),
 	  TEST(a_machine_slice_has_a_name), TEST(a_vm_is_meant_by_name_or_uuid),
-	  TEST(threads_tell_of_migrations), TEST(memory_is_counted_once),
+	  TEST(told_to_migrate), TEST(threads_tell_of_migrations), TEST(memory_is_counted_once),
 	  TEST(a_display_is_no_migration), TEST(tracking_is_left_over_only_if_nothing_migrates),
 	  TEST(trackers_are_told_apart), TEST(nothing_known_is_not_off),
 	  TEST(split_blocks_are_left_over), TEST(backing_has_shares),

@@ -27,6 +27,7 @@
 #include <sys/epoll.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
+#include <time.h>
 #include <unistd.h>
 
 struct collector {
@@ -48,6 +49,8 @@ struct collector {
 	struct stack_list *stacks;	/* NULL: not asked for */
 	struct kvmstat kvmstat;
 	unsigned int looks_failed;
+	uint64_t late_measures;		/* whose module came after the start, as was said */
+	time_t modules_checked;
 };
 
 static int print_libbpf(enum libbpf_print_level level, const char *format, va_list args)
@@ -227,7 +230,7 @@ static void explain_choice(const struct collector *c)
 	else if (probe && (rank_of(result) || !(c->options.require & BIT_OF(HWDBM_MEASURE_SYNC))))
 		log__error("%s: kernel %s offers nothing to measure %s with: %s; hwdbm doctor says more",
 			   command, kernel.release, names,
-			   probes__reason(probe, result, reason));
+			   probes__explain(&c->choice, probe->measures, reason));
 	else
 		log__error("%s: kernel %s has nothing to measure dirty tracking with: neither KVM, nor the iommu_dirty_* events of hwdbm's kernel patches, nor iommufd with dirty tracking (Linux 6.7 or later, CONFIG_IOMMUFD); hwdbm doctor says more",
 			   command, kernel.release);
@@ -483,6 +486,47 @@ static void watch_overhead(struct collector *c)
 	c->gave_up = true;
 }
 
+/* Measurements that the probes of a module would have served; said once. */
+static void warn_of_module(struct collector *c, const char *module)
+{
+	char names[PROBE_TEXT] = "";
+
+	for (size_t i = 0; i < c->choice.table->count; i++) {
+		const struct probe *probe = &c->choice.table->at[i];
+		size_t length = strlen(names);
+
+		if (c->choice.results[i].state != PROBE_NOT_LOADED || strcmp(probe->module, module) ||
+		    c->choice.chosen[probe->measures] || c->late_measures & BIT_OF(probe->measures))
+			continue;
+		c->late_measures |= BIT_OF(probe->measures);
+		snprintf(names + length, sizeof(names) - length, "%s\"%s\"", length ? ", " : "",
+			 probes__measure_name(probe->measures));
+	}
+	if (*names)
+		log__warn("%s: module %s was loaded after the start: %s cannot be measured until hwdbm is started again",
+			  c->options.command, module, names);
+}
+
+/* Probes are chosen at the start, by what is there. */
+static void watch_modules(struct collector *c)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+	if (now.tv_sec == c->modules_checked)
+		return;
+	c->modules_checked = now.tv_sec;
+	for (size_t i = 0; i < c->choice.table->count; i++) {
+		const struct probe *probe = &c->choice.table->at[i];
+
+		if (c->choice.results[i].state == PROBE_NOT_LOADED &&
+		    !c->choice.chosen[probe->measures] &&
+		    !(c->late_measures & BIT_OF(probe->measures)) &&
+		    host__has_loaded(probe->module))
+			warn_of_module(c, probe->module);
+	}
+}
+
 int collect__read(struct collector *c)
 {
 	int got = ring_buffer__consume(c->ring), err = c->error ?: got < 0 ? got : 0;
@@ -496,6 +540,7 @@ int collect__read(struct collector *c)
 		log__error("%s: cannot attach the probes again (%s)", c->options.command,
 			   strerror(-err));
 	watch_overhead(c);
+	watch_modules(c);
 	return err;
 }
 
@@ -538,7 +583,9 @@ void collect__describe(const struct collector *c, struct header_sample *header)
 	STRING_COPY(header->host_name, name.nodename);
 	STRING_COPY(header->host_machine, name.machine);
 	STRING_COPY(header->kernel_release, name.release);
-	if (c->choice.chosen[HWDBM_MEASURE_SPLIT])
+	/* The event is ours; openEuler's kernels split, too. */
+	if (c->choice.chosen[HWDBM_MEASURE_SPLIT] &&
+	    c->choice.chosen[HWDBM_MEASURE_SPLIT]->kind == PROBE_EVENT)
 		header->kernel_patched = TRI_TRUE;
 	else if (c->options.measure & BIT_OF(HWDBM_MEASURE_SPLIT))
 		header->kernel_patched = TRI_FALSE;
@@ -659,9 +706,16 @@ void collect__lost(const struct collector *c, struct named_list *lost)
 
 int collect__finish(struct collector *c)
 {
+	size_t ended;
 	int err;
 
 	attachments__detach(&c->attachments);
+	c->modules_checked = 0;
 	err = collect__read(c);
-	return err ?: collect__summaries(c);
+	err = err ?: collect__summaries(c);
+	ended = kvmstat__ended(&c->kvmstat, is_wanted, c);
+	if (ended)
+		log__warn("%s: %zu VM%s ended after KVM's counters were last looked at: the flushes of up to a second before that are missing",
+			  c->options.command, ended, ended == 1 ? "" : "s");
+	return err;
 }

@@ -115,6 +115,7 @@ static int add_alternatives(const struct probe_choice *choice, struct diagnosis 
 		STRING_COPY(alternative->reason, probes__reason(probe, result, text));
 		STRING_COPY(alternative->cost, probe->cost ?: "");
 		STRING_COPY(alternative->blind, probe->blind ?: "");
+		STRING_COPY(alternative->unproven, probe->unproven ?: "");
 		alternative->chosen = truth(choice->chosen[probe->measures] == probe);
 		alternative->error = result->error;
 	}
@@ -137,10 +138,11 @@ static int add_measures(const struct probe_choice *choice, struct diagnosis *d)
 		measure->served = probe && result->state == PROBE_UNKNOWN ?
 					  TRI_UNKNOWN : truth(choice->chosen[i]);
 		measure->denied = truth(probes__is_denied(choice, i));
-		if (choice->chosen[i])
-			STRING_COPY(measure->probe, probes__name(choice->chosen[i], text));
-		else if (probe)
-			STRING_COPY(measure->reason, probes__reason(probe, result, text));
+		STRING_COPY(measure->reason, probes__explain(choice, i, text));
+		if (!choice->chosen[i])
+			continue;
+		STRING_COPY(measure->probe, probes__name(choice->chosen[i], text));
+		STRING_COPY(measure->unproven, choice->chosen[i]->unproven ?: "");
 	}
 	return 0;
 }
@@ -302,13 +304,13 @@ static int examine_hardware(const struct examine_options *options, const struct 
 }
 
 /* After the hardware: what a VM can use follows from that. */
-static int add_outlooks(struct diagnosis *d)
+static int add_outlooks(const struct examine_options *options, struct diagnosis *d)
 {
 	_cleanup_(vm_list__release) struct vm_list list;
 	int err;
 
 	vm_list__init(&list);
-	err = vms__scan(&list, 0, false);
+	err = vms__scan(&list, options->vm, false);
 	for (size_t i = 0; !err && i < list.count; i++) {
 		struct outlook_facts *outlook = facts__add(&d->outlooks);
 
@@ -388,7 +390,7 @@ int examine__host(const struct examine_options *options, struct diagnosis *out)
 	err = err ?: add_facilities(&d);
 	err = err ?: add_parameters(&d);
 	err = err ?: examine_hardware(options, bench, &d, &overridden);
-	err = err ?: add_outlooks(&d);
+	err = err ?: add_outlooks(options, &d);
 	if (!err)
 		judge_safety(bench, overridden, &d);
 	probe_bench__free(bench);

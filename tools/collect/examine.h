@@ -12,6 +12,7 @@ struct examine_options {
 	unsigned int avoid;	/* kinds of probe to do without, bits of enum probe_kind */
 	bool all;		/* test every alternative, also behind the chosen one */
 	bool ask_devices;	/* open devices that nobody uses, which resets them */
+	int vm;			/* the outlook of this process only; 0: of all VMs */
 };
 
 /**

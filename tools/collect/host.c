@@ -118,13 +118,18 @@ static enum tristate is_listed(const char *list, const char *name)
 	return file ? TRI_FALSE : TRI_UNKNOWN;
 }
 
-enum module_state host__module(const char *name)
+bool host__has_loaded(const char *name)
 {
 	char path[80];
 
-	/* Built in, it may have no folder. */
 	snprintf(path, sizeof(path), "/sys/module/%s", name);
-	if (!access(path, F_OK) || is_listed("modules.builtin", name) == TRI_TRUE)
+	return !access(path, F_OK);
+}
+
+enum module_state host__module(const char *name)
+{
+	/* Built in, it may have no folder. */
+	if (host__has_loaded(name) || is_listed("modules.builtin", name) == TRI_TRUE)
 		return MODULE_LOADED;
 	if (access("/proc/modules", F_OK) || is_listed("modules.dep", name) == TRI_FALSE)
 		return MODULE_ABSENT;

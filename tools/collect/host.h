@@ -46,6 +46,9 @@ enum module_state {
 	MODULE_LOADED,		/* or built in */
 };
 
+/** host__has_loaded() - whether a module that was a file is loaded now; costs next to nothing */
+bool host__has_loaded(const char *name);
+
 /** host__module() - whether a kernel module is there */
 enum module_state host__module(const char *name);
 

@@ -15,7 +15,8 @@ static struct kvmstat_vm *find(struct kvmstat *stat, const struct vm *vm)
 	struct kvmstat_vm *at;
 
 	for (size_t i = 0; i < stat->count; i++)
-		if (stat->at[i].pid == vm->pid && stat->at[i].identity == vm->identity)
+		if (stat->at[i].pid == vm->pid && stat->at[i].identity == vm->identity &&
+		    !stat->at[i].ended)
 			return &stat->at[i];
 	at = realloc(stat->at, (stat->count + 1) * sizeof(*at));
 	if (!at)
@@ -30,6 +31,7 @@ static struct kvmstat_vm *find(struct kvmstat *stat, const struct vm *vm)
 static void add(struct kvmstat_vm *known, const struct vm *vm)
 {
 	STRING_COPY(known->name, vm->name);
+	known->was_seen = true;
 	if (vm->tlb_flush_requests == UNKNOWN) {
 		known->flushes = UNKNOWN;
 		return;
@@ -47,6 +49,8 @@ int kvmstat__look(struct kvmstat *stat)
 	struct vm_list list;
 	int err;
 
+	for (size_t i = 0; i < stat->count; i++)
+		stat->at[i].was_seen = false;
 	vm_list__init(&list);
 	err = vms__scan(&list, 0, false);
 	for (size_t i = 0; !err && i < list.count; i++) {
@@ -62,6 +66,8 @@ int kvmstat__look(struct kvmstat *stat)
 			err = -ENOMEM;
 	}
 	vm_list__release(&list);
+	for (size_t i = 0; !err && i < stat->count; i++)
+		stat->at[i].ended |= !stat->at[i].was_seen;
 	stat->has_looked = true;
 	return err;
 }
@@ -88,6 +94,15 @@ int kvmstat__put(const struct kvmstat *stat, bool (*is_wanted)(void *of, pid_t p
 		if (stat->at[i].flushes && is_wanted(of, stat->at[i].pid))
 			err = put(&stat->at[i], handler, context);
 	return err;
+}
+
+size_t kvmstat__ended(const struct kvmstat *stat, bool (*is_wanted)(void *of, pid_t pid), void *of)
+{
+	size_t ended = 0;
+
+	for (size_t i = 0; i < stat->count; i++)
+		ended += stat->at[i].ended && is_wanted(of, stat->at[i].pid);
+	return ended;
 }
 
 void kvmstat__release(struct kvmstat *stat)

@@ -17,6 +17,8 @@ struct kvmstat_vm {
 	char name[SAMPLE_VM_NAME];
 	uint64_t last;			/* KVM's counter */
 	uint64_t flushes;		/* since the first look; UNKNOWN if this kernel does not tell */
+	bool was_seen;			/* by the last look */
+	bool ended;
 };
 
 /* Zero-initialised: nobody has looked yet. */
@@ -30,7 +32,7 @@ struct kvmstat {
  * kvmstat__look() - read the counters of all VMs
  *
  * VMs that came since the last look are counted from their start. Of one that has ended
- * meanwhile what it did since then is missing.
+ * meanwhile what it did since then is missing, and it is counted as ended.
  *
  * Return: 0 or -errno.
  */
@@ -43,6 +45,9 @@ int kvmstat__look(struct kvmstat *stat);
  */
 int kvmstat__put(const struct kvmstat *stat, bool (*is_wanted)(void *of, pid_t pid), void *of,
 		 sample_handler handler, void *context);
+
+/** kvmstat__ended() - how many VMs were known, are wanted, and have ended */
+size_t kvmstat__ended(const struct kvmstat *stat, bool (*is_wanted)(void *of, pid_t pid), void *of);
 
 /** kvmstat__release() - free the list's memory and zero it */
 void kvmstat__release(struct kvmstat *stat);

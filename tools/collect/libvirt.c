@@ -324,13 +324,16 @@ int libvirt__read(struct libvirt *l, sample_handler handler, void *context)
 
 void libvirt__free(struct libvirt *l)
 {
+	struct timespec until;
+
 	if (!l)
 		return;
 	if (l->is_running) {
 		atomic_store(&l->is_done, true);
 		/* It may be waiting for a daemon that does not answer; then it ends with the process. */
-		if (pthread_timedjoin_np(l->thread, NULL,
-					 &(struct timespec){ .tv_sec = time(NULL) + 2 }))
+		clock_gettime(CLOCK_MONOTONIC, &until);
+		until.tv_sec += 2;
+		if (pthread_clockjoin_np(l->thread, NULL, CLOCK_MONOTONIC, &until))
 			return;
 	}
 	if (l->domain)

@@ -43,18 +43,19 @@ uint64_t probes__served(const struct probe_choice *choice)
 static int weight_of(const struct probe *probe, const struct probe_result *result)
 {
 	static const enum probe_state order[] = {
-		PROBE_UNSUPPORTED, PROBE_CHANGED, PROBE_ABSENT, PROBE_NO_MODULE, PROBE_UNKNOWN,
-		PROBE_AVOIDED, PROBE_UNTYPED, PROBE_DEAF, PROBE_FAILED, PROBE_NOT_LOADED, PROBE_REFUSED,
+		PROBE_AVOIDED, PROBE_UNSUPPORTED, PROBE_CHANGED, PROBE_ABSENT, PROBE_NO_MODULE,
+		PROBE_UNKNOWN, PROBE_UNTYPED, PROBE_DEAF, PROBE_FAILED, PROBE_NOT_LOADED, PROBE_REFUSED,
 		PROBE_LOCKED_DOWN, PROBE_UNPRIVILEGED,
 	};
 
 	enum probe_state state = result->state;
 
-	/* Most kernels lack an event; that alone explains least. */
-	if (probe->kind == PROBE_EVENT && state == PROBE_ABSENT)
+	/* Most kernels lack an event, or what a kernel of few has; that alone explains least. */
+	if ((probe->kind == PROBE_EVENT || probe->unproven) && state == PROBE_ABSENT)
 		return 1;
-	/* The function is there, and only trampolines are not: more than that the rest is avoided. */
-	if (probe->kind == PROBE_FENTRY && state == PROBE_UNSUPPORTED)
+	/* The function is there, and only trampolines or kprobes are not. */
+	if (state == PROBE_UNSUPPORTED && (probe->kind == PROBE_FENTRY ||
+					   (probe->kind == PROBE_KPROBE && probe->targets[0].takes)))
 		state = PROBE_UNTYPED;
 	for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++)
 		if (order[i] == state)
@@ -158,8 +159,12 @@ const char *probes__reason(const struct probe *probe, const struct probe_result 
 		snprintf(buffer, PROBE_TEXT, "avoided as asked");
 		break;
 	case PROBE_ABSENT:
-		snprintf(buffer, PROBE_TEXT, "this kernel has no %s %s%s", kinds[probe->kind].target,
-			 target, code);
+		if (target == probe->needs)
+			snprintf(buffer, PROBE_TEXT, "nothing reaches it: this kernel has no function %s",
+				 target);
+		else
+			snprintf(buffer, PROBE_TEXT, "this kernel has no %s %s%s",
+				 kinds[probe->kind].target, target, code);
 		break;
 	case PROBE_NO_MODULE:
 		snprintf(buffer, PROBE_TEXT, "this kernel has no %s", module);
@@ -219,6 +224,26 @@ const char *probes__name(const struct probe *probe, char buffer[PROBE_TEXT])
 	for (size_t i = 0; i < PROBE_TARGETS && probe->targets[i].name && length < PROBE_TEXT; i++)
 		length += snprintf(buffer + length, PROBE_TEXT - length, "%s%s", i ? "+" : "",
 				   probe->targets[i].name);
+	return buffer;
+}
+
+const char *probes__explain(const struct probe_choice *choice, enum hwdbm_measure measure,
+			    char buffer[PROBE_TEXT])
+{
+	const struct probe_result *result;
+	const struct probe *probe = probes__why_not(choice, measure, &result);
+	bool avoids = false;
+
+	*buffer = '\0';
+	if (!probe)
+		return buffer;
+	probes__reason(probe, result, buffer);
+	for (size_t i = 0; i < choice->table->count; i++)
+		avoids |= choice->table->at[i].measures == measure &&
+			  choice->results[i].state == PROBE_AVOIDED;
+	if (avoids && result->state != PROBE_AVOIDED)
+		strncat(buffer, "; other kinds of probe are avoided as asked",
+			PROBE_TEXT - strlen(buffer) - 1);
 	return buffer;
 }
 

@@ -20,6 +20,7 @@
 /* Arguments, see struct probe_target. */
 #define TAKES_STATS "iommu_domain*, iommu_dirty_stats*, 4"
 #define TAKES_RESIZE "iommu_domain*, 8, 8, 8, 8, 4"
+#define TAKES_DOMAIN_RANGE "iommu_domain*, 8, 8"
 #define TAKES_TLB "iommu_domain*, 8, 8, 4, 8, *"
 #define TAKES_TRACKING "io_pagetable*, iommu_domain*, 1"
 #define TAKES_SYNC "io_pagetable*, iommu_domain*, 8, iommu_hwpt_get_dirty_bitmap*"
@@ -52,7 +53,12 @@
 #define BLIND_SHADOW "splits of shadow page tables"
 #define BLIND_RANGES "passes over a range of shadow page tables"
 #define BLIND_ENTRIES "invalidations of single entries, as blocks are split"
+#define BLIND_DOMAIN_RANGE "sizes, single blocks; " BLIND_RETURNS
 #define BLIND_RETURNS "more calls at once than the kernel keeps return probes for"
+
+/* Why nobody has seen a probe at work. */
+#define NO_AMD "no AMD IOMMU was at hand"
+#define NO_OPENEULER "no openEuler kernel was at hand"
 
 static const struct probe probes[] = {
 	{ MEASURE(TRACKING), PROBE_EVENT, { { "iommu_dirty_tracking", TAKES_STATS } },
@@ -91,11 +97,20 @@ static const struct probe probes[] = {
 	  "iommufd", { "kprobe_walk", "kretprobe_walk" }, .cost = COST_KPROBE,
 	  .blind = BLIND_RETURNS },
 
-	/* A kernel without the event has no splitting to measure. */
+	/*
+	 * A kernel without the event has no splitting to measure, unless it is openEuler's 5.10. Its
+	 * syncs are type1's, and what these need has the name that it has everywhere.
+	 */
 	{ MEASURE(SPLIT), PROBE_EVENT, { { "iommu_split", TAKES_RESIZE } },
 	  .programs = { "on_split" }, .cost = COST_EVENT },
+	{ MEASURE(SPLIT), PROBE_KPROBE, { { "iommu_split_block", TAKES_DOMAIN_RANGE } }, NULL,
+	  { "kprobe_domain_split", "kretprobe_domain_split" }, .cost = COST_KPROBE,
+	  .blind = BLIND_DOMAIN_RANGE, .unproven = NO_OPENEULER },
 	{ MEASURE(MERGE), PROBE_EVENT, { { "iommu_merge", TAKES_RESIZE } },
 	  .programs = { "on_merge" }, .cost = COST_EVENT },
+	{ MEASURE(MERGE), PROBE_KPROBE, { { "iommu_merge_page", TAKES_DOMAIN_RANGE ", 4" } }, NULL,
+	  { "kprobe_domain_merge", "kretprobe_domain_merge" }, .cost = COST_KPROBE,
+	  .blind = BLIND_DOMAIN_RANGE, .unproven = NO_OPENEULER },
 
 	{ MEASURE(TLB), PROBE_EVENT, { { "iommu_tlb_inv", TAKES_TLB } },
 	  .programs = { "on_tlb_inv" }, .cost = COST_EVENT },
@@ -134,7 +149,9 @@ static const struct probe probes[] = {
 	{ MEASURE(KVM_RING), PROBE_EVENT, { { "kvm_dirty_ring_push", "kvm_dirty_ring*, 4, 8" },
 					    { "kvm_dirty_ring_reset", "kvm_dirty_ring*" },
 					    { "kvm_dirty_ring_exit", "kvm_vcpu*" } }, "kvm",
-	  { "on_ring_push", "on_ring_reset", "on_ring_full" }, .cost = "100 ns for each dirty page" },
+	  { "on_ring_push", "on_ring_reset", "on_ring_full" }, .cost = "100 ns for each dirty page",
+	  /* The events are declared everywhere; on arm64 there are rings since Linux 6.3. */
+	  .needs = "kvm_dirty_ring_alloc" },
 
 	/* Any kernel for x86 may have both drivers; the one whose IOMMUs are not there is not called. */
 	{ MEASURE(VTD_TLB), PROBE_FENTRY, { { "qi_submit_sync", TAKES_QI } }, NULL,
@@ -145,24 +162,27 @@ static const struct probe probes[] = {
 
 	/* The last argument is a size in Linux 6.12, and an address in 7.3. */
 	{ MEASURE(AMD_TLB), PROBE_FENTRY, { { "amd_iommu_domain_flush_pages", TAKES_AMD_SIZE } }, NULL,
-	  { "enter_amd_flush", "exit_amd_flush" }, .cost = COST_FENTRY, .blind = BLIND_AMD },
+	  { "enter_amd_flush", "exit_amd_flush" }, .cost = COST_FENTRY, .blind = BLIND_AMD,
+	  .unproven = NO_AMD },
 	{ MEASURE(AMD_TLB), PROBE_FENTRY, { { "amd_iommu_domain_flush_pages", TAKES_AMD_LAST } }, NULL,
-	  { "enter_amd_flush_last", "exit_amd_flush" }, .cost = COST_FENTRY, .blind = BLIND_AMD },
+	  { "enter_amd_flush_last", "exit_amd_flush" }, .cost = COST_FENTRY, .blind = BLIND_AMD,
+	  .unproven = NO_AMD },
 	{ MEASURE(AMD_TLB), PROBE_KPROBE, { { "amd_iommu_domain_flush_pages", TAKES_AMD_SIZE } }, NULL,
 	  { "kprobe_amd_flush", "kretprobe_amd_flush" }, .cost = COST_KPROBE,
-	  .blind = BLIND_AMD "; " BLIND_RETURNS },
+	  .blind = BLIND_AMD "; " BLIND_RETURNS, .unproven = NO_AMD },
 	{ MEASURE(AMD_TLB), PROBE_KPROBE, { { "amd_iommu_domain_flush_pages", TAKES_AMD_LAST } }, NULL,
 	  { "kprobe_amd_flush_last", "kretprobe_amd_flush" }, .cost = COST_KPROBE,
-	  .blind = BLIND_AMD "; " BLIND_RETURNS },
+	  .blind = BLIND_AMD "; " BLIND_RETURNS, .unproven = NO_AMD },
 	/* Static in Linux 6.1; its callers are called by pointer. */
 	{ MEASURE(AMD_TLB), PROBE_FENTRY, { { "amd_iommu_iotlb_sync", TAKES_AMD_SYNC },
 					    { "amd_iommu_flush_iotlb_all" } }, NULL,
 	  { "enter_amd_sync", "exit_amd_sync", "enter_amd_all", "exit_amd_all" }, .cost = COST_FENTRY,
-	  .blind = "flushes for dirty tracking; " BLIND_AMD },
+	  .blind = "flushes for dirty tracking; " BLIND_AMD, .unproven = NO_AMD },
 	{ MEASURE(AMD_TLB), PROBE_KPROBE, { { "amd_iommu_iotlb_sync", TAKES_AMD_SYNC },
 					    { "amd_iommu_flush_iotlb_all" } }, NULL,
 	  { "kprobe_amd_sync", "kretprobe_amd_sync", "kprobe_amd_all", "kretprobe_amd_all" },
-	  .cost = COST_KPROBE, .blind = "flushes for dirty tracking; " BLIND_AMD "; " BLIND_RETURNS },
+	  .cost = COST_KPROBE, .blind = "flushes for dirty tracking; " BLIND_AMD "; " BLIND_RETURNS,
+	  .unproven = NO_AMD },
 
 	/* Inlined in Linux 6.1. */
 	{ MEASURE(KVM_SPLIT), PROBE_FENTRY, { { "tdp_mmu_split_huge_page", TAKES_TDP_SPLIT } }, "kvm",

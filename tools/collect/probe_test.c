@@ -200,11 +200,20 @@ static int try_load(enum bpf_prog_type type, enum bpf_attach_type attach,
 	return -1;
 }
 
+/* A line of enabled_functions: "name [module] (number) FLAGS", then a tab and trampolines. */
+static bool calls_directly(const char *line)
+{
+	const char *flags = strchr(line, ')');
+	const char *found = flags ? strpbrk(flags, "D\t\n") : NULL;
+
+	return found && *found == 'D';
+}
+
 /*
  * Whether the kernel has patched a function that a program was just attached to. It may look up
  * the address wrongly and patch nothing: where the code of a weak function, whose symbol is gone,
  * follows the function, its own patch site may be found instead. So for kvm_vm_ioctl in Linux
- * 6.12 and 7.3.
+ * 6.12 and 7.3. A kprobe of somebody else patches it too, but not with a direct call (D).
  */
 static enum tristate is_patched(const char *function)
 {
@@ -217,7 +226,7 @@ static enum tristate is_patched(const char *function)
 		return TRI_UNKNOWN;
 	errno = 0;
 	while (!found && getline(&line, &size, file) > 0)
-		found = !strncmp(line, function, length) && line[length] == ' ';
+		found = !strncmp(line, function, length) && line[length] == ' ' && calls_directly(line);
 	if (ferror(file))
 		return TRI_UNKNOWN;
 	return found ? TRI_TRUE : TRI_FALSE;
@@ -320,9 +329,6 @@ static enum probe_state test_kprobe(const struct probe_bench *bench, const struc
 	unsigned int type, bit;
 	struct place place;
 
-	if (!read_number(KPROBE_PMU "/type", &type) ||
-	    !read_number(KPROBE_PMU "/format/retprobe", &bit))
-		return PROBE_UNSUPPORTED;
 	/* A probe that reads no argument needs no types, but its module. */
 	if (target->takes)
 		state = find(bench, probe, target, &place, error);
@@ -330,6 +336,10 @@ static enum probe_state test_kprobe(const struct probe_bench *bench, const struc
 		state = absent(probe);
 	if (state != PROBE_SERVES)
 		return state;
+	/* What is not there could not be probed in any way. */
+	if (!read_number(KPROBE_PMU "/type", &type) ||
+	    !read_number(KPROBE_PMU "/format/retprobe", &bit))
+		return PROBE_UNSUPPORTED;
 	attr.type = type;
 	state = try_perf(BPF_PROG_TYPE_KPROBE, &attr, probe, error);
 	if (state != PROBE_SERVES)
@@ -389,6 +399,11 @@ enum probe_state probe_bench__test(void *context, const struct probe *probe,
 			continue;
 		result->target = probe->targets[i].name;
 		return state;
+	}
+	if (probe->needs &&
+	    probe_bench__has(context, PROBE_KPROBE, probe->needs, probe->module) == TRI_FALSE) {
+		result->target = probe->needs;
+		return PROBE_ABSENT;
 	}
 	return PROBE_SERVES;
 }

@@ -72,6 +72,13 @@ static enum probe_state look_up_all(void *context, const struct probe *probe,
 		result->target = probe->targets[i].name;
 		return state;
 	}
+	if (probe->needs) {
+		const struct probe function = { .kind = PROBE_KPROBE, .module = probe->module };
+		const struct probe_target needed = { .name = probe->needs };
+
+		result->target = probe->needs;
+		return look_up(context, &function, &needed);
+	}
 	return PROBE_SERVES;
 }
 

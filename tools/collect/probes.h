@@ -58,6 +58,8 @@ struct probe {
 	struct probe_target targets[PROBE_TARGETS];	/* all are needed */
 	const char *module;			/* where they are if not built in, or NULL */
 	const char *programs[PROBE_PROGRAMS];	/* BPF programs; probes may share one */
+	const char *needs;			/* a function without which nothing reaches the targets */
+	const char *unproven;			/* why nobody has seen it at work yet; NULL: it was run */
 	const char *cost;			/* what it costs, in a few words */
 	const char *blind;			/* what it cannot see; NULL: nothing */
 };
@@ -138,6 +140,16 @@ const struct probe *probes__why_not(const struct probe_choice *choice, enum hwdb
 /** probes__reason() - a result in words, to stand behind the probe's name and a colon */
 const char *probes__reason(const struct probe *probe, const struct probe_result *result,
 			   char buffer[PROBE_TEXT]);
+
+/**
+ * probes__explain() - why nothing serves a measurement, in words
+ *
+ * As probes__why_not(); and if some kinds of probe were left out as asked, that too.
+ *
+ * Return: @buffer, empty if the table has nothing for the measurement or something serves.
+ */
+const char *probes__explain(const struct probe_choice *choice, enum hwdbm_measure measure,
+			    char buffer[PROBE_TEXT]);
 
 /** probes__name() - "tp_btf/iommu_dirty_sync"; several targets are joined by "+" */
 const char *probes__name(const struct probe *probe, char buffer[PROBE_TEXT]);

@@ -12,6 +12,7 @@ enum command_status {
 	COMMAND_FAILED = 1,	/* said why on stderr */
 	COMMAND_USAGE = 2,	/* bad option or operand */
 	COMMAND_UNSOUND = 3,	/* output was made, but a run in it cannot be trusted */
+	COMMAND_REFUSED = 4,	/* of doctor: QEMU would refuse to migrate a VM */
 };
 
 struct command {

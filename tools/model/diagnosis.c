@@ -45,6 +45,8 @@ static const struct field measure_fields[] = {
 	F(measure_facts, name, "what", FIELD_TEXT, "name of the measurement"),
 	F(measure_facts, about, "", FIELD_TEXT, "what it counts"),
 	F(measure_facts, probe, "by", FIELD_TEXT, "the probe chosen"),
+	F(measure_facts, unproven, NULL, FIELD_TEXT,
+	  "why that probe was never seen at work; empty if it was"),
 	F(measure_facts, denied, NULL, FIELD_BOOL, "the kernel has a hook that we may not use"),
 	F(measure_facts, reason, "why not", FIELD_TEXT, "why nothing serves"),
 };
@@ -59,6 +61,8 @@ static const struct field alternative_fields[] = {
 	F(alternative_facts, reason, "test", FIELD_TEXT, "the same in words"),
 	F(alternative_facts, cost, "cost", FIELD_TEXT, "what it costs"),
 	F(alternative_facts, blind, "blind to", FIELD_TEXT, "what it cannot see"),
+	F(alternative_facts, unproven, "never run", FIELD_TEXT,
+	  "why it was never seen at work; empty if it was"),
 };
 
 static const struct field iommu_fields[] = {
@@ -182,6 +186,17 @@ enum tristate diagnosis__is_complete(const struct diagnosis *d)
 	return any;
 }
 
+bool diagnosis__refuses(const struct diagnosis *d)
+{
+	for (size_t i = 0; i < d->outlooks.count; i++) {
+		const struct outlook_facts *outlook = facts__at(&d->outlooks, i);
+
+		if (outlook->refused == TRI_TRUE)
+			return true;
+	}
+	return false;
+}
+
 void diagnosis__judge_device(struct device_facts *device, enum tristate tracks)
 {
 	const char *tracker = "unknown", *reason;
@@ -191,7 +206,9 @@ void diagnosis__judge_device(struct device_facts *device, enum tristate tracks)
 		reason = "its driver cannot move the device's state, so that QEMU refuses to migrate the VM";
 	} else if (device->own_log == TRI_TRUE) {
 		tracker = "device log";
-		reason = "QEMU prefers a device's own log; splitting changes nothing for it";
+		reason = device->asked == TRI_TRUE ?
+			"QEMU prefers a device's own log; splitting changes nothing for it" :
+			"QEMU prefers a device's own log; splitting changes nothing for it (by its driver's source: hwdbm was never run beside such a log)";
 	} else if (device->own_log == TRI_UNKNOWN) {
 		reason = "whether it has a log of its own is not known";
 	} else if (tracks == TRI_TRUE) {

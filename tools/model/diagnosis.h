@@ -39,6 +39,7 @@ struct measure_facts {
 	enum tristate served;
 	enum tristate denied;		/* this kernel has a hook, but does not let us use it */
 	char probe[96];
+	char unproven[48];		/* why that probe was never seen at work; "" if it was */
 	char reason[REASON_TEXT];	/* why not; "" if served */
 };
 
@@ -53,6 +54,7 @@ struct alternative_facts {
 	char reason[REASON_TEXT];
 	char cost[64];
 	char blind[96];
+	char unproven[48];
 };
 
 struct iommu_facts {
@@ -144,6 +146,9 @@ void *facts__at(const struct fact_list *list, size_t index);
  * Return: TRI_UNKNOWN if nothing is known to be served, but something may be.
  */
 enum tristate diagnosis__is_complete(const struct diagnosis *diagnosis);
+
+/** diagnosis__refuses() - whether QEMU would refuse to migrate one of the VMs */
+bool diagnosis__refuses(const struct diagnosis *diagnosis);
 
 /**
  * diagnosis__judge_device() - which tracker a migration would use for a device

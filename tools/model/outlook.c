@@ -136,10 +136,11 @@ static void judge_page_tables(const struct vm *vm, const struct diagnosis *diagn
 
 	/* type1 does not tell a VMM whether it tracks. */
 	if (type1 || track == TRI_FALSE) {
-		snprintf(reason, sizeof(reason),
+		snprintf(reason, sizeof(reason), vm->insists ?
+			 "QEMU was told enable-migration=on (%s); %s" :
 			 "QEMU refuses unless its device has enable-migration=on (%s); then %s",
 			 type1 ? "it trusts no type1 to track" : "nothing tracks", finds);
-		conclude(outlook, dma, track, TRI_TRUE, reason);
+		conclude(outlook, dma, track, vm->insists ? refused : TRI_TRUE, reason);
 		return;
 	}
 	conclude(outlook, dma, track, refused, finds);

@@ -69,6 +69,7 @@ struct vm {
 	enum tristate migrating;
 	char migrating_because[VM_TEXT];
 	enum tristate has_kvm;		/* false: a driver in user space */
+	bool insists;			/* QEMU was told to migrate each of its VFIO devices as it is */
 
 	/* From the facts, by vm__conclude(). */
 	uint64_t memory_bytes;

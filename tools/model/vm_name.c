@@ -173,6 +173,30 @@ static bool find_option(const struct name_option *option, const char *words, siz
 	return found;
 }
 
+/* enable-migration=on for every VFIO device, as a list of KEY=VALUE or as JSON. */
+static bool insists(const char *words, size_t size)
+{
+	static const char * const forms[] = {
+		"enable-migration=on", "\"enable-migration\":\"on\"", "\"enable-migration\": \"on\"",
+	};
+	const char *end = words + size;
+	bool any = false;
+
+	for (const char *word = words; word < end; word += strlen(word) + 1) {
+		bool on = false;
+
+		if (strncmp(word, "vfio-pci", 8) && !strstr(word, "\"driver\":\"vfio-pci") &&
+		    !strstr(word, "\"driver\": \"vfio-pci"))
+			continue;
+		for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++)
+			on |= strstr(word, forms[i]) != NULL;
+		if (!on)
+			return false;
+		any = true;
+	}
+	return any;
+}
+
 bool vm_name__parse(const char *program, const char *words, size_t size, struct vm *vm)
 {
 	const struct vmm *vmm = find_vmm(base_name(program ? program : size ? words : ""));
@@ -182,6 +206,7 @@ bool vm_name__parse(const char *program, const char *words, size_t size, struct 
 	if (!vmm || (size && words[size - 1]))
 		return vmm;
 	snprintf(vm->vmm, sizeof(vm->vmm), "%s", vmm->name);
+	vm->insists = !strcmp(vmm->name, "qemu") && insists(words, size);
 	for (size_t i = 0; i < sizeof(vmm->options) / sizeof(vmm->options[0]); i++) {
 		const struct name_option *option = &vmm->options[i];
 

@@ -11,10 +11,12 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <sys/ioctl.h>
 
 #define CELLS 4
 #define CELL 480
+
+/* Names that take more room than this are no column. */
+#define NAMES_COLUMN 30
 
 /* Lines of which all but the last cell stand in columns. */
 struct grid {
@@ -37,37 +39,13 @@ static void grid_add(struct grid *grid, const char *a, const char *b, const char
 	grid->count++;
 }
 
-/* The last cell is broken into lines on a terminal; a pipe gets it whole. */
-static void put_wrapped(FILE *out, const char *text, size_t indent)
-{
-	struct winsize window = { 0 };
-	size_t width = 0, column = indent;
-
-	if (!ioctl(fileno(out), TIOCGWINSZ, &window))
-		width = window.ws_col;
-	while (*text) {
-		size_t length = strcspn(text, " ");
-
-		if (width > indent + 20 && column > indent && column + 1 + length > width) {
-			fprintf(out, "\n%*s", (int)indent, "");
-			column = indent;
-		} else if (column > indent) {
-			fputc(' ', out);
-			column++;
-		}
-		fwrite(text, 1, length, out);
-		column += length;
-		text += length;
-		text += *text == ' ';
-	}
-}
-
 static void grid_put(FILE *out, struct grid *grid, const char *title)
 {
 	size_t widths[CELLS] = { 0 };
 
+	/* What stands alone in its line is no column. */
 	for (size_t r = 0; r < grid->count; r++)
-		for (size_t c = 0; c + 1 < CELLS; c++)
+		for (size_t c = 0; c + 1 < CELLS && *grid->at[r][1]; c++)
 			if (strlen(grid->at[r][c]) > widths[c])
 				widths[c] = strlen(grid->at[r][c]);
 	if (grid->count && title)
@@ -83,7 +61,7 @@ static void grid_put(FILE *out, struct grid *grid, const char *title)
 				indent += 2 + widths[c];
 			}
 		fputs("  ", out);
-		put_wrapped(out, grid->at[r][last], indent + 2);
+		table__wrapped(out, grid->at[r][last], indent + 2);
 		fputc('\n', out);
 	}
 	free(grid->at);
@@ -136,7 +114,7 @@ static void put_failures(FILE *out, const struct diagnosis *d, enum tristate ser
 
 	for (size_t i = 0; i < d->measures.count; i++) {
 		const struct measure_facts *m = facts__at(&d->measures, i);
-		char names[CELL] = "";
+		char names[CELL - REASON_TEXT - 8] = "", line[CELL];
 		bool first = m->served == served;
 
 		for (size_t j = 0; j < d->measures.count && first; j++) {
@@ -149,8 +127,14 @@ static void put_failures(FILE *out, const struct diagnosis *d, enum tristate ser
 			snprintf(names + length, sizeof(names) - length, "%s%s", length ? ", " : "",
 				 other->name);
 		}
-		if (first)
+		if (!first)
+			continue;
+		if (strlen(names) <= NAMES_COLUMN) {
 			grid_add(&grid, names, m->reason, "", "");
+		} else {
+			snprintf(line, sizeof(line), "%s: %s", names, m->reason);
+			grid_add(&grid, line, "", "", "");
+		}
 	}
 	grid_put(out, &grid, title);
 }
@@ -162,8 +146,12 @@ static void put_measures(FILE *out, const struct diagnosis *d)
 	for (size_t i = 0; i < d->measures.count; i++) {
 		const struct measure_facts *m = facts__at(&d->measures, i);
 
+		char by[CELL];
+
+		snprintf(by, sizeof(by), "%s%s%s%s", m->probe, m->unproven[0] ? " (never run: " : "",
+			 m->unproven, m->unproven[0] ? ")" : "");
 		if (m->served == TRI_TRUE)
-			grid_add(&grid, m->name, m->about, m->probe, "");
+			grid_add(&grid, m->name, m->about, by, "");
 	}
 	grid_put(out, &grid, "Can be measured");
 	put_failures(out, d, TRI_UNKNOWN, "Not known");
@@ -189,13 +177,14 @@ static void put_alternatives(FILE *out, const struct diagnosis *d)
 
 	for (size_t i = 0; i < d->alternatives.count; i++) {
 		const struct alternative_facts *a = facts__at(&d->alternatives, i);
+		const char *never = a->unproven[0] ? "; never run: " : "";
 		char text[CELL];
 
 		if (a->chosen == TRI_TRUE)
-			snprintf(text, sizeof(text), "chosen; costs %s%s%s", a->cost,
-				 a->blind[0] ? "; blind to " : "", a->blind);
+			snprintf(text, sizeof(text), "chosen; costs %s%s%s%s%s", a->cost,
+				 a->blind[0] ? "; blind to " : "", a->blind, never, a->unproven);
 		else
-			STRING_COPY(text, a->reason);
+			snprintf(text, sizeof(text), "%s%s%s", a->reason, never, a->unproven);
 		grid_add(&grid, strcmp(last, a->measures) ? a->measures : "", a->probe, text, "");
 		last = a->measures;
 	}

@@ -3,6 +3,7 @@
  * Rows as they come. Not here: any field by name.
  */
 #include "rows.h"
+#include "table.h"
 #include "units.h"
 
 #include <errno.h>
@@ -38,19 +39,55 @@ static int column_width(const struct field *field)
 	}
 }
 
-/* Text is read from the left, numbers from the right; the last column needs no padding. */
-static void put_cell(FILE *out, const struct field *field, const char *text, bool last)
-{
-	int padding = column_width(field) - width_of(text);
+/*
+ * On a terminal that is too narrow for its columns a row goes on in the next line, behind the
+ * first column, and so do the headings.
+ */
+#define GAP 2
+#define FOLD_INDENT 9
 
-	if (padding < 0 || (last && field->type == FIELD_TEXT))
+/* What a remark has to have of a line. */
+#define REMARK_WIDTH 32
+
+/* A line that is being made. */
+struct line {
+	FILE *out;
+	size_t width;		/* of the terminal; 0: none */
+	size_t column;		/* as the headings have it */
+};
+
+static void put_gap(struct line *line, size_t needs)
+{
+	if (!line->column)
+		return;
+	if (line->width && line->column > FOLD_INDENT &&
+	    line->column + GAP + needs > line->width) {
+		fprintf(line->out, "\n%*s", FOLD_INDENT, "");
+		line->column = FOLD_INDENT;
+		return;
+	}
+	fprintf(line->out, "%*s", GAP, "");
+	line->column += GAP;
+}
+
+/* Text is read from the left, numbers from the right; the last column needs no padding. */
+static void put_cell(struct line *line, const struct field *field, const char *text, bool last)
+{
+	int width = column_width(field), padding = width - width_of(text);
+
+	if (last && field->type == FIELD_TEXT) {
+		put_gap(line, REMARK_WIDTH);
+		table__wrapped(line->out, text, line->column);
+		return;
+	}
+	put_gap(line, width);
+	if (padding < 0)
 		padding = 0;
 	if (field->type == FIELD_TEXT)
-		fprintf(out, "%s%*s", text, padding, "");
+		fprintf(line->out, "%s%*s", text, padding, "");
 	else
-		fprintf(out, "%*s%s", padding, "", text);
-	if (!last)
-		fputs("  ", out);
+		fprintf(line->out, "%*s%s", padding, "", text);
+	line->column += width;
 }
 
 static const struct field *last_column(const struct field_table *table)
@@ -74,10 +111,11 @@ static int end_line(FILE *out)
 int rows__heading(FILE *out, const struct field_table *table)
 {
 	const struct field *last = last_column(table);
+	struct line line = { .out = out, .width = table__width(out) };
 
 	for (size_t i = 0; i < table->count; i++)
 		if (table->fields[i].heading)
-			put_cell(out, &table->fields[i], table->fields[i].heading,
+			put_cell(&line, &table->fields[i], table->fields[i].heading,
 				 &table->fields[i] == last);
 	return end_line(out);
 }
@@ -85,6 +123,7 @@ int rows__heading(FILE *out, const struct field_table *table)
 int rows__put(FILE *out, const struct field_table *table, const void *record, bool emulated)
 {
 	const struct field *last = last_column(table);
+	struct line line = { .out = out, .width = table__width(out) };
 
 	for (size_t i = 0; i < table->count; i++) {
 		const struct field *field = &table->fields[i];
@@ -93,7 +132,7 @@ int rows__put(FILE *out, const struct field_table *table, const void *record, bo
 		if (!field->heading)
 			continue;
 		if (field->type == FIELD_TEXT && field__known(field, record)) {
-			put_cell(out, field, field__text(field, record), field == last);
+			put_cell(&line, field, field__text(field, record), field == last);
 			continue;
 		}
 		units__field(field, record, text);
@@ -102,7 +141,7 @@ int rows__put(FILE *out, const struct field_table *table, const void *record, bo
 			*text = '\0';
 		snprintf(cell, sizeof(cell), "%s%s", text,
 			 emulated && field->unit == UNIT_NS && field__known(field, record) ? "*" : "");
-		put_cell(out, field, cell, field == last);
+		put_cell(&line, field, cell, field == last);
 	}
 	return end_line(out);
 }

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 
 #define GAP 2
 
@@ -157,4 +158,35 @@ int table__print(FILE *out, const struct field_table *table, const void *records
 		put_line(out, columns, chosen, (const char *)records + r * table->record_size,
 			 indent);
 	return 0;
+}
+
+size_t table__width(FILE *out)
+{
+	struct winsize window = { 0 };
+
+	return ioctl(fileno(out), TIOCGWINSZ, &window) ? 0 : window.ws_col;
+}
+
+/* Narrower than this a text is left to the terminal. */
+#define WRAPPED_MIN 20
+
+void table__wrapped(FILE *out, const char *text, size_t indent)
+{
+	size_t width = table__width(out), column = indent;
+
+	while (*text) {
+		size_t length = strcspn(text, " ");
+
+		if (width > indent + WRAPPED_MIN && column > indent && column + 1 + length > width) {
+			fprintf(out, "\n%*s", (int)indent, "");
+			column = indent;
+		} else if (column > indent) {
+			fputc(' ', out);
+			column++;
+		}
+		fwrite(text, 1, length, out);
+		column += length;
+		text += length;
+		text += *text == ' ';
+	}
 }

@@ -28,6 +28,16 @@ enum table_columns {
 int table__print(FILE *out, const struct field_table *table, const void *records, size_t count,
 		 enum table_columns columns, int indent);
 
+/** table__width() - columns of the terminal that @out is; 0 if it is none */
+size_t table__width(FILE *out);
+
+/**
+ * table__wrapped() - print a text that begins in column @indent, and goes on there in further lines
+ *
+ * It is broken between words where the terminal ends; what is no terminal gets it whole.
+ */
+void table__wrapped(FILE *out, const char *text, size_t indent);
+
 /** table__text() - print a text as the table would */
 void table__text(FILE *out, const char *text);
 
