@@ -150,7 +150,8 @@ static void ask_kernel(struct scan *scan, const struct vms_process *process, str
 	else if (changing)
 		vm_list__note(scan->list, "process %d: its slots could not be read whole, as when they come and go; some may be missing, or be there twice",
 			      process->pid);
-	for (size_t i = 0; !err && i < count; i++)
+	/* Of one that has ended meanwhile there is nothing to tell. */
+	for (size_t i = 0; !err && i < count && vms_process__is_alive(process); i++)
 		scan->untyped += vms[i].fd >= 0 && vms[i].slot_count == UNKNOWN;
 }
 

@@ -223,7 +223,17 @@ void vms_process__close(struct vms_process *process)
 
 bool vms_process__is_alive(const struct vms_process *process)
 {
-	return !faccessat(process->dir, "stat", F_OK, 0);
+	char path[32], link[8];
+
+	if (faccessat(process->dir, "stat", F_OK, 0))
+		return false;
+	/* One that is about to end has closed all of its files already. */
+	for (size_t i = 0; i < process->count; i++) {
+		snprintf(path, sizeof(path), "fd/%d", process->descriptors[i].fd);
+		if (readlinkat(process->dir, path, link, sizeof(link)) > 0 || errno != ENOENT)
+			return true;
+	}
+	return !process->count;
 }
 
 /* Of the executable if it may be seen, else as the process calls itself. */

@@ -45,7 +45,7 @@ int vms_process__open(struct vms_process *process, pid_t pid);
 
 void vms_process__close(struct vms_process *process);
 
-/** vms_process__is_alive() - whether the process id still is the same process's */
+/** vms_process__is_alive() - whether the process id still is the same process's, which holds what it held */
 bool vms_process__is_alive(const struct vms_process *process);
 
 /**
