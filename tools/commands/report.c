@@ -199,14 +199,27 @@ static int load_limits(struct report *report, const struct report_options *optio
 	return err;
 }
 
-static int load_compared(struct report *report, const struct report_options *options, int count, char **paths)
+static int find_last_good(struct report *report, const struct report_options *options)
+{
+	size_t count = report->dossiers.count;
+	const char **paths = calloc(count, sizeof(*paths));
+	int err = paths ? 0 : -ENOMEM;
+
+	for (size_t i = 0; !err && i < count; i++)
+		paths[i] = report->dossiers.at[i]->path;
+	err = err ?: last_good__find("report", options->last_good, &report->limits, paths, count,
+				     &report->last_good);
+	free(paths);
+	return err;
+}
+
+static int load_compared(struct report *report, const struct report_options *options)
 {
 	const char *path = options->compare;
 	int err = 0;
 
 	if (options->last_good) {
-		err = last_good__find("report", options->last_good, &report->limits, paths, (size_t)count,
-				      &report->last_good);
+		err = find_last_good(report, options);
 		path = report->last_good;
 	}
 	if (err || !path)
@@ -284,7 +297,7 @@ static int load(struct report *report, const struct report_options *options, int
 	struct report_document *d = &report->document;
 	int err = load_runs(report, options, count, paths);
 
-	err = err ?: load_compared(report, options, count, paths);
+	err = err ?: load_compared(report, options);
 	err = err ?: make_runs(report);
 	err = err ?: add_rates(report, options);
 	if (err)

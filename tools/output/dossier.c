@@ -116,6 +116,9 @@ static void examine(struct dossier *d, const char *command, const char *path, in
 		note(d, "the clock of %" PRIu64 " sync%s goes backwards: times around them are not to be trusted",
 		     a->backwards, a->backwards == 1 ? "" : "s");
 	}
+	if (a->stat.total.migrations > 1)
+		note(d, "%" PRIu64 " migrations are in it: its total time is from the first one's start to the last one's end",
+		     a->stat.total.migrations);
 	if (a->end.gave_up == TRI_TRUE)
 		note(d, "hwdbm detached before the end, because of --max-overhead");
 	d->damaged = err || cut || !a->has_end || a->backwards;
