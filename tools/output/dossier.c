@@ -246,9 +246,12 @@ static int load(struct dossiers *all, struct dossier *d, const char *command, co
 
 	if (stat(path, &info)) {
 		err = -errno;
+	} else if (S_ISDIR(info.st_mode)) {
+		err = read_folder(&loading, command, path, &cut);
 	} else {
-		err = S_ISDIR(info.st_mode) ? read_folder(&loading, command, path, &cut) :
-					      read_recording(&loading, path, &cut);
+		err = read_recording(&loading, path, &cut);
+		if (!err && all->truth)
+			err = read_log(&loading, command, path, all->truth, &cut);
 	}
 	if (err == -ENOMEM)
 		return err;
