@@ -40,7 +40,7 @@ static bool starts_as_recording(const char *path)
 	return file && fread(start, 1, sizeof(start) - 1, file) && strstr(start, "\"header\"");
 }
 
-static bool is_operand(const struct stat *info, char *const *operands, size_t count)
+static bool is_operand(const struct stat *info, const char *const *operands, size_t count)
 {
 	struct stat other;
 
@@ -78,7 +78,7 @@ static int by_age(const void *a, const void *b)
 	return strcmp(two->path, one->path);
 }
 
-static int collect(struct candidates *all, const char *folder, char *const *operands, size_t count)
+static int collect(struct candidates *all, const char *folder, const char *const *operands, size_t count)
 {
 	DIR *directory = opendir(folder);
 	struct dirent *entry;
@@ -136,7 +136,7 @@ static int is_good(const char *command, const char *path, const struct limits *l
 }
 
 int last_good__find(const char *command, const char *folder, const struct limits *limits,
-		    char *const *operands, size_t count, char **path)
+		    const char *const *operands, size_t count, char **path)
 {
 	_cleanup_(release) struct candidates all = { 0 };
 	struct stat info;

@@ -21,6 +21,6 @@
  * Return: 0; -ENOENT after a message if none is good; -errno after a message.
  */
 int last_good__find(const char *command, const char *folder, const struct limits *limits,
-		    char *const *operands, size_t count, char **path);
+		    const char *const *operands, size_t count, char **path);
 
 #endif

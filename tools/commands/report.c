@@ -25,6 +25,7 @@ struct report_options {
 	struct option_texts limits;
 	struct option_texts rates;
 	const char *limits_file;
+	const char *truth;
 	const char *compare;
 	const char *last_good;
 	const char *json;
@@ -55,6 +56,8 @@ static const struct option_spec option_table[] = {
 	  "the same since the newest good recording in there" },
 	{ "rate", 0, OPTION_TEXTS, offsetof(struct report_options, rates), "FILE",
 	  "rate of a service in the guest, for brownout: CSV of time,value" },
+	{ "truth", 0, OPTION_TEXT, offsetof(struct report_options, truth), "FILE",
+	  "log of a VMM that knows which pages were written, for a single recording" },
 	{ "redact", 0, OPTION_FLAG, offsetof(struct report_options, redact), NULL,
 	  "without names, process ids, addresses, paths and UUIDs" },
 };
@@ -158,6 +161,8 @@ static char *redacted_command(const struct report_options *o, size_t runs)
 		fputs(" --limit", out);
 		put_word(out, o->limits.at[i]);
 	}
+	if (o->truth)
+		fputs(" --truth FILE", out);
 	if (o->compare || o->last_good)
 		fputs(o->compare ? " --compare RUN" : " --last-good FOLDER", out);
 	for (size_t i = 0; i < o->rates.count; i++)
@@ -178,6 +183,11 @@ static int load_runs(struct report *report, const struct report_options *options
 	int err = 0;
 
 	report->dossiers.redacted = options->redact;
+	report->dossiers.truth = options->truth;
+	if (options->truth && access(options->truth, R_OK)) {
+		log__error("report: cannot read %s (%s)", options->truth, strerror(errno));
+		return -EINVAL;
+	}
 	for (size_t i = 0; err != -ENOMEM && i < options->inputs.count; i++)
 		err = dossiers__load(&report->dossiers, "report", options->inputs.at[i]);
 	for (int i = 0; err != -ENOMEM && i < count; i++)
@@ -199,14 +209,27 @@ static int load_limits(struct report *report, const struct report_options *optio
 	return err;
 }
 
-static int load_compared(struct report *report, const struct report_options *options, int count, char **paths)
+static int find_last_good(struct report *report, const struct report_options *options)
+{
+	size_t count = report->dossiers.count;
+	const char **paths = calloc(count, sizeof(*paths));
+	int err = paths ? 0 : -ENOMEM;
+
+	for (size_t i = 0; !err && i < count; i++)
+		paths[i] = report->dossiers.at[i]->path;
+	err = err ?: last_good__find("report", options->last_good, &report->limits, paths, count,
+				     &report->last_good);
+	free(paths);
+	return err;
+}
+
+static int load_compared(struct report *report, const struct report_options *options)
 {
 	const char *path = options->compare;
 	int err = 0;
 
 	if (options->last_good) {
-		err = last_good__find("report", options->last_good, &report->limits, paths, (size_t)count,
-				      &report->last_good);
+		err = find_last_good(report, options);
 		path = report->last_good;
 	}
 	if (err || !path)
@@ -284,7 +307,7 @@ static int load(struct report *report, const struct report_options *options, int
 	struct report_document *d = &report->document;
 	int err = load_runs(report, options, count, paths);
 
-	err = err ?: load_compared(report, options, count, paths);
+	err = err ?: load_compared(report, options);
 	err = err ?: make_runs(report);
 	err = err ?: add_rates(report, options);
 	if (err)
@@ -410,6 +433,10 @@ static int make_report(struct report *report, const struct report_options *optio
 
 	if (check_options(options) || load_limits(report, options))
 		return COMMAND_USAGE;
+	if (options->truth && (size_t)(argc - first) + options->inputs.count > 1) {
+		log__error("report: --truth is of a single recording; give folders of test-bed runs for more");
+		return COMMAND_USAGE;
+	}
 	if (first == argc && !options->inputs.count) {
 		log__error("report: which runs? give recordings or run folders; see hwdbm report --help");
 		return COMMAND_USAGE;

@@ -227,8 +227,8 @@ int run__add(struct run *run, enum sample_kind kind, union sample *sample)
 {
 	int err = add_one(&run->samples, kind, sample);
 
-	/* The lists are the run's now. */
-	if (!err)
+	/* The lists are the run's now, but for those of kinds that it has no use for. */
+	if (!err && kind != SAMPLE_SPLIT_LATENCY && kind != SAMPLE_TLB_COST)
 		field__clear(sample__table(kind), sample);
 	return err;
 }

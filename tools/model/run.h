@@ -177,8 +177,8 @@ void run__free(struct run *run);
 /**
  * run__add() - give the run one sample, in the order it was recorded
  *
- * Takes over the memory of the sample's lists and leaves them empty; on failure the
- * sample stays the caller's.
+ * Takes over the memory of the lists that a run keeps and leaves them empty; others, and on
+ * failure the sample, stay the caller's.
  *
  * Return: 0 or -ENOMEM.
  */

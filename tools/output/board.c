@@ -248,6 +248,14 @@ static void put_changes(FILE *out, const struct report_document *d, const char *
 		fputs("nothing that the recordings tell of kernel, VMM, tracker, leaf size and mode", out);
 }
 
+/* Names of kernels and VMMs are in it. */
+static void put_step(FILE *out, const char *before, const char *step, const char *after)
+{
+	fputs(before, out);
+	table__text(out, step);
+	fprintf(out, "%s\n", after);
+}
+
 static void put_trouble(FILE *out, const struct report_document *d, const char *before)
 {
 	for (size_t i = 0; i < d->dossiers->count; i++) {
@@ -301,7 +309,7 @@ int board__text(FILE *out, const struct report_document *d)
 	board__cost(d, text, sizeof(text));
 	fprintf(out, "\n%s\n", text);
 	for (unsigned int step = 0; board__undo(d, step, text, sizeof(text)); step++)
-		fprintf(out, "Undo: %s\n", text);
+		put_step(out, "Undo: ", text, "");
 	put_trouble(out, d, "! ");
 	return fflush(out) || ferror(out) ? -EIO : 0;
 }
@@ -356,8 +364,9 @@ static void put_md_sources(FILE *out, const struct dossier *one)
 	for (size_t i = 0; i < one->account.source_count; i++) {
 		const struct account_source *s = &one->account.sources[i];
 
-		fprintf(out, "| %s | %" PRIu64 " | %" PRIu64 " | %s | %s | %s | %s | %s |\n", s->source,
-			s->syncs, s->failed, units__duration(s->timed ? s->total_ns : UNKNOWN, a),
+		fputs("| ", out);
+		put_md(out, s->source);
+		fprintf(out, " | %" PRIu64 " | %" PRIu64 " | %s | %s | %s | %s | %s |\n", s->syncs, s->failed, units__duration(s->timed ? s->total_ns : UNKNOWN, a),
 			units__duration(account__percentile(s, 50), b),
 			units__duration(account__percentile(s, 99), c),
 			units__duration(s->timed ? s->longest_ns : UNKNOWN, e),
@@ -369,7 +378,9 @@ static void put_md_recording(FILE *out, const struct dossier *one)
 {
 	fputs("\n## ", out);
 	put_md(out, one->name);
-	fprintf(out, "\n\n- time basis: %s\n", known(one->account.header.time_basis));
+	fputs("\n\n- time basis: ", out);
+	put_md(out, known(one->account.header.time_basis));
+	fputc('\n', out);
 	for (int s = 0; s < SETTINGS; s++) {
 		fprintf(out, "- %s: ", account__setting_name(s));
 		put_md(out, known(one->account.settings[s]));
@@ -402,7 +413,7 @@ int board__markdown(FILE *out, const struct report_document *d)
 	board__cost(d, text, sizeof(text));
 	fprintf(out, "\n- %s\n", text);
 	for (unsigned int step = 0; board__undo(d, step, text, sizeof(text)); step++)
-		fprintf(out, "- Undo: `%s`\n", text);
+		put_step(out, "- Undo: `", text, "`");
 	put_trouble(out, d, "- **Not whole**: ");
 	for (size_t i = 0; i < d->dossiers->count; i++)
 		put_md_recording(out, d->dossiers->at[i]);

@@ -116,6 +116,9 @@ static void examine(struct dossier *d, const char *command, const char *path, in
 		note(d, "the clock of %" PRIu64 " sync%s goes backwards: times around them are not to be trusted",
 		     a->backwards, a->backwards == 1 ? "" : "s");
 	}
+	if (a->stat.total.migrations > 1)
+		note(d, "%" PRIu64 " migrations are in it: its total time is from the first one's start to the last one's end",
+		     a->stat.total.migrations);
 	if (a->end.gave_up == TRI_TRUE)
 		note(d, "hwdbm detached before the end, because of --max-overhead");
 	d->damaged = err || cut || !a->has_end || a->backwards;
@@ -243,9 +246,12 @@ static int load(struct dossiers *all, struct dossier *d, const char *command, co
 
 	if (stat(path, &info)) {
 		err = -errno;
+	} else if (S_ISDIR(info.st_mode)) {
+		err = read_folder(&loading, command, path, &cut);
 	} else {
-		err = S_ISDIR(info.st_mode) ? read_folder(&loading, command, path, &cut) :
-					      read_recording(&loading, path, &cut);
+		err = read_recording(&loading, path, &cut);
+		if (!err && all->truth)
+			err = read_log(&loading, command, path, all->truth, &cut);
 	}
 	if (err == -ENOMEM)
 		return err;

@@ -33,6 +33,7 @@ struct dossiers {
 	size_t count;
 	struct redact redact;
 	bool redacted;
+	const char *truth;		/* a VMM's log, for a recording that is no folder; may be NULL */
 	/* Those that could not be used at all. */
 	char (*excluded)[200];
 	size_t excluded_count;
