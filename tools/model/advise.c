@@ -316,15 +316,6 @@ int advise__play(const struct advise_play *play, const struct advise_way *way,
 
 /* ---- prices ------------------------------------------------------------------------ */
 
-uint64_t advise__tables(uint64_t memory, uint64_t block, uint64_t granularity)
-{
-	uint64_t tables = 0;
-
-	for (uint64_t size = block; size > granularity; size >>= LEVEL_SHIFT)
-		tables += (memory + size - 1) / size;
-	return tables * TABLE_BYTES;
-}
-
 /* Only blocks that are written get tables; how many that are, the working set tells. */
 static uint64_t lazy_tables(const struct advise_play *play, const struct advise_way *way,
 			    uint64_t total_ns)
@@ -368,7 +359,7 @@ static void put_prices(const struct advise_play *play, uint64_t block, struct ad
 
 	way->table_bytes = 0;
 	if (strcmp(way->mode, "off"))
-		way->table_bytes = advise__tables(memory, block, way->granularity_bytes);
+		way->table_bytes = whatif__tables(memory, block, way->granularity_bytes);
 	way->start_ns = start_ns(play, block, way);
 	/* Without speed/ all of it is one piece, and the whole time is the lock's. */
 	if (!strcmp(way->mode, "eager") && way->start_ns != UNKNOWN)

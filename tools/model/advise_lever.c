@@ -225,7 +225,7 @@ static int add_huge_pages_options(const struct base *base)
 
 	snprintf(reason, sizeof(reason),
 		 "4K leaves for the VM's whole life: about %.4g MiB of tables and the IOTLB's reach, all the time; the VMM sets it before it maps",
-		 (double)advise__tables(answer->why.rule.memory_bytes, 2 * MIB, PAGE_BYTES) / (double)MIB);
+		 (double)whatif__tables(answer->why.rule.memory_bytes, 2 * MIB, PAGE_BYTES) / (double)MIB);
 	err = add_small_leaves(base, "IOMMU_OPTION_HUGE_PAGES", "0", has_source(base, "iommufd"),
 			       reason, "no memory of this VM is mapped by iommufd");
 	if (err)

@@ -32,9 +32,6 @@ struct advise_change {
 int advise__play(const struct advise_play *play, const struct advise_way *way,
 		 const struct advise_change *change, struct prediction *out, double *score);
 
-/** advise__tables() - bytes of page tables to split all memory from one leaf size to another */
-uint64_t advise__tables(uint64_t memory_bytes, uint64_t block_bytes, uint64_t granularity_bytes);
-
 /** advise__levers() - try each setting on top of a way. Return: 0 or -ENOMEM. */
 int advise__levers(const struct advise_play *play, const struct advise_way *way);
 
