@@ -28,6 +28,9 @@
 /* Who wants a setting for longer has the host's configuration for that. */
 #define FOR_MOST_NS (UINT64_C(24) * 3600 * 1000000000)
 
+/* Blocks of page tables are no larger. */
+#define LARGEST (UINT64_C(1) << 30)
+
 #define ROWS_MOST (32 + KNOB_PLACES)
 
 struct tune_options {
@@ -354,9 +357,15 @@ static void print_cost(const struct vm *vm, uint64_t granularity)
 	STRING_COPY(name, *vm->name ? vm->name : vm->vmm);
 	table__clean(name);
 	memory_limit__left((pid_t)vm->pid, &left);
-	if (!block || vm->memory_bytes == UNKNOWN) {
-		printf("  %" PRIu64 " %s: its memory or the pages behind it are not known, and so not what tables it would take\n",
+	if (vm->memory_bytes == UNKNOWN) {
+		printf("  %" PRIu64 " %s: how much memory it has is not known, and so not what tables it would take\n",
 		       vm->pid, name);
+		return;
+	}
+	if (!block) {
+		printf("  %" PRIu64 " %s: up to %s of tables for %s of memory if its pages are large, which is not known\n",
+		       vm->pid, name, units__bytes(whatif__tables(vm->memory_bytes, LARGEST, granularity), one),
+		       units__bytes(vm->memory_bytes, two));
 		return;
 	}
 	if (block <= granularity) {
