@@ -105,9 +105,9 @@ const struct knob *knob__find(const char *name)
 
 static bool is_listed(const char *list, const char *value)
 {
-	size_t length = strlen(value);
+	size_t length = strcspn(value, ", ");
 
-	for (const char *at = list; length && (at = strstr(at, value)); at++)
+	for (const char *at = list; length && !value[length] && (at = strstr(at, value)); at++)
 		if ((at == list || at[-1] == ' ') && (!at[length] || at[length] == ','))
 			return true;
 	return false;
