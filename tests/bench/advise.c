@@ -419,7 +419,7 @@ static int parse(int argc, char **argv, struct options *options)
 
 int main(int argc, char **argv)
 {
-	struct options options = { .first = 11000000, .count = 200 };
+	struct options options = { .first = 12000000, .count = 200 };
 	struct sums sums = { 0 };
 	int err;
 

@@ -105,9 +105,9 @@ static const struct command_spec spec = {
 		   "which settings would help: for the least blackout, time or brownout, with the reason,\n"
 		   "the price, what comes second, and the bound that is predicted.",
 	.notes = "Every way is played through by the model of hwdbm predict. Of those that are as good as\n"
-		 "the best, within 3 %, the one with the fewest page tables is advised. A recording made\n"
-		 "with 2M or 1G leaves does not tell what was written in them: finer ways are then \"not\n"
-		 "judged\", and hwdbm estimate can sample what they would be.\n\n"
+		 "the best, within 3 %, the one with the fewest page tables is advised if it saves half of\n"
+		 "them. A recording made with 2M or 1G leaves does not tell what was written in them: finer\n"
+		 "ways are then \"not judged\", and hwdbm estimate can sample what they would be.\n\n"
 		 "With -p or --vm it also looks at this host: what would track the VM (as hwdbm doctor), and\n"
 		 "what its memory limit leaves for tables. It watches until -d is over, the process ends or\n"
 		 "Ctrl-C. It changes nothing; hwdbm tune does.\n\n"

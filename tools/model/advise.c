@@ -469,20 +469,33 @@ static const struct advise_way *best_of(const struct advise_answer *answer,
 	return best;
 }
 
-static const struct advise_way *cheapest_as_good(const struct advise_answer *answer,
-						 const struct advise_way *best)
+static bool is_as_good(const struct advise_way *way, const struct advise_way *best)
 {
-	const struct advise_way *cheapest = best;
+	return is_candidate(way) && way->converges == best->converges &&
+	       way->score <= best->score * (1 + ADVISE_TIE);
+}
+
+/*
+ * Of ways as good as the best, the one with the fewest tables if it saves half of them; else
+ * the one with most: what is split all and finest reports the least, whatever is predicted.
+ */
+static const struct advise_way *choose(const struct advise_answer *answer,
+				       const struct advise_way *best)
+{
+	const struct advise_way *cheapest = best, *finest = best;
 
 	for (size_t i = 0; best && i < answer->way_count; i++) {
 		const struct advise_way *way = &answer->ways[i];
 
-		if (is_candidate(way) && way->converges == best->converges &&
-		    way->score <= best->score * (1 + ADVISE_TIE) &&
-		    way->table_bytes < cheapest->table_bytes)
+		if (!is_as_good(way, best))
+			continue;
+		if (way->table_bytes < cheapest->table_bytes)
 			cheapest = way;
+		if (way->table_bytes > finest->table_bytes ||
+		    (way->table_bytes == finest->table_bytes && !strcmp(way->mode, "eager")))
+			finest = way;
 	}
-	return cheapest;
+	return best && cheapest->table_bytes <= finest->table_bytes / 2 ? cheapest : finest;
 }
 
 static int judge_ways(const struct advise_play *play)
@@ -499,7 +512,7 @@ static int judge_ways(const struct advise_play *play)
 		return err;
 	if (answer->ways[0].is_judged)
 		answer->as_mapped = &answer->ways[0];
-	answer->advised = cheapest_as_good(answer, best_of(answer, NULL));
+	answer->advised = choose(answer, best_of(answer, NULL));
 	answer->second = best_of(answer, answer->advised);
 	for (size_t i = 0; i < answer->way_count; i++) {
 		if (&answer->ways[i] == answer->advised)

@@ -6,8 +6,9 @@
  * (output/advise.h), setting anything (commands/tune.c).
  *
  * Of ways that are as good as the best, within ADVISE_TIE, the one with the fewest tables is
- * taken: it also leaves the IOTLB the widest reach. A way whose tables do not fit into the
- * VM's memory limit is none.
+ * taken if it saves half of them: it also leaves the IOTLB the widest reach. If none does, it
+ * is the one that splits most: it reports least, whatever a prediction is off by. A way whose
+ * tables do not fit into the VM's memory limit is none.
  */
 #ifndef HWDBM_MODEL_ADVISE_H
 #define HWDBM_MODEL_ADVISE_H

@@ -166,6 +166,17 @@ static void put_second(FILE *out, const struct advise_answer *a)
 		outcome, units__bytes(a->second->table_bytes, tables));
 }
 
+/* What does it, once this VM's kernel can. */
+static void put_how(FILE *out, const struct advise_answer *a)
+{
+	char leaf[UNITS_TEXT];
+
+	if (a->advised && strcmp(a->advised->mode, "off"))
+		fprintf(out, "%-12s hwdbm tune dirty_split=%s dirty_granularity=%s --vm NAME --for TIME, before tracking starts%s\n",
+			"to do so", a->advised->mode, units__leaf(a->advised->granularity_bytes, leaf),
+			a->can_split == TRI_FALSE ? "; not by the kernel that was recorded" : "");
+}
+
 int advise__text(FILE *out, const struct advise_document *d)
 {
 	const struct advise_answer *a = &d->answer;
@@ -175,6 +186,7 @@ int advise__text(FILE *out, const struct advise_document *d)
 	fprintf(out, "%-12s %s\n", "advice", advise__sentence(a, sentence));
 	fprintf(out, "%-12s %s\n", "because", advise__reason(a, sentence));
 	put_second(out, a);
+	put_how(out, a);
 	fprintf(out, "%-12s %s: %s\n", "tracker", a->tracker, a->tracker_reason);
 	fprintf(out, "%-12s %s\n", "objective", advise__objective_name(a->objective));
 	prediction__put_notes(out, "Price", &d->price);
