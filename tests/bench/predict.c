@@ -5,7 +5,7 @@
  * the migration itself. Not here: tuning; judge with seeds that no change was made for.
  */
 #define _GNU_SOURCE
-#include "guest.h"
+#include "combination.h"
 #include "../../tools/model/predict.h"
 #include "../../tools/model/whatif.h"
 
@@ -16,99 +16,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MIB (1024.0 * 1024)
-#define REHEARSALS 2
+#define REHEARSALS COMBINATION_REHEARSALS
 #define POINTS_MAX ((REHEARSALS + 1) * GUEST_SYNCS)
 
 /* The verdict has to be there by then. */
 #define IN_TIME 3
-
-static double log_uniform(struct random *random, double low, double high)
-{
-	return low * pow(high / low, random__share(random));
-}
-
-/* ---- combinations ------------------------------------------------------------------ */
-
-struct combination {
-	struct guest guest;
-	struct plan plan;
-	double rehearsal_bandwidth[REHEARSALS];
-	bool phases;
-};
-
-static void choose_writer(struct random *random, struct writer *w, uint64_t pages, double rate)
-{
-	static const uint64_t parts[] = { 1, 1, 2, 4, 16 };
-
-	w->kind = random__below(random, WRITER_KINDS);
-	w->pages = pages / parts[random__below(random, 5)];
-	w->first = random__below(random, pages / w->pages) * w->pages;
-	w->rate = rate;
-	w->skew = random__share(random) < 0.5 ? 0.6 + 0.35 * random__share(random) :
-						1.05 + 0.35 * random__share(random);
-	w->hot_share = 0.5 + 0.49 * random__share(random);
-	w->hot_pages = (uint64_t)log_uniform(random, 64, (double)w->pages / 4);
-	if (w->kind == WRITER_RING)
-		w->pages = (uint64_t)log_uniform(random, 64, (double)w->pages) & ~UINT64_C(63);
-}
-
-static void choose_phases(struct random *random, struct combination *c, double pass_s)
-{
-	c->phases = random__share(random) < 0.2;
-	for (size_t i = 0; c->phases && i < c->guest.writer_count; i++) {
-		c->guest.writers[i].period = pass_s * log_uniform(random, 0.05, 0.7);
-		c->guest.writers[i].duty = 0.3 + 0.5 * random__share(random);
-		c->guest.writers[i].rest = 0.5 * random__share(random);
-	}
-}
-
-static void choose_leaves(struct random *random, struct plan *plan)
-{
-	static const struct {
-		uint64_t leaves[3];
-		unsigned int levels;
-	} ways[] = { { { 1 }, 1 }, { { 1 }, 1 }, { { 16 }, 1 }, { { 512 }, 1 },
-		     { { 1, 512 }, 2 } };
-	size_t which = random__below(random, sizeof(ways) / sizeof(ways[0]));
-
-	memcpy(plan->leaves, ways[which].leaves, sizeof(plan->leaves));
-	plan->levels = ways[which].levels;
-}
-
-static void choose(uint64_t seed, struct combination *c)
-{
-	struct random random = { seed * 1000003 };
-	struct plan *plan = &c->plan;
-	double memory, rate;
-
-	memset(c, 0, sizeof(*c));
-	c->guest.pages = UINT64_C(1) << (15 + random__below(&random, 4));
-	c->guest.random.state = random__next(&random);
-	plan->bandwidth = log_uniform(&random, 20 * MIB, 400 * MIB);
-	plan->last_bandwidth = plan->bandwidth;
-	/* All memory must not fit into it, in no rehearsal either. */
-	memory = (double)(c->guest.pages * GUEST_PAGE);
-	plan->downtime_limit_s = fmin(log_uniform(&random, 0.03, 1.0),
-				      memory / plan->bandwidth / 4);
-	plan->most_iterations = 30;
-	plan->stop_s = 0.002;
-	if (random__share(&random) < 0.3) {
-		plan->device_bytes = plan->bandwidth * plan->downtime_limit_s *
-				     random__share(&random);
-		plan->load_s = 0.1 * random__share(&random);
-	}
-	plan->whole_passes = random__share(&random) < 0.3;
-	choose_leaves(&random, plan);
-	rate = plan->bandwidth / (double)GUEST_PAGE * log_uniform(&random, 0.01, 2.5);
-	c->guest.writer_count = 1 + random__below(&random, GUEST_WRITERS);
-	for (size_t i = 0; i < c->guest.writer_count; i++)
-		choose_writer(&random, &c->guest.writers[i], c->guest.pages,
-			      rate / (double)c->guest.writer_count);
-	choose_phases(&random, c, memory / plan->bandwidth);
-	for (int i = 0; i < REHEARSALS; i++)
-		c->rehearsal_bandwidth[i] = plan->bandwidth * log_uniform(&random, 0.4, 2.5);
-}
 
 /* ---- predictions ------------------------------------------------------------------- */
 
@@ -363,7 +275,7 @@ static int run_one(struct results *results, uint64_t seed)
 	struct precopy_setup setup;
 	int err;
 
-	choose(seed, &c);
+	combination__choose(&c, seed);
 	setup = setup_of(&c);
 	err = guest__init(&c.guest);
 	err = err ?: rehearse(&c, &recorded);

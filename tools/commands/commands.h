@@ -22,6 +22,7 @@ struct command {
 	const char *summary;
 };
 
+int advise__main(int argc, char **argv);
 int converge__main(int argc, char **argv);
 int convert__main(int argc, char **argv);
 int diff__main(int argc, char **argv);
@@ -35,6 +36,7 @@ int serve__main(int argc, char **argv);
 int stat__main(int argc, char **argv);
 int splitlat__main(int argc, char **argv);
 int tlbcost__main(int argc, char **argv);
+int tune__main(int argc, char **argv);
 int vms__main(int argc, char **argv);
 
 #endif

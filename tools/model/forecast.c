@@ -166,6 +166,29 @@ int forecast__run(const struct forecast *f, const struct precopy_setup *setup, u
 	return err;
 }
 
+int forecast__written(const struct forecast *f, unsigned int unit, double seconds, double *bytes)
+{
+	const struct working_guess on_and_on = { .early = 0.5, .late = 1, .held = 0.5 };
+	double sum = 0;
+	int err = -EINVAL;
+
+	for (size_t i = 0; i < f->history->count; i++) {
+		const struct history_source *source = &f->history->sources[i];
+		struct working_set set = { 0 };
+
+		if (!source->count || unit_of(f->history, source, unit) != unit)
+			continue;
+		err = fit(source, unit, UNKNOWN, f->memory_bytes, &set);
+		if (!err)
+			sum += working_curve__bytes(&set.curve, seconds, &on_and_on);
+		working_set__release(&set);
+		if (err)
+			return err;
+	}
+	*bytes = sum < f->memory_bytes ? sum : f->memory_bytes;
+	return err;
+}
+
 static uint64_t last_iteration(const struct history *history)
 {
 	uint64_t last = 0;

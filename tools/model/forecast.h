@@ -55,6 +55,16 @@ struct forecast_dirty {
 /** forecast__dirty() - what was recorded at a unit, of sources that it is for. 0 or -ENOMEM */
 int forecast__dirty(const struct history *history, unsigned int unit, struct forecast_dirty *out);
 
+/**
+ * forecast__written() - bytes written at least once in a time, at a unit, as an IOMMU reports them
+ *
+ * Of sources that the unit is for; what grows beyond the recorded times goes on growing.
+ *
+ * Return: 0; -EINVAL if the recording does not tell; -ENOMEM.
+ */
+int forecast__written(const struct forecast *forecast, unsigned int unit, double seconds,
+		      double *bytes);
+
 /** forecast__sync_ns() - median time of a source's iterations' syncs; UNKNOWN */
 uint64_t forecast__sync_ns(const struct history_source *source);
 

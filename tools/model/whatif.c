@@ -72,3 +72,13 @@ double whatif__break_even(uint64_t block_bytes, const struct whatif_costs *costs
 	       (double)costs->tlb_ns;
 	return 1 - bytes_per_second * cost / 1e9 / (double)block_bytes;
 }
+
+/* A table is 4 KiB and holds 512 leaves of the size below. */
+uint64_t whatif__tables(uint64_t memory, uint64_t block, uint64_t granularity)
+{
+	uint64_t tables = 0;
+
+	for (uint64_t size = block; size > granularity; size >>= 9)
+		tables += (memory + size - 1) / size;
+	return tables << LEAF_SHIFT;
+}

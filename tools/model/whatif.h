@@ -44,4 +44,7 @@ struct whatif_costs {
 double whatif__break_even(uint64_t block_bytes, const struct whatif_costs *costs,
 			  double bytes_per_second, uint64_t syncs);
 
+/** whatif__tables() - bytes of page tables that splitting all memory takes, blocks to finer leaves */
+uint64_t whatif__tables(uint64_t memory_bytes, uint64_t block_bytes, uint64_t granularity_bytes);
+
 #endif

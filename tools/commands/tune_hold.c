@@ -1,0 +1,619 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The watcher, the records of what is held, the guards. Not here: what a setting means.
+ */
+#define _GNU_SOURCE
+#include "tune_hold.h"
+#include "../lib/cleanup.h"
+#include "../lib/log.h"
+#include "../lib/options.h"
+#include "../lib/strings.h"
+#include "../output/units.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/timerfd.h>
+#include <sys/wait.h>
+#include <syslog.h>
+
+#define TUNE_DIR "/run/hwdbm/tune"
+
+/* killall and pidof go by names: the watcher must not be killed with the command. */
+#define WATCHER_NAME "tune-undo"
+
+struct tune *tune__new(void)
+{
+	struct tune *tune = mmap(NULL, sizeof(*tune), PROT_READ | PROT_WRITE,
+				 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	if (tune == MAP_FAILED)
+		return NULL;
+	tune->pidfd = -1;
+	for (size_t i = 0; i < TUNE_MOST; i++)
+		tune->settings[i].lock = -1;
+	return tune;
+}
+
+/* ---- the journal ------------------------------------------------------------------- */
+
+static void audit(const struct tune_setting *setting, const char *verb, const char *from,
+		  const char *to, const char *why)
+{
+	char one[KNOB_TEXT], two[KNOB_TEXT];
+
+	knobs__words(&setting->place, from, one);
+	knobs__words(&setting->place, to, two);
+	syslog(LOG_NOTICE, "tune: %s %s from %s to %s (%s; uid %u, process %d)", verb,
+	       setting->place.name, one, two, why, getuid(), getpid());
+}
+
+/* ---- records ----------------------------------------------------------------------- */
+
+/* What it was, what it is now, and whose it is. */
+static void write_record(const struct tune_setting *s)
+{
+	char text[4 * KNOB_TEXT];
+	int length = snprintf(text, sizeof(text), "%s\n%s\n%s\n%d %d %u %" PRIu64 "\n",
+			      s->place.knob ? s->place.knob->name : "ioas", s->before, s->set,
+			      s->place.pid, s->place.fd, s->place.ioas, knobs__start_time(s->place.pid));
+
+	if (ftruncate(s->lock, 0) || pwrite(s->lock, text, length, 0) != length)
+		log__warn("tune: cannot keep a record of %s in " TUNE_DIR " (%s)", s->place.name,
+			  strerror(errno));
+}
+
+static void drop_record(struct tune_setting *s)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), TUNE_DIR "/%s", s->record);
+	if (s->lock >= 0)
+		unlink(path);
+	cleanup__close(&s->lock);
+	s->lock = -1;
+}
+
+/* A file that its holder has just removed is locked in vain: it is another one's by now. */
+static int open_locked(const char *path)
+{
+	for (;;) {
+		_cleanup_close_ int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+		struct stat info;
+		int locked;
+
+		if (fd < 0)
+			return -errno;
+		if (flock(fd, LOCK_EX | LOCK_NB))
+			return -errno;
+		if (fstat(fd, &info))
+			return -errno;
+		if (!info.st_nlink)
+			continue;
+		locked = fd;
+		fd = -1;
+		return locked;
+	}
+}
+
+static int lock_setting(struct tune_setting *s)
+{
+	char path[128];
+	struct stat info;
+
+	if (s->place.knob)
+		STRING_COPY(s->record, s->place.knob->name);
+	else
+		snprintf(s->record, sizeof(s->record), "vm-%d-%d-%u", s->place.pid, s->place.fd,
+			 s->place.ioas);
+	snprintf(path, sizeof(path), TUNE_DIR "/%s", s->record);
+	s->lock = open_locked(path);
+	if (s->lock == -EWOULDBLOCK)
+		log__error("tune: another hwdbm tune holds %s; wait for it, or end it", s->place.name);
+	else if (s->lock < 0)
+		log__error("tune: cannot keep a record in %s (%s)", path, strerror(-s->lock));
+	if (s->lock < 0)
+		return s->lock;
+	if (!fstat(s->lock, &info) && info.st_size) {
+		log__error("tune: %s is still as a tune that was killed has left it; hwdbm tune --undo puts it back",
+			   s->place.name);
+		close(s->lock);
+		s->lock = -1;
+		return -EBUSY;
+	}
+	return 0;
+}
+
+static int make_dir(void)
+{
+	if ((mkdir("/run", 0755) && errno != EEXIST) || (mkdir("/run/hwdbm", 0755) && errno != EEXIST) ||
+	    (mkdir(TUNE_DIR, 0700) && errno != EEXIST)) {
+		log__error("tune: cannot create " TUNE_DIR " (%s)", strerror(errno));
+		return -errno;
+	}
+	return 0;
+}
+
+int tune__lock(struct tune *tune)
+{
+	int err = make_dir();
+
+	for (size_t i = 0; !err && i < tune->count; i++) {
+		struct tune_setting *s = &tune->settings[i];
+
+		err = lock_setting(s);
+		if (err)
+			break;
+		err = knobs__read(&s->place, s->before);
+		if (err)
+			log__error("tune: cannot read %s (%s)", s->place.name, strerror(-err));
+	}
+	for (size_t i = 0; err && i < tune->count; i++)
+		drop_record(&tune->settings[i]);
+	return err;
+}
+
+/* ---- setting and undoing ----------------------------------------------------------- */
+
+static int set_one(struct tune_setting *s, const char *why)
+{
+	char from[KNOB_TEXT], to[KNOB_TEXT], now[KNOB_TEXT];
+	int err;
+
+	/* Until it is known what the kernel makes of it, what was asked for stands in. */
+	STRING_COPY(s->set, s->wanted);
+	write_record(s);
+	s->state = TUNE_WRITING;
+	err = knobs__write(&s->place, s->wanted);
+	if (!err)
+		err = knobs__read(&s->place, now);
+	if (err) {
+		log__error("tune: cannot set %s to %s (%s)", s->place.name, s->wanted, strerror(-err));
+		return err;
+	}
+	STRING_COPY(s->set, now);
+	write_record(s);
+	s->state = TUNE_SET;
+	audit(s, "set", s->before, s->set, why);
+	knobs__words(&s->place, s->before, from);
+	knobs__words(&s->place, s->set, to);
+	log__info("tune: %s is %s now, was %s; %s", s->place.name, to, from, why);
+	return 0;
+}
+
+/* Return: 0; -ESTALE if somebody else has changed it since, and then it stays as it is. */
+static int undo_one(struct tune_setting *s, const char *why)
+{
+	char now[KNOB_TEXT], words[KNOB_TEXT];
+	int err;
+
+	if (s->state != TUNE_SET && s->state != TUNE_WRITING)
+		return 0;
+	err = knobs__read(&s->place, now);
+	if (err == -ESRCH || err == -EBADF || err == -ENOENT) {
+		s->state = TUNE_UNDONE;
+		return 0;
+	}
+	if (!err && s->state == TUNE_SET && strcmp(now, s->set) && strcmp(now, s->before)) {
+		knobs__words(&s->place, now, words);
+		log__warn("tune: %s stays at %s: somebody else has changed it meanwhile", s->place.name,
+			  words);
+		audit(s, "left", now, now, "changed by somebody else meanwhile");
+		s->state = TUNE_KEPT;
+		return -ESTALE;
+	}
+	if (!err && strcmp(now, s->before))
+		err = knobs__write(&s->place, s->before);
+	if (err) {
+		log__error("tune: cannot put %s back to %s (%s)", s->place.name, s->before, strerror(-err));
+		audit(s, "could not put back", s->set, s->before, strerror(-err));
+		return err;
+	}
+	s->state = TUNE_UNDONE;
+	audit(s, "put back", s->set, s->before, why);
+	return 0;
+}
+
+static int set_all(struct tune *tune)
+{
+	char why[UNITS_TEXT + 24], text[UNITS_TEXT];
+	int err = 0;
+
+	snprintf(why, sizeof(why), "for at most %s", units__duration(tune->for_ns, text));
+	for (size_t i = 0; !err && i < tune->count; i++)
+		err = set_one(&tune->settings[i], why);
+	return err;
+}
+
+/* In reverse order: a mode is off again before its size goes. */
+static int undo_all(struct tune *tune, const char *why)
+{
+	int err = 0;
+
+	for (size_t i = tune->count; i-- > 0;) {
+		int one = undo_one(&tune->settings[i], why);
+
+		if (!one || one == -ESTALE)
+			drop_record(&tune->settings[i]);
+		err = err ?: one;
+	}
+	return err;
+}
+
+/* ---- guards ------------------------------------------------------------------------ */
+
+static const struct {
+	const char *word;		/* with the side on which all is well */
+	const char *about;
+	bool is_bytes;
+} guard_words[GUARD_KINDS] = {
+	[GUARD_CPU] = { "cpu<", "processors of this host busy", false },
+	[GUARD_MEMORY] = { "memory>", "memory available on this host", true },
+	[GUARD_PRESSURE] = { "pressure<", "time in which somebody waits for memory", false },
+};
+
+int tune__parse_guard(const char *text, struct tune_guard *guard)
+{
+	for (int kind = 0; kind < GUARD_KINDS; kind++) {
+		size_t length = strlen(guard_words[kind].word);
+		uint64_t value;
+
+		if (strncmp(text, guard_words[kind].word, length))
+			continue;
+		if (guard_words[kind].is_bytes ? options__bytes(text + length, &value) :
+						 options__percent(text + length, &value))
+			break;
+		guard->kind = kind;
+		guard->limit = guard_words[kind].is_bytes ? (double)value : (double)value / 1e4;
+		return 0;
+	}
+	log__error("tune: --guard %s: it is cpu<PERCENT, memory>BYTES or pressure<PERCENT", text);
+	return -EINVAL;
+}
+
+/* Busy and all ticks so far. */
+static bool read_ticks(double ticks[2])
+{
+	_cleanup_fclose_ FILE *file = fopen("/proc/stat", "re");
+	double user, nice, system, idle, iowait, irq, softirq, steal;
+
+	if (!file || fscanf(file, "cpu %lf %lf %lf %lf %lf %lf %lf %lf", &user, &nice, &system, &idle,
+			    &iowait, &irq, &softirq, &steal) != 8)
+		return false;
+	ticks[0] = user + nice + system + irq + softirq + steal;
+	ticks[1] = ticks[0] + idle + iowait;
+	return true;
+}
+
+static bool read_cpu(double *percent)
+{
+	static double last[2];
+	double now[2];
+
+	if (!read_ticks(now))
+		return false;
+	*percent = last[1] > 0 && now[1] > last[1] ?
+			   100 * (now[0] - last[0]) / (now[1] - last[1]) : 0;
+	memcpy(last, now, sizeof(last));
+	return true;
+}
+
+static bool read_memory(double *bytes)
+{
+	_cleanup_fclose_ FILE *file = fopen("/proc/meminfo", "re");
+	char line[128];
+	double kib;
+
+	while (file && fgets(line, sizeof(line), file))
+		if (sscanf(line, "MemAvailable: %lf", &kib) == 1) {
+			*bytes = kib * 1024;
+			return true;
+		}
+	return false;
+}
+
+static bool read_pressure(double *percent)
+{
+	_cleanup_fclose_ FILE *file = fopen("/proc/pressure/memory", "re");
+
+	return file && fscanf(file, "some avg10=%lf", percent) == 1;
+}
+
+/* A guard that cannot be read guards nothing: that is a breach, too. */
+static bool is_breached(const struct tune_guard *guard)
+{
+	static bool (*const readers[GUARD_KINDS])(double *) = {
+		[GUARD_CPU] = read_cpu, [GUARD_MEMORY] = read_memory, [GUARD_PRESSURE] = read_pressure,
+	};
+	const char *about = guard_words[guard->kind].about;
+	char one[UNITS_TEXT], two[UNITS_TEXT];
+	double value;
+
+	if (!readers[guard->kind](&value)) {
+		log__warn("tune: the guard on \"%s\" cannot be read here", about);
+		return true;
+	}
+	if (guard_words[guard->kind].is_bytes ? value > guard->limit : value < guard->limit)
+		return false;
+	if (guard_words[guard->kind].is_bytes)
+		log__warn("tune: guard: %s: %s, which is not above %s", about,
+			  units__bytes((uint64_t)value, one), units__bytes((uint64_t)guard->limit, two));
+	else
+		log__warn("tune: guard: %s: %.1f %%, which is not below %.1f %%", about, value,
+			  guard->limit);
+	return true;
+}
+
+static bool any_breached(const struct tune *tune)
+{
+	bool breached = false;
+
+	for (size_t i = 0; i < tune->guard_count; i++)
+		breached |= is_breached(&tune->guards[i]);
+	return breached;
+}
+
+/* ---- the watcher ------------------------------------------------------------------- */
+
+static int make_timer(uint64_t ns, bool again)
+{
+	int fd = timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC);
+	struct itimerspec when = { .it_value = { (time_t)(ns / 1000000000), (long)(ns % 1000000000) } };
+
+	if (again)
+		when.it_interval = when.it_value;
+	if (fd >= 0 && timerfd_settime(fd, 0, &when, NULL)) {
+		close(fd);
+		fd = -1;
+	}
+	return fd;
+}
+
+enum { WAIT_SIGNAL, WAIT_COMMAND, WAIT_TIME, WAIT_TICK, WAIT_VM, WAITS };
+
+static enum tune_end wait_for_end(struct tune *tune, struct pollfd waits[WAITS])
+{
+	struct signalfd_siginfo info;
+	uint64_t ticks;
+
+	for (;;) {
+		if (poll(waits, WAITS, -1) < 0 && errno != EINTR)
+			return TUNE_FAILED;
+		if (waits[WAIT_VM].revents)
+			return TUNE_VM_ENDED;
+		if (waits[WAIT_SIGNAL].revents) {
+			if (read(waits[WAIT_SIGNAL].fd, &info, sizeof(info)) == sizeof(info))
+				tune->signal = (int)info.ssi_signo;
+			return TUNE_SIGNAL;
+		}
+		if (waits[WAIT_COMMAND].revents)
+			return tune->signal ? TUNE_SIGNAL : TUNE_GONE;
+		if (waits[WAIT_TIME].revents)
+			return TUNE_TIME;
+		if (!waits[WAIT_TICK].revents)
+			continue;
+		if (read(waits[WAIT_TICK].fd, &ticks, sizeof(ticks)) == sizeof(ticks) &&
+		    any_breached(tune))
+			return TUNE_BREACH;
+	}
+}
+
+static const char *const end_words[] = {
+	[TUNE_NOT_ENDED] = "it was never held", [TUNE_TIME] = "the time is up",
+	[TUNE_SIGNAL] = "a signal ended it", [TUNE_GONE] = "the command is gone",
+	[TUNE_BREACH] = "a guard was breached", [TUNE_VM_ENDED] = "the VM has ended",
+	[TUNE_FAILED] = "it failed",
+};
+
+/* Return: as tune__hold() */
+static int finish(struct tune *tune)
+{
+	int err = undo_all(tune, end_words[tune->end]);
+
+	if (!err)
+		log__info("tune: %s: all is as it was before", end_words[tune->end]);
+	return err ?: tune->end == TUNE_BREACH ? -ECANCELED : 0;
+}
+
+/* Return: exit status, a positive errno of tune__hold()'s result */
+static int watch(struct tune *tune, int life, int signals)
+{
+	struct pollfd waits[WAITS] = {
+		[WAIT_SIGNAL] = { signals, POLLIN, 0 }, [WAIT_COMMAND] = { life, POLLIN, 0 },
+		[WAIT_TIME] = { make_timer(tune->for_ns, false), POLLIN, 0 },
+		[WAIT_TICK] = { tune->guard_count ? make_timer(1000000000, true) : -1, POLLIN, 0 },
+		[WAIT_VM] = { tune->pidfd, POLLIN, 0 },
+	};
+	int err = 0;
+
+	if (waits[WAIT_TIME].fd < 0 || (tune->guard_count && waits[WAIT_TICK].fd < 0))
+		err = -errno;
+	else if (any_breached(tune))
+		err = -ECANCELED;
+	if (err) {
+		tune->end = TUNE_FAILED;
+		if (err == -ECANCELED)
+			log__error("tune: a guard is breached already: nothing was changed");
+		undo_all(tune, end_words[TUNE_FAILED]);
+		return -err;
+	}
+	err = set_all(tune);
+	if (err) {
+		tune->end = TUNE_FAILED;
+		undo_all(tune, end_words[TUNE_FAILED]);
+		return -err;
+	}
+	tune->end = wait_for_end(tune, waits);
+	return -finish(tune);
+}
+
+static void become_watcher(void)
+{
+	setsid();
+	signal(SIGPIPE, SIG_IGN);
+	prctl(PR_SET_NAME, WATCHER_NAME);
+	/* Where /proc/PID/cmdline looks. */
+	strncpy(program_invocation_name, WATCHER_NAME, strlen(program_invocation_name));
+	if (chdir("/"))
+		return;
+}
+
+/* ---- the command ------------------------------------------------------------------- */
+
+static void block_signals(sigset_t *set)
+{
+	sigemptyset(set);
+	sigaddset(set, SIGINT);
+	sigaddset(set, SIGTERM);
+	sigaddset(set, SIGHUP);
+	sigaddset(set, SIGQUIT);
+	sigprocmask(SIG_BLOCK, set, NULL);
+}
+
+/* Until the watcher has ended. A signal only tells it to, by closing the pipe. */
+static int wait_for_watcher(struct tune *tune, pid_t pid, int pidfd, int signals, int *life)
+{
+	struct pollfd waits[] = { { signals, POLLIN, 0 }, { pidfd, POLLIN, 0 } };
+	struct signalfd_siginfo info;
+	int status;
+
+	while (!waits[1].revents) {
+		if (poll(waits, 2, -1) < 0 && errno != EINTR)
+			break;
+		if (waits[0].revents && read(signals, &info, sizeof(info)) == sizeof(info)) {
+			tune->signal = (int)info.ssi_signo;
+			cleanup__close(life);
+			*life = -1;
+		}
+	}
+	if (waitpid(pid, &status, 0) != pid)
+		return -errno;
+	if (WIFEXITED(status))
+		return -WEXITSTATUS(status);
+	log__warn("tune: its watcher was killed; undoing instead of it");
+	tune->end = TUNE_SIGNAL;
+	return finish(tune);
+}
+
+int tune__hold(struct tune *tune)
+{
+	_cleanup_close_ int signals = -1, pidfd = -1, life = -1;
+	int pipes[2];
+	sigset_t set;
+	pid_t pid;
+
+	openlog("hwdbm", LOG_PID, LOG_DAEMON);
+	if (access("/dev/log", F_OK))
+		log__warn("tune: there is no /dev/log: no journal keeps what is changed");
+	block_signals(&set);
+	signals = signalfd(-1, &set, SFD_CLOEXEC);
+	if (signals < 0 || pipe2(pipes, O_CLOEXEC))
+		return -errno;
+	life = pipes[1];
+	pid = fork();
+	if (!pid) {
+		close(life);
+		become_watcher();
+		_exit(watch(tune, pipes[0], signals));
+	}
+	close(pipes[0]);
+	if (pid < 0)
+		return -errno;
+	pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+	return wait_for_watcher(tune, pid, pidfd, signals, &life);
+}
+
+/* ---- what is left of others -------------------------------------------------------- */
+
+static int read_record(struct tune_setting *s, char *name, uint64_t *start)
+{
+	char text[4 * KNOB_TEXT + 1] = "", *lines[4] = { text };
+	ssize_t length = pread(s->lock, text, sizeof(text) - 1, 0);
+
+	if (length < 0)
+		return -errno;
+	for (int i = 1; i < 4; i++) {
+		lines[i] = strchr(lines[i - 1], '\n');
+		if (!lines[i])
+			return -EINVAL;
+		*lines[i]++ = '\0';
+	}
+	string__copy(name, KNOB_TEXT, lines[0]);
+	STRING_COPY(s->before, lines[1]);
+	STRING_COPY(s->set, lines[2]);
+	return sscanf(lines[3], "%d %d %u %" SCNu64, &s->place.pid, &s->place.fd, &s->place.ioas,
+		      start) == 4 ? 0 : -EINVAL;
+}
+
+static int undo_record(struct tune_setting *s)
+{
+	_cleanup_close_ int pidfd = -1;
+	char name[KNOB_TEXT];
+	uint64_t start = 0;
+	int err = read_record(s, name, &start);
+
+	/* Nothing was written yet. */
+	if (err)
+		return 0;
+	s->state = TUNE_SET;
+	if (strcmp(name, "ioas")) {
+		s->place.knob = knob__find(name);
+		STRING_COPY(s->place.name, name);
+		return s->place.knob ? undo_one(s, "left by a tune that was killed") : -EINVAL;
+	}
+	snprintf(s->place.name, sizeof(s->place.name), "dirty_split of IOAS %u of process %d",
+		 s->place.ioas, s->place.pid);
+	pidfd = s->place.pidfd = (int)syscall(SYS_pidfd_open, s->place.pid, 0);
+	/* The VM has ended, and with it the setting; another process may have its number. */
+	if (pidfd < 0 || knobs__start_time(s->place.pid) != start)
+		return 0;
+	return undo_one(s, "left by a tune that was killed");
+}
+
+int tune__undo_left(void)
+{
+	DIR *dir = opendir(TUNE_DIR);
+	struct dirent *entry;
+	int err = 0, count = 0;
+
+	openlog("hwdbm", LOG_PID, LOG_DAEMON);
+	while (dir && (entry = readdir(dir))) {
+		struct tune_setting s = { .lock = -1 };
+		char path[300];
+		int one;
+
+		if (entry->d_name[0] == '.')
+			continue;
+		STRING_COPY(s.record, entry->d_name);
+		snprintf(path, sizeof(path), TUNE_DIR "/%s", s.record);
+		s.lock = open_locked(path);
+		if (s.lock < 0) {
+			log__info("tune: %s is held by a tune that runs", s.record);
+			continue;
+		}
+		one = undo_record(&s);
+		if (!one)
+			log__info("tune: %s is as it was before", s.record);
+		count++;
+		if (!one || one == -ESTALE)
+			drop_record(&s);
+		cleanup__close(&s.lock);
+		err = err ?: one;
+	}
+	if (dir)
+		closedir(dir);
+	if (!count)
+		log__info("tune: nothing is left to undo");
+	return err;
+}
