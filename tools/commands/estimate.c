@@ -39,8 +39,9 @@ static const struct command_spec spec = {
 		   "recording is one by record or dirtysync -o.",
 	.notes = "Before the migration that is recorded, on a host with hwdbm's host/ patches:\n\n"
 		 "  echo 4K > /sys/module/iommu/parameters/dirty_granularity\n"
-		 "  echo sample=5%,1 > /sys/module/iommu/parameters/dirty_split\n\n"
-		 "The seed (here 1) selects the blocks; others have to be given to learn more. Each row is\n"
+		 "  echo sample=4.5%,1 > /sys/module/iommu/parameters/dirty_split\n\n"
+		 "The seed (here 1) selects the blocks; with another one they are others, and by\n"
+		 "chance a little more or fewer. Each row is\n"
 		 "a point of the working-set curve: what is written in such an interval. Nothing is read\n"
 		 "but what the VMM's own syncs found.\n\n"
 		 "Requirements: none; hwdbm record has its own.\n"
@@ -128,7 +129,7 @@ static int refuse(const struct estimator *e, const char *path)
 		log__error("estimate: %s begins after tracking had started, so that it is not known what was split; record from before the migration on",
 			   path);
 	else if (!e->sampled_starts)
-		log__error("estimate: in %s no blocks were sampled; write sample=5%%,1 to /sys/module/iommu/parameters/dirty_split before the migration (see hwdbm estimate --help)",
+		log__error("estimate: in %s no blocks were sampled; write sample=4.5%%,1 to /sys/module/iommu/parameters/dirty_split before the migration (see hwdbm estimate --help)",
 			   path);
 	else if (!e->count)
 		log__error("estimate: %s ends before the first sync of a sampled domain; record longer", path);

@@ -25,8 +25,8 @@
 /* A block as different as this is assumed to have been missed, as a share of the mean. */
 #define ONE_MORE 0.5
 
-/* exp(-0.5): the chance that a sample has none of so many blocks in a hundred. */
-#define UNSEEN 0.5
+/* So many of the blocks, times the size of the sample, are missed by it with even odds: ln 2 */
+#define UNSEEN 0.6931
 
 /* Beyond this share of what is dirty, memory that was never blocks makes an estimate worthless. */
 #define MOST_OTHERS 0.25
