@@ -125,7 +125,7 @@ static int refuse(const struct estimator *e, const char *path)
 	else if (!e->syncs)
 		log__error("estimate: %s has no sync of an IOMMU%s; record one while a migration runs",
 			   path, e->wanted_pid ? " by that process" : "");
-	else if (e->late && !e->sampled_starts)
+	else if (e->late && !e->starts)
 		log__error("estimate: %s begins after tracking had started, so that it is not known what was split; record from before the migration on",
 			   path);
 	else if (!e->sampled_starts)

@@ -488,6 +488,10 @@ static void begin_iteration(struct estimate_domain *d, const struct sync_sample 
 
 	close_open(&d->open);
 	field__clear(&estimate_row_table, row);
+	/* No field: blocks of 1G are the largest, so that it is never a finer size. */
+	row->bytes[UNIT_SIZES - 1] = UNKNOWN;
+	row->low_bytes[UNIT_SIZES - 1] = UNKNOWN;
+	row->high_bytes[UNIT_SIZES - 1] = UNKNOWN;
 	row->pid = sync->pid;
 	row->domain = sync->domain;
 	row->iteration = sync->iteration;
