@@ -49,13 +49,14 @@ test-full: testbed ## the same, with every kernel mutant, the whole demo and the
 check-kernel: testbed ## each kernel patch applies, builds without a warning, and passes checkpatch --strict
 	@tests/check-kernel
 
-bench: ## native cost of the kernel's files, of hwdbm beside other tracers, and how good predictions and advice are, in out/bench (27 minutes)
+bench: ## native cost of the kernel's files, of hwdbm beside other tracers, and how good predictions, advice and estimates are, in out/bench (30 minutes)
 	@testbed/build packages bench
 	@tests/bench/native --json $(OUT)/bench/bench.json
 	@tests/bench/overhead --json $(OUT)/bench/bench.json
 	@tests/bench/instructions --json $(OUT)/bench/bench.json
 	@tests/bench/predict -j $(OUT)/bench/predict.json
 	@tests/bench/advise -j $(OUT)/bench/advise.json -r $(OUT)/bench/advise.raw
+	@tests/bench/estimate -j $(OUT)/bench/estimate.json
 	@tests/bench/report --json $(OUT)/bench/bench.json
 
 bench-emulated: testbed ## what the kernel series and hwdbm cost in whole syncs, counted in instructions, in the emulated guest (4 minutes)

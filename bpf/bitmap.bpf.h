@@ -7,7 +7,7 @@
 #ifndef HWDBM_BPF_BITMAP_BPF_H
 #define HWDBM_BPF_BITMAP_BPF_H
 
-#include "hwdbm.bpf.h"
+#include "sampled.bpf.h"
 
 /*
  * Count every how-manieth sync of a range; 0: none. A bit stands for a page in KVM's bitmaps, and
@@ -36,6 +36,7 @@ __weak const volatile __u64 count_share = 0;
  */
 struct bitmap_walk {
 	__u64 words[WORDS_PER_PIECE];	/* a piece of the bitmap */
+	struct sampled_walk sampled;
 	__u64 user;			/* address of the next one */
 	__u64 bits;			/* that are left from there */
 	/*
@@ -151,6 +152,9 @@ static __always_inline void count_window(struct bitmap_walk *walk, __u64 window,
 		walk->units[i] += unit != walk->latest[i];
 		walk->latest[i] = unit;
 	}
+	if (walk->sampled.result.block_shift)
+		count_sampled(&walk->sampled, window, __builtin_popcountll(bits),
+			      page_shift < 16 ? count_groups(bits, 16 - page_shift) : 0);
 	walk->last_window = window;
 	walk->last_bits = bits;
 }

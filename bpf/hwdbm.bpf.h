@@ -57,7 +57,7 @@ struct task_struct {
 };
 
 /* CO-RE tells an enum from an integer, but not which values it has. */
-enum iommu_dirty_split_mode { IOMMU_DIRTY_SPLIT_OFF };
+enum iommu_dirty_split_mode { IOMMU_DIRTY_SPLIT_OFF, IOMMU_DIRTY_SPLIT_SAMPLE = 3 };
 
 struct iommu_dirty_split {
 	__u64 granularity;
@@ -65,6 +65,8 @@ struct iommu_dirty_split {
 	__u32 splits;
 	__u32 kept;
 	int error;
+	__u16 sample;			/* only with the host series */
+	__u32 seed;
 };
 
 struct iommu_dirty_stats {

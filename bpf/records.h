@@ -50,6 +50,7 @@ enum hwdbm_record_type {
 	HWDBM_CLEAR,
 	HWDBM_STACK,
 	HWDBM_START,
+	HWDBM_SAMPLED,
 };
 
 /* What keeps the dirty state. */
@@ -86,6 +87,8 @@ struct hwdbm_stats {
 	__s32 kept_error;		/* -errno, why the last one was kept */
 	__u32 mode;
 	__u32 leaves_known;
+	__u32 sample;			/* share of the blocks that are split, in units of 0.01 % */
+	__u32 seed;			/* which selects them */
 	__u32 reserved;
 };
 
@@ -168,6 +171,44 @@ struct hwdbm_start {
 	__u32 reserved;
 	__u64 iova;
 	__u64 length;
+};
+
+/*
+ * Where a share of the blocks was split to learn from: the dirty pages, and 64K units, of those of
+ * them that a sync found dirty. It comes right after that sync, with the same time. Values in
+ * buckets as below.
+ */
+#define HWDBM_SAMPLED_BUCKETS 136	/* up to the 4K pages of a 1G block */
+
+/*
+ * Dirty blocks that were not split lie in gaps between split ones, in the order of addresses. What
+ * they would hold if they were like their neighbours, and how much these differ; HWDBM_UNKNOWN for
+ * squares that are too large.
+ */
+struct hwdbm_sampled_gaps {
+	__u64 twice_inner;		/* sum of length x (one end + the other end) */
+	__u64 inner_squares;		/* sum of (length x their difference)^2 */
+	__u64 outer;			/* before the first and after the last: length x that one */
+	__u64 outer_squares;		/* the same by the difference to the next one */
+};
+
+struct hwdbm_sampled {
+	struct hwdbm_record record;
+	__u64 iova;
+	__u64 length;
+	__u32 block_shift;
+	__u32 share;			/* in units of 0.01 % */
+	__u32 seed;
+	__u32 blocks;			/* sampled ones that are dirty */
+	__u64 pages;			/* dirty ones in these */
+	__u64 units;
+	__u64 gap_blocks;		/* whole dirty blocks in gaps */
+	struct hwdbm_sampled_gaps page_gaps;
+	struct hwdbm_sampled_gaps unit_gaps;
+	__u64 others;			/* partly dirty, though not of the share: mapped by pages */
+	__u64 other_pages;
+	__u32 page_buckets[HWDBM_SAMPLED_BUCKETS];
+	__u32 unit_buckets[HWDBM_SAMPLED_BUCKETS];
 };
 
 struct hwdbm_split {

@@ -64,6 +64,10 @@ static __always_inline int copy_stats(struct hwdbm_stats *to, const struct iommu
 		to->mode = from->split.mode;
 		to->kept_error = from->split.error;
 	}
+	if (bpf_core_field_exists(from->split.sample)) {
+		to->sample = from->split.sample;
+		to->seed = from->split.seed;
+	}
 	err = bpf_core_read(to->dirty, sizeof(to->dirty), &from->dirty);
 	err = err ? err : bpf_core_read(to->leaves, sizeof(to->leaves), &from->leaves);
 	for (int i = 0; i < HWDBM_LEAF_SIZES; i++)
@@ -115,6 +119,54 @@ static __always_inline void count_sync(struct hwdbm_count *count, __u64 domain, 
 		count_bitmap(count, domain, iova, data, iova, length >> page_shift);
 }
 
+/*
+ * To be called before the bitmap is counted: has that look at the blocks, too, if a share of them
+ * was split to learn from. NULL: it was not, or nothing is kept as large.
+ */
+static __always_inline struct sampled_walk *begin_sample(const struct iommu_dirty_stats *stats)
+{
+	struct bitmap_walk *walk;
+	__u32 shift = 0;
+
+	if (!bpf_core_field_exists(stats->split.sample) ||
+	    stats->split.mode != IOMMU_DIRTY_SPLIT_SAMPLE || stats->page_size >> page_shift != 1)
+		return NULL;
+	/* What is mapped by the largest leaves that are still there is what was sampled. */
+#pragma unroll
+	for (int i = 0; i < HWDBM_LEAF_SIZES; i++)
+		if (stats->leaves[i] && 1ULL << (i + HWDBM_LEAF_SHIFT) > stats->split.granularity)
+			shift = i + HWDBM_LEAF_SHIFT;
+	if (shift < page_shift + 6)
+		return NULL;
+	walk = bpf_task_storage_get(&walks, bpf_get_current_task_btf(), 0,
+				    BPF_LOCAL_STORAGE_GET_F_CREATE);
+	if (!walk) {
+		lose(HWDBM_LOSS_TASK);
+		return NULL;
+	}
+	begin_sampled(&walk->sampled, shift, stats->split.sample, stats->split.seed);
+	return &walk->sampled;
+}
+
+/* To be called after the sync's own record, which tells what this is about. */
+static __always_inline void put_sample(struct sampled_walk *walk, const struct hwdbm_count *count,
+				       const struct hwdbm_record *sync,
+				       const struct iommu_dirty_stats *stats)
+{
+	struct hwdbm_sampled *result = &walk->result;
+
+	if (count->state == HWDBM_COUNT_DONE) {
+		count_sampled(walk, 0, 0, 0);
+		result->record = *sync;
+		result->record.type = HWDBM_SAMPLED;
+		result->iova = stats->iova;
+		result->length = stats->length;
+		if (bpf_ringbuf_output(&ring, result, sizeof(*result), 0))
+			lose(HWDBM_LOSS_RING);
+	}
+	result->block_shift = 0;
+}
+
 /* The event does not say where the bitmap is; the registers of the system call do. */
 static __always_inline __u32 find_request(struct dirty_bitmap_request *request)
 {
@@ -137,6 +189,8 @@ int BPF_PROG(on_dirty_sync, struct iommu_domain *domain, const struct iommu_dirt
 {
 	struct dirty_bitmap_request request = {};
 	__u64 now = bpf_ktime_get_ns();
+	struct sampled_walk *sampled;
+	struct hwdbm_record common;
 	struct task_state *state;
 	struct hwdbm_count count;
 	struct hwdbm_sync *record;
@@ -152,6 +206,7 @@ int BPF_PROG(on_dirty_sync, struct iommu_domain *domain, const struct iommu_dirt
 	/* The bitmap is complete: the kernel writes to it during the walk. */
 	clear_count(&count);
 	source = find_request(&request);
+	sampled = begin_sample(stats);
 	if (!ret && request.data && request.iova == stats->iova && request.length == stats->length)
 		count_sync(&count, (__u64)domain, request.data, stats->iova, stats->length,
 			   stats->page_size);
@@ -161,11 +216,14 @@ int BPF_PROG(on_dirty_sync, struct iommu_domain *domain, const struct iommu_dirt
 		lose(HWDBM_LOSS_RING);
 		if (state)
 			reset_tlb(state);
+		if (sampled)
+			sampled->result.block_shift = 0;
 		return 0;
 	}
 	__builtin_memset(record, 0, sizeof(*record));
 	fill_record(&record->record, HWDBM_SYNC, (__u64)domain, ret);
 	record->record.t_ns = now;
+	common = record->record;
 	record->iova = stats->iova;
 	record->length = stats->length;
 	record->page_size = stats->page_size;
@@ -181,6 +239,8 @@ int BPF_PROG(on_dirty_sync, struct iommu_domain *domain, const struct iommu_dirt
 		reset_tlb(state);
 	}
 	submit(record);
+	if (sampled)
+		put_sample(sampled, &count, &common, stats);
 	meter(bpf_ktime_get_ns() - now);
 	return 0;
 }

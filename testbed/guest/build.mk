@@ -10,8 +10,9 @@ CROSS ?= aarch64-linux-gnu-
 GUEST_CFLAGS ?= -O2 -g -std=gnu11 -Wall -Wextra -Werror
 
 GUEST_COMMON := runtime iommu generator memory knobs
-GUEST_PROGRAMS := precopy dirtyprobe soak type1probe migprobe vmmigrate hold
+GUEST_PROGRAMS := precopy lockstep dirtyprobe soak type1probe migprobe vmmigrate hold
 precopy_PARTS := precopy log transfer truth workload $(GUEST_COMMON)
+lockstep_PARTS := lockstep log $(GUEST_COMMON)
 dirtyprobe_PARTS := dirtyprobe probe $(GUEST_COMMON)
 soak_PARTS := soak ledger $(GUEST_COMMON)
 type1probe_PARTS := type1probe probe type1 $(GUEST_COMMON)

@@ -501,6 +501,8 @@ static int kernel_walk(struct domain *domain, u64 iova, u64 last, unsigned long 
 			if (dirty) {
 				dirty->split.mode = domain->split.mode;
 				dirty->split.granularity = domain->split.granularity;
+				dirty->split.sample = domain->split.sample;
+				dirty->split.seed = domain->split.seed;
 			}
 			ret = kernel_read_and_clear_dirty(domain, iova, end - iova + 1, flags,
 							  dirty);
@@ -517,7 +519,7 @@ static int kernel_walk(struct domain *domain, u64 iova, u64 last, unsigned long 
 }
 
 /* iopt_clear_dirty_data() */
-int domain_start(struct domain *domain, enum iommu_dirty_split_mode mode, size_t granularity)
+static int start(struct domain *domain, struct iommu_dirty_split split)
 {
 	size_t words = DIV_ROUND_UP(domain->smmu.pages, BITS_PER_LONG);
 	struct iommu_iotlb_gather gather;
@@ -525,7 +527,7 @@ int domain_start(struct domain *domain, enum iommu_dirty_split_mode mode, size_t
 	int ret;
 
 	current_domain = domain;
-	domain->split = (struct iommu_dirty_split) { .granularity = granularity, .mode = mode };
+	domain->split = split;
 	memset(&domain->stats, 0, sizeof(domain->stats));
 	iommu_dirty_bitmap_init(&dirty, NULL, &gather);
 	dirty.split.domain = &domain->iommu;
@@ -547,6 +549,18 @@ int domain_start(struct domain *domain, enum iommu_dirty_split_mode mode, size_t
 		check(ret || !smmu_caches_stale_block(&domain->smmu),
 		      "the TLB still holds a block that was split");
 	return ret;
+}
+
+int domain_start(struct domain *domain, enum iommu_dirty_split_mode mode, size_t granularity)
+{
+	return start(domain, (struct iommu_dirty_split) { .granularity = granularity, .mode = mode });
+}
+
+int domain_start_sample(struct domain *domain, size_t granularity, u16 share, u32 seed)
+{
+	return start(domain, (struct iommu_dirty_split) { .granularity = granularity,
+							  .mode = IOMMU_DIRTY_SPLIT_SAMPLE,
+							  .sample = share, .seed = seed });
 }
 
 static bool test_page(const unsigned long *map, u64 page)

@@ -126,6 +126,8 @@ u64 domain_mapped_size(const struct domain *domain, u64 iova);
 
 /* Starts tracking. Returns what the walk returned. */
 int domain_start(struct domain *domain, enum iommu_dirty_split_mode mode, size_t granularity);
+/* The same, but only a share of the blocks is split, in units of 0.01 % */
+int domain_start_sample(struct domain *domain, size_t granularity, u16 share, u32 seed);
 /* Merges what was split. Returns what the walk returned. */
 int domain_stop(struct domain *domain);
 /* GET_DIRTY_BITMAP. The report is in domain->report, good only if this returns 0. */

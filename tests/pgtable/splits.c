@@ -82,6 +82,56 @@ static void lazy(const struct geometry *geometry, unsigned int bbml, u64 from, u
 	domain_free(domain);
 }
 
+#define SAMPLE_BLOCKS	256
+#define SAMPLE_SHARE	2500	/* a quarter */
+
+/*
+ * The choice that hwdbm makes again from share and seed (bpf/sampled.bpf.h), written down a third
+ * time: it is part of what the events mean.
+ */
+static bool is_sampled(u64 iova, u32 share, u32 seed)
+{
+	u64 hash = iova ^ ((u64)seed << 32 | seed);
+
+	hash = (hash ^ hash >> 30) * 0xbf58476d1ce4e5b9;
+	hash = (hash ^ hash >> 27) * 0x94d049bb133111eb;
+	return ((hash ^ hash >> 31) >> 32) * 10000 / (UINT64_C(1) << 32) < share;
+}
+
+/* Exactly the blocks of the share are split when tracking starts; nothing is by a sync; all merge */
+static void sample(unsigned int bbml, u64 from, u64 to, u32 seed)
+{
+	const u64 count = from == SZ_2M ? SAMPLE_BLOCKS : 8, base = count * from;
+	struct domain *domain = domain_new(&geometry_4k, bbml, base, count * from);
+	u64 tables = tables_needed(&geometry_4k, from, to), split = 0, reported = 0;
+
+	domain_map(domain, base, count * from, from, DMA_RW);
+	check(domain_start_sample(domain, to, SAMPLE_SHARE, seed) == 0, "the start failed");
+	for (u64 iova = base; iova < base + count * from; iova += from) {
+		bool yes = is_sampled(iova, SAMPLE_SHARE, seed);
+
+		domain_expect_leaves(domain, iova, from, yes ? to : from);
+		split += yes;
+		reported += yes ? to : from;
+	}
+	check(split && split < count, "the seed is no good for a test: %" PRIu64 " of them", split);
+	check(domain->done.splits == split * tables && domain->splits == split * tables,
+	      "%u splits counted, %u traced", domain->done.splits, domain->splits);
+	check(!domain->done.kept, "%u blocks counted as kept", domain->done.kept);
+	for (int round = 0; round < 2; round++) {
+		for (u64 iova = base; iova < base + count * from; iova += from)
+			domain_write(domain, iova + 42);
+		check(!domain_sync_all(domain), "the sync failed");
+		check(domain_reported(domain) == reported, "%" PRIu64 " bytes reported, not %" PRIu64,
+		      domain_reported(domain), reported);
+		check(!domain->done.splits, "a sync has split");
+	}
+	domain_expect_addresses(domain);
+	check(!domain_stop(domain), "the stop failed");
+	domain_expect_leaves(domain, base, count * from, from);
+	domain_free(domain);
+}
+
 /* At BBML 0 tracking works as if nobody had asked */
 static void bbml0(enum iommu_dirty_split_mode mode)
 {
@@ -234,6 +284,13 @@ void run_split_cases(void)
 			run_case(lazy(geometry, bbml, from, to), "lazy %s-%s bbml%u",
 				 size_name(from), size_name(to), bbml);
 		}
+	for (unsigned int bbml = 1; bbml <= 2; bbml++) {
+		run_case(sample(bbml, SZ_2M, SZ_4K, 1), "sample 2M-4K bbml%u, seed 1", bbml);
+		run_case(sample(bbml, SZ_2M, SZ_4K, 4000000000), "sample 2M-4K bbml%u, large seed",
+			 bbml);
+		run_case(sample(bbml, SZ_1G, SZ_2M, 3), "sample 1G-2M bbml%u", bbml);
+	}
+	run_case(bbml0(IOMMU_DIRTY_SPLIT_SAMPLE), "sample bbml0");
 	run_case(bbml0(IOMMU_DIRTY_SPLIT_EAGER), "eager bbml0");
 	run_case(bbml0(IOMMU_DIRTY_SPLIT_LAZY), "lazy bbml0");
 	run_case(off(IOMMU_DIRTY_SPLIT_OFF, 0), "off");

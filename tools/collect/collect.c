@@ -67,6 +67,7 @@ static const struct {
 	[HWDBM_TRACKING] = { SAMPLE_TRACKING, sizeof(struct hwdbm_tracking) },
 	[HWDBM_SYNC] = { SAMPLE_SYNC, HWDBM_SYNC_SHORT },
 	[HWDBM_SPLIT] = { SAMPLE_SPLIT, sizeof(struct hwdbm_split) },
+	[HWDBM_SAMPLED] = { SAMPLE_SAMPLED, sizeof(struct hwdbm_sampled) },
 	[HWDBM_CLEAR] = { SAMPLE_CLEAR, sizeof(struct hwdbm_clear) },
 	/* No sample of its own */
 	[HWDBM_START] = { SAMPLE_TRACKING, sizeof(struct hwdbm_start) },
@@ -91,6 +92,8 @@ static int make_sample(struct collector *c, const void *data, union sample *samp
 	case HWDBM_SYNC:
 		return is_kvm(sync->source) ? kvm__sync(&c->vms, sync, &sample->sync) :
 					      domains__sync(&c->domains, sync, &sample->sync);
+	case HWDBM_SAMPLED:
+		return domains__sampled(&c->domains, data, &sample->sampled);
 	case HWDBM_CLEAR:
 		return kvm__clear(&c->vms, data, &sample->clear);
 	default:

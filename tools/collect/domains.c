@@ -9,8 +9,10 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static struct known_domain *find(struct domain_list *domains, const struct hwdbm_record *record,
 				 uint64_t *number)
@@ -108,6 +110,10 @@ int domains__tracking(struct domain_list *domains, const struct hwdbm_tracking *
 	out->ret = in->record.ret;
 	out->granularity_bytes = stats->granularity;
 	STRING_COPY(out->split_mode, mode_name(stats->mode));
+	if (!strcmp(out->split_mode, "sample")) {
+		out->sample_share = stats->sample / 1e4;
+		out->sample_seed = stats->seed;
+	}
 	out->total_ns = stats->total_ns;
 	out->walk_ns = stats->walk_ns;
 	out->flush_ns = stats->flush_ns;
@@ -188,6 +194,58 @@ int domains__sync(struct domain_list *domains, const struct hwdbm_sync *in,
 		return -ENOMEM;
 	return iteration__next(iterations, out->domain, out->iova, out->length_bytes,
 			       &out->iteration);
+}
+
+static int copy_buckets(const __u32 *buckets, struct pairs *out)
+{
+	struct pair *at = calloc(HWDBM_SAMPLED_BUCKETS, sizeof(*at));
+
+	if (!at)
+		return -ENOMEM;
+	*out = (struct pairs){ .at = at };
+	for (int i = 0; i < HWDBM_SAMPLED_BUCKETS; i++)
+		if (buckets[i])
+			at[out->count++] = (struct pair){ hwdbm_bucket_bound(i), buckets[i] };
+	return 0;
+}
+
+static uint64_t root(uint64_t squares, uint64_t unit)
+{
+	return squares >= UINT64_C(1) << 63 ? UNKNOWN :
+					      (uint64_t)(sqrt((double)squares) * (double)unit);
+}
+
+int domains__sampled(struct domain_list *domains, const struct hwdbm_sampled *in,
+		     struct sampled_sample *out)
+{
+	uint64_t page = sysconf(_SC_PAGESIZE);
+	int err;
+
+	if (!find(domains, &in->record, &out->domain))
+		return -ENOMEM;
+	out->t_ns = in->record.t_ns;
+	out->pid = in->record.pid;
+	out->iova = in->iova;
+	out->length_bytes = in->length;
+	out->block_bytes = UINT64_C(1) << in->block_shift;
+	out->share = in->share / 1e4;
+	out->seed = in->seed;
+	out->blocks = in->blocks;
+	out->dirty_bytes = in->pages * page;
+	out->gap_blocks = in->gap_blocks;
+	out->gap_bytes = (in->page_gaps.twice_inner / 2 + in->page_gaps.outer) * page;
+	out->gap_inner_bytes = root(in->page_gaps.inner_squares, page);
+	out->gap_outer_bytes = root(in->page_gaps.outer_squares, page);
+	out->others = in->others;
+	out->other_bytes = in->other_pages * page;
+	err = copy_buckets(in->page_buckets, &out->pages);
+	if (err || page >= 1 << 16)
+		return err;
+	out->dirty_64k_bytes = in->units << 16;
+	out->gap_64k_bytes = (in->unit_gaps.twice_inner / 2 + in->unit_gaps.outer) << 16;
+	out->gap_64k_inner_bytes = root(in->unit_gaps.inner_squares, 1 << 16);
+	out->gap_64k_outer_bytes = root(in->unit_gaps.outer_squares, 1 << 16);
+	return copy_buckets(in->unit_buckets, &out->units_64k);
 }
 
 int domains__split(struct domain_list *domains, const struct hwdbm_split *in,

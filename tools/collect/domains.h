@@ -41,6 +41,10 @@ int domains__tracking(struct domain_list *domains, const struct hwdbm_tracking *
 int domains__sync(struct domain_list *domains, const struct hwdbm_sync *in,
 		  struct sync_sample *out);
 
+/** domains__sampled() - blocks that were split to learn from, of the sync before. Return: 0 or -ENOMEM. */
+int domains__sampled(struct domain_list *domains, const struct hwdbm_sampled *in,
+		     struct sampled_sample *out);
+
 /** domains__split() - a block was split, or kept. Return: 0 or -ENOMEM. */
 int domains__split(struct domain_list *domains, const struct hwdbm_split *in,
 		   struct split_sample *out);

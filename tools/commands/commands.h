@@ -28,6 +28,7 @@ int convert__main(int argc, char **argv);
 int diff__main(int argc, char **argv);
 int doctor__main(int argc, char **argv);
 int dirtysync__main(int argc, char **argv);
+int estimate__main(int argc, char **argv);
 int predict__main(int argc, char **argv);
 int why__main(int argc, char **argv);
 int record__main(int argc, char **argv);

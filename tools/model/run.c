@@ -210,6 +210,7 @@ static int add_one(struct run_samples *s, enum sample_kind kind, union sample *s
 		s->vmm_end = sample->vmm_end;
 		s->has_vmm_end = true;
 		return 0;
+	case SAMPLE_SAMPLED:
 	case SAMPLE_CLEAR:
 	case SAMPLE_RING_SUMMARY:
 	case SAMPLE_TRANSFER:

@@ -18,6 +18,7 @@ enum sample_kind {
 	SAMPLE_HEADER,
 	SAMPLE_TRACKING,
 	SAMPLE_SYNC,
+	SAMPLE_SAMPLED,
 	SAMPLE_CLEAR,
 	SAMPLE_SPLIT,
 	SAMPLE_SPLIT_SUMMARY,
@@ -71,6 +72,8 @@ struct tracking_sample {
 	int64_t ret;
 	uint64_t granularity_bytes;	/* 0: as mapped */
 	char split_mode[8];
+	double sample_share;		/* NaN unless the mode is "sample" */
+	uint64_t sample_seed;
 	uint64_t total_ns;
 	uint64_t walk_ns;
 	uint64_t flush_ns;
@@ -108,6 +111,35 @@ struct sync_sample {
 	uint64_t kept;
 	uint64_t tlb_invalidations;
 	uint64_t tlb_commands;
+};
+
+/*
+ * How dirty the blocks are that were split to learn from, in the sync before it. Of a domain whose
+ * blocks are of two sizes it is about the larger one.
+ */
+struct sampled_sample {
+	uint64_t t_ns;
+	uint64_t pid;
+	uint64_t domain;
+	uint64_t iova;
+	uint64_t length_bytes;
+	uint64_t block_bytes;
+	double share;			/* of the blocks that was to be split */
+	uint64_t seed;
+	uint64_t blocks;		/* split ones that are dirty */
+	uint64_t dirty_bytes;		/* in these */
+	uint64_t dirty_64k_bytes;
+	uint64_t gap_blocks;		/* dirty ones that were not split, in gaps between split ones */
+	uint64_t gap_bytes;		/* dirty in them if they are like the ends of their gap */
+	uint64_t gap_inner_bytes;	/* root of the sum of (length x difference of the ends)^2 */
+	uint64_t gap_outer_bytes;	/* the same of the first and the last gap, which have one end */
+	uint64_t gap_64k_bytes;
+	uint64_t gap_64k_inner_bytes;
+	uint64_t gap_64k_outer_bytes;
+	uint64_t others;		/* partly dirty though not of the share: mapped by pages */
+	uint64_t other_bytes;		/* dirty in those */
+	struct pairs pages;		/* [dirty pages of a block: upper bound, blocks] */
+	struct pairs units_64k;		/* the same by units of 64K */
 };
 
 /* What a sync that cleared nothing had read is cleared. */
@@ -347,6 +379,7 @@ union sample {
 	struct header_sample header;
 	struct tracking_sample tracking;
 	struct sync_sample sync;
+	struct sampled_sample sampled;
 	struct clear_sample clear;
 	struct split_sample split;
 	struct size_summary_sample size_summary;
