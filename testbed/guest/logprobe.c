@@ -456,6 +456,29 @@ static enum outcome close_stops_it(void)
 	return PASS;
 }
 
+/* For those who come when it is on already: it is reported once there is a file "go". */
+static enum outcome late(void)
+{
+	__cleanup_bench struct bench b = BENCH_EMPTY;
+	uint64_t end = clock_ns() + 60 * NSEC_PER_SEC;
+	int err;
+
+	if (!bench_open(&b, 1))
+		return FAIL;
+	program(&b.sides[0], 1);
+	err = start(&b, 0);
+	FAIL_UNLESS(!err && !write_text("started", "1"), "it does not start: %s", strerror(-err));
+	while (access("go", F_OK) && clock_ns() < end)
+		usleep(20000);
+	for (unsigned int i = 0; !err && i < 3; i++) {
+		generator_ring(&b.sides[0].gen, ALL_SLOTS);
+		memset(b.bitmap, 0, PAGES / 8);
+		err = report(&b, 0);
+	}
+	FAIL_UNLESS(!err && count(b.bitmap), "the reports: %s", strerror(-err));
+	return PASS;
+}
+
 static const struct check checks[] = {
 	{ "what-it-takes", what_it_takes },
 	{ "exact", exact },
@@ -466,12 +489,14 @@ static const struct check checks[] = {
 	{ "reset-stops-it", reset_stops_it },
 	{ "close-stops-it", close_stops_it },
 	{ "kernel-log-clean", kernel_log_clean },
+	{ "late", late },
 };
 
 static const struct probe probe = {
 	.name = "logprobe",
 	.checks = checks,
 	.n = ARRAY_SIZE(checks),
+	.by_name = 1,
 };
 
 static const char help[] =
