@@ -21,7 +21,14 @@ __weak const volatile __u32 count_every = 1;
  */
 __weak const volatile __u64 count_share = 0;
 
-#define WORDS_PER_PIECE 512
+/*
+ * Linux 7.3 has no more than 8 KiB for what a task stores. Who counts bitmaps of which a part may not
+ * be in memory takes smaller pieces: one that is read in two parts takes room for both.
+ */
+#define WORDS_ROOM 512
+#ifndef WORDS_PER_PIECE
+#define WORDS_PER_PIECE WORDS_ROOM
+#endif
 #define BYTES_PER_PIECE (WORDS_PER_PIECE * 8)
 #define BITS_PER_PIECE (WORDS_PER_PIECE * 64)
 #define WORDS_PER_GROUP 8
@@ -35,7 +42,7 @@ __weak const volatile __u64 count_share = 0;
  * follow each of many thousand ways through a bitmap.
  */
 struct bitmap_walk {
-	__u64 words[2 * WORDS_PER_PIECE];	/* a piece of the bitmap, and room to read it in two */
+	__u64 words[WORDS_ROOM];	/* a piece of the bitmap */
 	__u64 user;			/* address of the next one */
 	__u64 bits;			/* that are left from there */
 	/*
@@ -211,7 +218,7 @@ static __always_inline __u32 read_piece(struct bitmap_walk *walk)
 	for (int i = 0; i < WORDS_PER_GROUP; i++)
 		walk->words[last / WORDS_PER_GROUP * WORDS_PER_GROUP + i] = 0;
 	if (bpf_probe_read_user(walk->words, bytes, (void *)walk->user)) {
-		if (!walk->is_fresh)
+		if (2 * WORDS_PER_PIECE > WORDS_ROOM || !walk->is_fresh)
 			return 0;
 		read_parts(walk, bytes);
 	}

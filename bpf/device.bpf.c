@@ -5,6 +5,7 @@
  * cannot be hooked, from the ioctl system call, which every task on the machine pays for. Not here:
  * what IOMMUs know, nor drivers that log without being asked.
  */
+#define WORDS_PER_PIECE 256
 #include "bitmap.bpf.h"
 #include "regs.bpf.h"
 

@@ -45,7 +45,8 @@ static enum probe_state look_up(const struct library *library, const struct prob
 	struct btf *btf;
 	uint32_t type;
 
-	if (probe->kind == PROBE_SYSCALL)
+	/* Nor does type information tell whether the module is there that a system call is for. */
+	if (probe->kind == PROBE_SYSCALL || (probe->kind == PROBE_SYSCALLS && probe->module))
 		return PROBE_UNKNOWN;
 	state = probe_types__find(library->vmlinux, probe->kind, target, &type);
 	if (state != PROBE_ABSENT || !probe->module)
