@@ -21,7 +21,14 @@ __weak const volatile __u32 count_every = 1;
  */
 __weak const volatile __u64 count_share = 0;
 
-#define WORDS_PER_PIECE 512
+/*
+ * Linux 7.3 has no more than 8 KiB for what a task stores. Who counts bitmaps of which a part may not
+ * be in memory takes smaller pieces: one that is read in two parts takes room for both.
+ */
+#define WORDS_ROOM 512
+#ifndef WORDS_PER_PIECE
+#define WORDS_PER_PIECE WORDS_ROOM
+#endif
 #define BYTES_PER_PIECE (WORDS_PER_PIECE * 8)
 #define BITS_PER_PIECE (WORDS_PER_PIECE * 64)
 #define WORDS_PER_GROUP 8
@@ -35,7 +42,7 @@ __weak const volatile __u64 count_share = 0;
  * follow each of many thousand ways through a bitmap.
  */
 struct bitmap_walk {
-	__u64 words[WORDS_PER_PIECE];	/* a piece of the bitmap */
+	__u64 words[WORDS_ROOM];	/* a piece of the bitmap */
 	struct sampled_walk sampled;
 	__u64 user;			/* address of the next one */
 	__u64 bits;			/* that are left from there */
@@ -53,7 +60,10 @@ struct bitmap_walk {
 	__u64 first_bits;
 	__u64 last_window;
 	__u64 last_bits;
+	__u64 is_fresh;			/* what is not there was not written to yet */
 };
+
+_Static_assert(sizeof(struct bitmap_walk) < 8000, "more than Linux 7.3 stores for a task");
 
 __weak struct {
 	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
@@ -180,6 +190,26 @@ static long count_group(__u32 index, struct walk_context *context)
 	return 0;
 }
 
+#define USER_PAGE 4096
+
+/*
+ * A piece of which a part is not there, which reads as zeroes: so does what an earlier, failed read
+ * has left behind.
+ */
+static __always_inline void read_parts(struct bitmap_walk *walk, __u32 bytes)
+{
+	__u32 head = USER_PAGE - (walk->user & (USER_PAGE - 1)), tail;
+
+	barrier_var(head);
+	if (head > BYTES_PER_PIECE || head >= bytes)
+		return;
+	bpf_probe_read_user(walk->words, head, (void *)walk->user);
+	tail = bytes - head;
+	barrier_var(tail);
+	if (tail <= BYTES_PER_PIECE)
+		bpf_probe_read_user((void *)walk->words + head, tail, (void *)walk->user + head);
+}
+
 /* Returns the number of groups that were read, 0 if that failed. */
 static __always_inline __u32 read_piece(struct bitmap_walk *walk)
 {
@@ -193,8 +223,11 @@ static __always_inline __u32 read_piece(struct bitmap_walk *walk)
 	/* The last word may be there in part only, and what is behind the last bit is not ours. */
 	for (int i = 0; i < WORDS_PER_GROUP; i++)
 		walk->words[last / WORDS_PER_GROUP * WORDS_PER_GROUP + i] = 0;
-	if (bpf_probe_read_user(walk->words, bytes, (void *)walk->user))
-		return 0;
+	if (bpf_probe_read_user(walk->words, bytes, (void *)walk->user)) {
+		if (2 * WORDS_PER_PIECE > WORDS_ROOM || !walk->is_fresh)
+			return 0;
+		read_parts(walk, bytes);
+	}
 	if (bits % 64)
 		walk->words[last] &= (1ULL << bits % 64) - 1;
 	walk->user += bytes;
@@ -307,18 +340,54 @@ static __always_inline void count_pages(struct hwdbm_count *count, __u64 pages)
 }
 
 /* Returns whether the whole bitmap could be read. */
-static __always_inline bool walk_bitmap(struct bitmap_walk *walk, __u64 user, __u64 base, __u64 pages)
+static __always_inline bool walk_bitmap(struct bitmap_walk *walk, __u64 user, __u64 base, __u64 pages,
+					bool is_fresh)
 {
 	struct walk_context context = { walk };
 
 	__builtin_memset(&walk->user, 0, sizeof(*walk) - offsetof(struct bitmap_walk, user));
 	walk->user = user;
+	walk->is_fresh = is_fresh;
 	walk->bits = pages;
 	walk->shift = base >> page_shift & 63;
 	walk->window = base >> page_shift >> 6;
 	if (pages)
 		bpf_loop(PIECES_MAX, count_piece, &context, 0);
 	return !walk->bits;
+}
+
+/* Whoever's turn it is. @is_fresh: no loss if the bitmap, or a part, is not in memory; it is clear. */
+static __always_inline void count_now(struct hwdbm_count *count, __u64 object, __u64 user, __u64 base,
+				      __u64 pages, bool is_fresh)
+{
+	__u64 start = bpf_ktime_get_ns();
+	struct bitmap_walk *walk;
+
+	count->state = HWDBM_COUNT_FAILED;
+	walk = bpf_task_storage_get(&walks, bpf_get_current_task_btf(), 0,
+				    BPF_LOCAL_STORAGE_GET_F_CREATE);
+	if (!walk) {
+		lose(HWDBM_LOSS_TASK);
+		return;
+	}
+	if (walk_bitmap(walk, user, base, pages, is_fresh)) {
+		count->state = HWDBM_COUNT_DONE;
+		give_units(count, walk);
+	} else {
+		lose(HWDBM_LOSS_BITMAP);
+	}
+	count->ns = bpf_ktime_get_ns() - start;
+	if (count_share)
+		charge(object, count->ns, pages);
+}
+
+static __always_inline bool may_count(struct hwdbm_count *count, __u64 object, __u64 place)
+{
+	clear_count(count);
+	if (is_turn(object, place, bpf_ktime_get_ns()))
+		return true;
+	count->state = count_every ? HWDBM_COUNT_SKIPPED : HWDBM_COUNT_OFF;
+	return false;
 }
 
 /*
@@ -328,30 +397,16 @@ static __always_inline bool walk_bitmap(struct bitmap_walk *walk, __u64 user, __
 static __always_inline void count_bitmap(struct hwdbm_count *count, __u64 object, __u64 place,
 					 __u64 user, __u64 base, __u64 pages)
 {
-	__u64 start = bpf_ktime_get_ns();
-	struct bitmap_walk *walk;
+	if (may_count(count, object, place))
+		count_now(count, object, user, base, pages, false);
+}
 
-	clear_count(count);
-	if (!is_turn(object, place, start)) {
-		count->state = count_every ? HWDBM_COUNT_SKIPPED : HWDBM_COUNT_OFF;
-		return;
-	}
-	count->state = HWDBM_COUNT_FAILED;
-	walk = bpf_task_storage_get(&walks, bpf_get_current_task_btf(), 0,
-				    BPF_LOCAL_STORAGE_GET_F_CREATE);
-	if (!walk) {
-		lose(HWDBM_LOSS_TASK);
-		return;
-	}
-	if (walk_bitmap(walk, user, base, pages)) {
-		count->state = HWDBM_COUNT_DONE;
-		give_units(count, walk);
-	} else {
-		lose(HWDBM_LOSS_BITMAP);
-	}
-	count->ns = bpf_ktime_get_ns() - start;
-	if (count_share)
-		charge(object, count->ns, pages);
+/* The same before the call that writes to it: whether it is counted is decided here for both. */
+static __always_inline void count_before(struct hwdbm_count *count, __u64 object, __u64 place,
+					 __u64 user, __u64 base, __u64 pages)
+{
+	if (may_count(count, object, place))
+		count_now(count, object, user, base, pages, true);
 }
 
 #endif

@@ -40,6 +40,7 @@ enum hwdbm_measure {
 	HWDBM_MEASURE_KVM_TLB,		/* flushes of the TLBs that a VM's vCPUs use */
 	HWDBM_MEASURE_KVM_START,	/* that KVM's dirty log is about to start: wakes the rest */
 	HWDBM_MEASURE_TYPE1_SYNC,	/* VFIO type1's dirty log: started, stopped, read */
+	HWDBM_MEASURE_DEVICE_SYNC,	/* the log that a device keeps itself: started, stopped, read */
 	HWDBM_MEASURES
 };
 
@@ -62,6 +63,9 @@ enum hwdbm_source {
 	HWDBM_SOURCE_KVM_RING,
 	HWDBM_SOURCES
 };
+
+/* As PCI names one; a longer name, of a mediated device, is cut by nobody. */
+#define HWDBM_DEVICE_NAME 40
 
 struct hwdbm_record {
 	__u32 type;
@@ -101,6 +105,7 @@ struct hwdbm_tracking {
 	__u64 iova;			/* of the slot; HWDBM_UNKNOWN for an IOMMU domain */
 	__u64 length;
 	struct hwdbm_stats stats;
+	char device[HWDBM_DEVICE_NAME];	/* whose own log it is; else "" */
 };
 
 /* Sizes at which dirty memory is counted: 4K, 64K, 2M, 1G. */
@@ -146,6 +151,9 @@ struct hwdbm_sync {
 	__u32 slot;			/* KVM only */
 	struct hwdbm_count count;
 	struct hwdbm_stats stats;
+	/* Of a device's own log only: the caller's bitmap before the call, and the device */
+	struct hwdbm_count before;
+	char device[HWDBM_DEVICE_NAME];
 };
 
 /* Of a sync without leaves the rest is left out: what is not written costs nothing. */

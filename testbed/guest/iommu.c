@@ -2,8 +2,10 @@
 /*
  * iommufd and VFIO character device calls, with a sentence for every failure. See iommu.h.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -33,6 +35,25 @@ static int enable_bus_master(struct iommu *io)
 	    sizeof(command))
 		return -EIO;
 	return 0;
+}
+
+int iommu_find(const char *name, char *path, size_t size)
+{
+	struct dirent *entry;
+	char folder[128];
+	int err = -ENODEV;
+	DIR *dir;
+
+	snprintf(folder, sizeof(folder), "/sys/bus/pci/devices/%.16s/vfio-dev", name);
+	dir = opendir(folder);
+	while (dir && (entry = readdir(dir)))
+		if (entry->d_name[0] != '.') {
+			snprintf(path, size, "/dev/vfio/devices/%.32s", entry->d_name);
+			err = 0;
+		}
+	if (dir)
+		closedir(dir);
+	return err ? problem(ENODEV, "%s is not bound to a VFIO driver", name) : 0;
 }
 
 int iommu_open(struct iommu *io, const char *device)

@@ -27,6 +27,9 @@ struct iommu_space {
 	bool attached;
 };
 
+/* The character device of PCI device 'name' ("0000:00:01.0"), bound to a VFIO driver. 0 or -errno. */
+int iommu_find(const char *name, char *path, size_t size);
+
 /* Opens /dev/iommu and 'device', binds them, lets the device master the bus. 0 or -errno. */
 int iommu_open(struct iommu *io, const char *device);
 void iommu_close(struct iommu *io);

@@ -6,7 +6,6 @@
  * line, "ok NAME" or "not ok NAME: why". Dirty tracking is the business of others.
  */
 #define _GNU_SOURCE
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
@@ -111,34 +110,14 @@ static void bench_close(struct bench *b)
 	parameter("precopy", 1);
 }
 
-/* The character device of generator 'n' */
-static int find_device(unsigned int n, char *path, size_t size)
+static int side_open(struct side *s, unsigned int n, struct memory *mem)
 {
-	char name[16], folder[128];
-	struct dirent *entry;
+	char name[16], path[64];
 	int err = type1_find(DMAGEN_PCI_VENDOR_ID, DMAGEN_PCI_DEVICE_ID, n, name);
-	DIR *dir;
 
 	if (err)
 		return problem(-err, "there is no DMA generator %u", n);
-	snprintf(folder, sizeof(folder), "/sys/bus/pci/devices/%s/vfio-dev", name);
-	dir = opendir(folder);
-	err = -ENODEV;
-	while (dir && (entry = readdir(dir)))
-		if (entry->d_name[0] != '.') {
-			snprintf(path, size, "/dev/vfio/devices/%.32s", entry->d_name);
-			err = 0;
-		}
-	if (dir)
-		closedir(dir);
-	return err ? problem(ENODEV, "%s is not bound to a VFIO driver", name) : 0;
-}
-
-static int side_open(struct side *s, unsigned int n, struct memory *mem)
-{
-	char path[64];
-	int err = find_device(n, path, sizeof(path));
-
+	err = iommu_find(name, path, sizeof(path));
 	if (!err)
 		err = iommu_open(&s->io, path);
 	if (!err)

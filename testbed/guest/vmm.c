@@ -58,16 +58,33 @@ static void add_memory(struct command *cmd, const struct vmm_options *opt)
  * Without mmap: under TCG, unlike KVM, QEMU asks the IOMMU for the dirty pages of the BARs that it
  * has mapped, of which iommufd has none, and takes its EINVAL for the end of the migration.
  */
-static void add_device(struct command *cmd, const struct vmm_options *opt, const char *host)
+static void add_device(struct command *cmd, const struct vmm_options *opt, unsigned int n,
+		       const char *host)
 {
+	add(cmd, "-device");
+	/* QEMU takes type1 for one without a dirty log, until told otherwise. */
+	add(cmd, "vfio-pci,id=generator%u,host=%s,addr=%d.0,x-no-mmap=on%s%s", n, host,
+	    PAYLOAD_SLOT + n, opt->iommufd ? ",iommufd=iommufd0" : "",
+	    opt->insist ? ",enable-migration=on" : "");
+}
+
+static int add_devices(struct command *cmd, const struct vmm_options *opt)
+{
+	char host[16];
+
 	if (opt->iommufd) {
 		add(cmd, "-object");
 		add(cmd, "iommufd,id=iommufd0");
 	}
-	add(cmd, "-device");
-	/* QEMU takes type1 for one without a dirty log, until told otherwise. */
-	add(cmd, "vfio-pci,id=generator,host=%s,addr=%d.0,x-no-mmap=on%s%s", host, PAYLOAD_SLOT,
-	    opt->iommufd ? ",iommufd=iommufd0" : "", opt->insist ? ",enable-migration=on" : "");
+	for (unsigned int n = 0; n <= opt->second; n++) {
+		int err = type1_find(DMAGEN_PCI_VENDOR_ID, DMAGEN_PCI_DEVICE_ID, opt->generator + n,
+				     host);
+
+		if (err)
+			return problem(-err, "there is no DMA generator %u", opt->generator + n);
+		add_device(cmd, opt, n, host);
+	}
+	return 0;
 }
 
 static void add_payload(struct command *cmd, const struct vmm_options *opt)
@@ -86,7 +103,7 @@ static const char * const traces[] = {
 	"iommufd_backend_set_dirty",
 };
 
-static void describe(struct command *cmd, const struct vmm_options *opt, const char *host)
+static int describe(struct command *cmd, const struct vmm_options *opt)
 {
 	add(cmd, VMM_QEMU);
 	add(cmd, "-M");
@@ -100,7 +117,6 @@ static void describe(struct command *cmd, const struct vmm_options *opt, const c
 	add(cmd, "none");
 	add(cmd, "-S");
 	add_memory(cmd, opt);
-	add_device(cmd, opt, host);
 	add_payload(cmd, opt);
 	add(cmd, "-qmp");
 	add(cmd, "unix:/tmp/%s.qmp,server=on,wait=off", opt->name);
@@ -112,6 +128,7 @@ static void describe(struct command *cmd, const struct vmm_options *opt, const c
 		add(cmd, "-trace");
 		add(cmd, "%s", traces[i]);
 	}
+	return add_devices(cmd, opt);
 }
 
 /* In the child. Its output goes to /vmm/tmp/NAME.log. */
@@ -151,22 +168,21 @@ static int map_memory(struct vmm *vmm, const struct vmm_options *opt)
 int vmm_start(struct vmm *vmm, const struct vmm_options *opt)
 {
 	struct command cmd = { .argc = 0 };
-	char host[16], path[64];
+	char path[64];
 	int err;
 
 	*vmm = VMM_NONE;
 	snprintf(vmm->name, sizeof(vmm->name), "%s", opt->name);
 	snprintf(vmm->file, sizeof(vmm->file), "%s/%s.memory",
 		 opt->backing == SZ_4K ? VMM_ROOT "/tmp" : "/dev/hugepages", opt->name);
-	err = type1_find(DMAGEN_PCI_VENDOR_ID, DMAGEN_PCI_DEVICE_ID, opt->generator, host);
-	if (err)
-		return problem(-err, "there is no DMA generator %u", opt->generator);
-	describe(&cmd, opt, host);
-	vmm->pid = fork();
-	if (!vmm->pid)
+	err = describe(&cmd, opt);
+	vmm->pid = err ? 0 : fork();
+	if (!err && !vmm->pid)
 		run(&cmd, opt->name);
 	while (cmd.argc)
 		free(cmd.argv[--cmd.argc]);
+	if (err)
+		return err;
 	if (vmm->pid < 0) {
 		vmm->pid = 0;
 		return problem(errno, "cannot start QEMU (%s)", strerror(errno));

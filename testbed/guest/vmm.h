@@ -26,6 +26,7 @@ struct vmm_options {
 	uint64_t memory;
 	uint64_t backing;		/* 4K or 2M */
 	unsigned int generator;		/* which, from 0 */
+	bool second;			/* the one after it, too; nothing switches that one on */
 	bool incoming;
 	uint64_t payload[4];		/* see payload.h */
 };

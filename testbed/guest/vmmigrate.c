@@ -31,6 +31,7 @@
 struct options {
 	bool iommufd;
 	bool automatic;			/* type1: without enable-migration=on */
+	bool second;			/* a second device, which stays off */
 	const char *workload_name;
 	const struct workload *workload;
 	const char *split;
@@ -86,6 +87,7 @@ static const char help[] =
 "\n"
 "  --backend iommufd|type1  (iommufd)\n"
 "  --auto                   leave it to QEMU whether the device can be migrated by type1\n"
+"  --second                 each VM has a second generator, which stays off\n"
 "  --memory BYTES           of the VM, K/M/G allowed (64M)\n"
 "  --backing 4K|2M          pages behind it (2M)\n"
 "  --granularity 4K|2M|0    leaf size to report at, 0 = as mapped (0)\n"
@@ -149,6 +151,7 @@ static int parse_options(int argc, char **argv, struct options *opt)
 	static const struct option table[] = {
 		{ "backend", required_argument, NULL, 'k' },
 		{ "auto", no_argument, NULL, 'a' },
+		{ "second", no_argument, NULL, '2' },
 		{ "memory", required_argument, NULL, 'm' },
 		{ "backing", required_argument, NULL, 'b' },
 		{ "granularity", required_argument, NULL, 'g' },
@@ -180,6 +183,7 @@ static int parse_options(int argc, char **argv, struct options *opt)
 		switch (c) {
 		case 'k': backend = optarg; break;
 		case 'a': opt->automatic = true; break;
+		case '2': opt->second = true; break;
 		case 'm': err = size_option(name, optarg, &opt->memory); break;
 		case 'b': err = size_option(name, optarg, &opt->backing); break;
 		case 'g': err = size_option(name, optarg, &opt->granularity); break;
@@ -234,6 +238,7 @@ static int start_vms(struct migration *mig)
 	struct vmm_options vm = {
 		.iommufd = opt->iommufd,
 		.insist = !opt->iommufd && !opt->automatic,
+		.second = opt->second,
 		.memory = opt->memory,
 		.backing = opt->backing,
 		.payload = {
@@ -246,7 +251,7 @@ static int start_vms(struct migration *mig)
 	int err;
 
 	vm.name = "target";
-	vm.generator = 1;
+	vm.generator = 1 + opt->second;
 	vm.incoming = true;
 	err = vmm_start(&mig->target, &vm);
 	if (err)

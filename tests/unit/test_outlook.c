@@ -113,6 +113,7 @@ static void all_logs_or_none(void)
 	give_page_tables("iommufd", TRI_TRUE);
 	end();
 	CHECK(is("iommu", TRI_TRUE, TRI_FALSE, "granularity"));
+	CHECK(strstr(outlook.reason, "leaves the log of 0000:01:00.0 alone, as 0000:02:00.0 has none"));
 }
 
 /* It refuses a type1 container by itself; told to, it does not. */

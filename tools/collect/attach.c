@@ -48,6 +48,7 @@
 #define START_NS NS_PER_SECOND
 
 #define KVM BIT_OF(HWDBM_MEASURE_KVM_SYNC)
+#define DEVICE BIT_OF(HWDBM_MEASURE_DEVICE_SYNC)
 #define IOMMU BIT_OF(HWDBM_MEASURE_TLB)
 
 static uint64_t now_ns(void)
@@ -58,19 +59,23 @@ static uint64_t now_ns(void)
 	return now.tv_sec * NS_PER_SECOND + now.tv_nsec;
 }
 
+/* Those of these measurements that libbpf cannot attach. */
+static uint64_t by_event(const struct probe_choice *choice, uint64_t measure)
+{
+	const struct probe *probe = choice->chosen[__builtin_ctzll(measure)];
+
+	return probe && probe->kind == PROBE_SYSCALL ? measure : 0;
+}
+
 void attachments__prepare(struct attachments *a, struct hwdbm_bpf *skeleton,
 			  const struct probe_choice *choice, bool follow)
 {
-	const struct probe *kvm = choice->chosen[HWDBM_MEASURE_KVM_SYNC];
-	uint64_t others;
-
 	a->skeleton = skeleton;
 	a->choice = choice;
 	a->epoll = a->timer = -1;
 	a->later = follow ? probes__costly(choice) : 0;
-	/* libbpf cannot attach them. */
-	others = kvm && kvm->kind == PROBE_SYSCALL ? KVM : 0;
-	probes__apply(choice, skeleton->obj, a->later | others);
+	a->calls = by_event(choice, KVM) | by_event(choice, DEVICE) | (a->later & (KVM | DEVICE));
+	probes__apply(choice, skeleton->obj, a->later | a->calls);
 	bpf_program__set_autoattach(skeleton->progs.look_at_vms, false);
 	bpf_program__set_autoload(skeleton->progs.look_at_vms, a->later & KVM);
 	if (!(a->later & KVM))
@@ -122,7 +127,7 @@ static int attach_kvm(struct attachments *a)
 	if (a->since)
 		return 0;
 	a->skeleton->bss->is_awake = 1;
-	err = probes__attach(a->choice, a->skeleton->obj, KVM, &a->kvm);
+	err = probes__attach(a->choice, a->skeleton->obj, a->calls, &a->kvm);
 	a->skeleton->bss->is_listening = a->skeleton->bss->is_complete = 1;
 	a->since = now_ns();
 	a->quiet_since = 0;
@@ -223,19 +228,18 @@ static int open_look(struct attachments *a, pid_t pid)
 
 int attachments__open(struct attachments *a, pid_t pid)
 {
-	const struct probe *kvm = a->choice->chosen[HWDBM_MEASURE_KVM_SYNC];
 	int err = open_clock(a);
 
 	if (!(a->later & KVM))
 		a->skeleton->bss->is_awake = a->skeleton->bss->is_listening = 1;
-	probes__look_up(a->choice, KVM, &a->kvm);
+	probes__look_up(a->choice, a->calls, &a->kvm);
 	err = err ?: hwdbm_bpf__attach(a->skeleton);
 	if (!err && a->later & KVM)
 		return open_look(a, pid);
 	a->since = now_ns();
 	a->vms = 1;
-	if (!err && kvm && kvm->kind == PROBE_SYSCALL)
-		err = probes__attach(a->choice, a->skeleton->obj, KVM, &a->kvm);
+	if (!err)
+		err = probes__attach(a->choice, a->skeleton->obj, a->calls, &a->kvm);
 	a->skeleton->bss->is_complete = 1;
 	return err;
 }

@@ -31,6 +31,7 @@ struct attachments {
 	struct probe_links kvm;
 	struct probe_links iommu;
 	uint64_t later;			/* measurements that come and go */
+	uint64_t calls;			/* of KVM and devices: those that are attached by us, at once */
 	uint64_t iommu_since;		/* those of an IOMMU are attached; 0: they are not */
 	uint64_t iommu_last;		/* an IOMMU's tracking was seen to go on */
 	uint64_t *domains;		/* that track */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The IOMMU's records as samples. Not here: KVM's (kvm.c).
+ * Records of IOMMUs and of devices with a log as samples. Not here: KVM's (kvm.c).
  */
 #include "domains.h"
 #include "counts.h"
@@ -95,6 +95,21 @@ static const char *kept_name(int error)
 	return names[i].name;
 }
 
+static void note_log(struct known_domain *device, const struct hwdbm_tracking *in,
+		     struct tracking_sample *out)
+{
+	STRING_COPY(out->device, in->device);
+	out->iova = in->iova;
+	out->length_bytes = in->length;
+	if (!in->enable || in->record.ret)
+		out->granularity_bytes = UNKNOWN;
+	if (in->record.ret)
+		return;
+	device->page_bytes = in->enable ? in->stats.granularity : 0;
+	/* One that starts was not on: whoever closes a device stops its log without a call. */
+	device->tracked = false;
+}
+
 int domains__tracking(struct domain_list *domains, const struct hwdbm_tracking *in,
 		      struct tracking_sample *out)
 {
@@ -109,7 +124,10 @@ int domains__tracking(struct domain_list *domains, const struct hwdbm_tracking *
 	out->enable = in->enable ? TRI_TRUE : TRI_FALSE;
 	out->ret = in->record.ret;
 	out->granularity_bytes = stats->granularity;
-	STRING_COPY(out->split_mode, mode_name(stats->mode));
+	if (in->source == HWDBM_SOURCE_DEVICE)
+		note_log(domain, in, out);
+	else
+		STRING_COPY(out->split_mode, mode_name(stats->mode));
 	if (!strcmp(out->split_mode, "sample")) {
 		out->sample_share = stats->sample / 1e4;
 		out->sample_seed = stats->seed;
@@ -134,6 +152,29 @@ static void copy_bitmap(const struct hwdbm_count *in, struct sync_sample *out)
 	out->count_ns = in->ns;
 	out->dirty_bytes = in->pages * out->page_bytes;
 	counts__bytes(in, out->iova, out->length_bytes, out->unit_bytes);
+}
+
+/*
+ * What a device has added to the caller's bitmap. Its log may have larger pages, of which a
+ * smaller unit says nothing; how large they are is known if their log was seen to start.
+ */
+static void copy_log(const struct known_domain *device, const struct hwdbm_sync *in,
+		     struct sync_sample *out)
+{
+	static const unsigned int shifts[UNIT_SIZES] = UNIT_SIZE_SHIFTS;
+	uint64_t before[UNIT_SIZES], after[UNIT_SIZES];
+
+	STRING_COPY(out->device, in->device);
+	if (in->count.state != HWDBM_COUNT_DONE)
+		return;
+	out->count_ns = in->count.ns + in->before.ns;
+	out->dirty_bytes = (in->count.pages - in->before.pages) * out->page_bytes;
+	counts__bytes(&in->before, out->iova, out->length_bytes, before);
+	counts__bytes(&in->count, out->iova, out->length_bytes, after);
+	for (int i = 0; i < UNIT_SIZES; i++)
+		if (device->page_bytes && device->page_bytes <= UINT64_C(1) << shifts[i] &&
+		    after[i] != UNKNOWN && before[i] != UNKNOWN)
+			out->unit_bytes[i] = after[i] - before[i];
 }
 
 /*
@@ -176,7 +217,9 @@ int domains__sync(struct domain_list *domains, const struct hwdbm_sync *in,
 	out->entries = stats->entries;
 	copy_leaves(out->dirty_entries, stats->dirty, stats->dirty_bytes != HWDBM_UNKNOWN);
 	out->dirty_bytes = stats->dirty_bytes;
-	if (in->source == HWDBM_SOURCE_TYPE1 && stats->dirty_bytes == HWDBM_UNKNOWN)
+	if (in->source == HWDBM_SOURCE_DEVICE)
+		copy_log(domain, in, out);
+	else if (in->source == HWDBM_SOURCE_TYPE1 && stats->dirty_bytes == HWDBM_UNKNOWN)
 		copy_bitmap(&in->count, out);
 	else
 		copy_count(&in->count, out);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * IOMMU domains by number, and the samples that their records make. Not here: the ring the
+ * IOMMU domains and devices with a log by number, and the samples that their records make. Not here: the ring the
  * records come through.
  */
 #ifndef HWDBM_COLLECT_DOMAINS_H
@@ -16,6 +16,7 @@
 struct known_domain {
 	uint64_t address;
 	uint64_t pid;
+	uint64_t page_bytes;		/* of a device's log; 0: its start was not seen */
 	bool tracked;
 };
 

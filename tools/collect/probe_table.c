@@ -45,6 +45,8 @@
 #define TAKES_TYPE1_IOCTL "*, 4, 8"
 #define TAKES_SYSCALL "pt_regs*, 8"
 
+#define COST_SYSCALL "60 ns for every system call of every task, 300 ns for every ioctl"
+#define COST_SYSCALLS "120 ns for every system call of every task"
 #define COST_BITMAP "6 to 35 us for each GiB of a slot that is read, "
 
 #define BLIND_CMDLIST "splits and merges among the causes, ranges of several commands"
@@ -54,6 +56,7 @@
 #define BLIND_RANGES "passes over a range of shadow page tables"
 #define BLIND_ENTRIES "invalidations of single entries, as blocks are split"
 #define BLIND_DOMAIN_RANGE "sizes, single blocks; " BLIND_RETURNS
+#define BLIND_EARLY "without --always, logs of devices while none of KVM is on"
 #define BLIND_RETURNS "more calls at once than the kernel keeps return probes for"
 
 /* Why nobody has seen a probe at work. */
@@ -140,11 +143,11 @@ static const struct probe probes[] = {
 	 * other call pays less, 60 ns against 115; and but for one in four they are others.
 	 */
 	{ MEASURE(KVM_SYNC), PROBE_SYSCALL, { { "ioctl" } }, NULL, { "enter_ioctl", "exit_ioctl" },
-	  .cost = COST_BITMAP "60 ns for every system call of every task, 300 ns for every ioctl" },
+	  .cost = COST_BITMAP COST_SYSCALL },
 	{ MEASURE(KVM_SYNC), PROBE_SYSCALLS, { { "sys_enter", TAKES_SYSCALL },
 					       { "sys_exit", TAKES_SYSCALL } }, NULL,
 	  { "enter_syscall", "exit_syscall" },
-	  .cost = COST_BITMAP "120 ns for every system call of every task" },
+	  .cost = COST_BITMAP COST_SYSCALLS },
 
 	{ MEASURE(KVM_RING), PROBE_EVENT, { { "kvm_dirty_ring_push", "kvm_dirty_ring*, 4, 8" },
 					    { "kvm_dirty_ring_reset", "kvm_dirty_ring*" },
@@ -269,7 +272,19 @@ static const struct probe probes[] = {
 	  "vfio_iommu_type1", { "kprobe_type1_ioctl", "kretprobe_type1_ioctl" },
 	  .cost = COST_BITMAP COST_KPROBE, .blind = BLIND_RETURNS },
 
-	/* Devices go here. */
+	/* Called by pointer; what it calls for each feature is inlined. */
+	{ MEASURE(DEVICE_SYNC), PROBE_FENTRY, { { "vfio_device_fops_unl_ioctl", TAKES_VM_IOCTL } },
+	  "vfio", { "enter_device_ioctl", "exit_device_ioctl" }, .cost = COST_BITMAP COST_FENTRY },
+	{ MEASURE(DEVICE_SYNC), PROBE_KPROBE, { { "vfio_device_fops_unl_ioctl", TAKES_VM_IOCTL } },
+	  "vfio", { "kprobe_device_ioctl", "kretprobe_device_ioctl" },
+	  .cost = COST_BITMAP COST_KPROBE, .blind = BLIND_RETURNS },
+	{ MEASURE(DEVICE_SYNC), PROBE_SYSCALL, { { "ioctl" } }, "vfio",
+	  { "enter_feature", "exit_feature" }, .cost = COST_BITMAP COST_SYSCALL,
+	  .blind = BLIND_EARLY },
+	{ MEASURE(DEVICE_SYNC), PROBE_SYSCALLS, { { "sys_enter", TAKES_SYSCALL },
+						  { "sys_exit", TAKES_SYSCALL } }, "vfio",
+	  { "enter_feature_syscall", "exit_feature_syscall" }, .cost = COST_BITMAP COST_SYSCALLS,
+	  .blind = BLIND_EARLY },
 };
 
 const struct probe_table probe_table = { probes, sizeof(probes) / sizeof(probes[0]) };

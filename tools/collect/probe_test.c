@@ -378,6 +378,10 @@ static enum probe_state test_syscall(const struct probe *probe, const struct pro
 static enum probe_state test_target(const struct probe_bench *bench, const struct probe *probe,
 				    const struct probe_target *target, int *error)
 {
+	/* The calls can be traced without the module that they are for, at everybody's expense. */
+	if ((probe->kind == PROBE_SYSCALL || probe->kind == PROBE_SYSCALLS) &&
+	    absent(probe) != PROBE_ABSENT)
+		return absent(probe);
 	switch (probe->kind) {
 	case PROBE_KPROBE:
 		return test_kprobe(bench, probe, target, error);

@@ -45,7 +45,8 @@ static enum probe_state look_up(const struct library *library, const struct prob
 	struct btf *btf;
 	uint32_t type;
 
-	if (probe->kind == PROBE_SYSCALL)
+	/* Nor does type information tell whether the module is there that a system call is for. */
+	if (probe->kind == PROBE_SYSCALL || (probe->kind == PROBE_SYSCALLS && probe->module))
 		return PROBE_UNKNOWN;
 	state = probe_types__find(library->vmlinux, probe->kind, target, &type);
 	if (state != PROBE_ABSENT || !probe->module)
@@ -105,13 +106,21 @@ int probes__compare(const char *path, const struct probe_table *table,
 	return 0;
 }
 
+static bool is_syscall(const struct probe *probe)
+{
+	return probe && (probe->kind == PROBE_SYSCALL || probe->kind == PROBE_SYSCALLS);
+}
+
 uint64_t probes__costly(const struct probe_choice *choice)
 {
-	const struct probe *kvm = choice->chosen[HWDBM_MEASURE_KVM_SYNC];
 	uint64_t costly = 0;
 
-	if (kvm && (kvm->kind == PROBE_SYSCALL || kvm->kind == PROBE_SYSCALLS))
+	if (is_syscall(choice->chosen[HWDBM_MEASURE_KVM_SYNC])) {
 		costly |= BIT_OF(HWDBM_MEASURE_KVM_SYNC);
+		/* It is KVM's log that wakes. */
+		if (is_syscall(choice->chosen[HWDBM_MEASURE_DEVICE_SYNC]))
+			costly |= BIT_OF(HWDBM_MEASURE_DEVICE_SYNC);
+	}
 	if (choice->chosen[HWDBM_MEASURE_TLB])
 		costly |= BIT_OF(HWDBM_MEASURE_TLB);
 	return costly;

@@ -81,8 +81,8 @@ static const struct option_spec option_table[] = {
 static const struct command_spec spec = {
 	.name = "dirtysync",
 	.usage = "[OPTIONS] [-- COMMAND [ARGUMENT...]]",
-	.summary = "Shows every read of dirty state by KVM's dirty log or rings, by IOMMUs and by VFIO's\n"
-		   "type1: when, how long, and how much was dirty at 4K, 64K, 2M and 1G. What cannot be\n"
+	.summary = "Shows every read of dirty state by KVM's dirty log or rings, by IOMMUs, by VFIO's type1\n"
+		   "and by devices with a log of their own: when, how long, and how much was dirty at 4K, 64K, 2M and 1G. What cannot be\n"
 		   "known is \"-\".",
 	.notes = "Without a COMMAND, -p, --vm or -d it runs until Ctrl-C.\n\n"
 		 "Sizes say how much would have to be sent if memory were tracked in such units. Of an\n"
@@ -144,6 +144,11 @@ static int put_tracking(const struct dirtysync *d, const struct tracking_sample 
 		snprintf(what, sizeof(what), "vm%" PRIu64 "/%" PRIu64 " slot %" PRIu64 " (%s)",
 			 tracking->vm, tracking->pid, tracking->slot,
 			 units__bytes(tracking->length_bytes, size));
+	else if (*tracking->device)
+		snprintf(what, sizeof(what), "%s/%" PRIu64 " own log%s%s", tracking->device,
+			 tracking->pid, tracking->granularity_bytes == UNKNOWN ? "" : " in pages of ",
+			 tracking->granularity_bytes == UNKNOWN ? "" :
+			 units__bytes(tracking->granularity_bytes, size));
 	else
 		snprintf(what, sizeof(what), "domain%" PRIu64 "/%" PRIu64, tracking->domain,
 			 tracking->pid);
@@ -295,9 +300,11 @@ int dirtysync__main(int argc, char **argv)
 			.measure = BIT_OF(HWDBM_MEASURE_TRACKING) | BIT_OF(HWDBM_MEASURE_SYNC) |
 				   BIT_OF(HWDBM_MEASURE_DIRTY) | BIT_OF(HWDBM_MEASURE_WALK) |
 				   BIT_OF(HWDBM_MEASURE_KVM_SYNC) | BIT_OF(HWDBM_MEASURE_KVM_RING) |
-				   BIT_OF(HWDBM_MEASURE_TYPE1_SYNC),
+				   BIT_OF(HWDBM_MEASURE_TYPE1_SYNC) |
+				   BIT_OF(HWDBM_MEASURE_DEVICE_SYNC),
 			.require = BIT_OF(HWDBM_MEASURE_SYNC) | BIT_OF(HWDBM_MEASURE_KVM_SYNC) |
-				   BIT_OF(HWDBM_MEASURE_TYPE1_SYNC),
+				   BIT_OF(HWDBM_MEASURE_TYPE1_SYNC) |
+				   BIT_OF(HWDBM_MEASURE_DEVICE_SYNC),
 		},
 		.handler = view__take, .tick = tick, .context = &d.view,
 	};

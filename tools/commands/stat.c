@@ -192,7 +192,8 @@ int stat__main(int argc, char **argv)
 		.collect = {
 			.command = "stat", .measure = MEASURE_ALL,
 			.require = BIT_OF(HWDBM_MEASURE_SYNC) | BIT_OF(HWDBM_MEASURE_KVM_SYNC) |
-				   BIT_OF(HWDBM_MEASURE_TYPE1_SYNC),
+				   BIT_OF(HWDBM_MEASURE_TYPE1_SYNC) |
+				   BIT_OF(HWDBM_MEASURE_DEVICE_SYNC),
 		},
 		.until_command = true, .handler = view__take, .context = &t.view,
 	};

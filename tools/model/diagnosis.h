@@ -10,7 +10,7 @@
 
 #define DIAGNOSIS_SCHEMA "hwdbm.diagnosis/1"
 
-#define REASON_TEXT 256
+#define REASON_TEXT 320
 
 struct host_facts {
 	char release[64];

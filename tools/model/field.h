@@ -37,7 +37,7 @@ struct pairs {
 };
 
 /* A fixed list of named texts or numbers, for the few records that need one. */
-#define NAMED_MAX 16
+#define NAMED_MAX 24
 struct named {
 	char name[32];
 	char text[96];

@@ -156,7 +156,8 @@ static int add_tracking(struct history *history, const union sample *sample)
 	if (!source)
 		return -ENOMEM;
 	source->start_ns = tracking->t_ns;
-	if (tracking->granularity_bytes != UNKNOWN) {
+	/* Of what is mapped: the pages of a device's log are something else. */
+	if (tracking->granularity_bytes != UNKNOWN && sample__is_iommu(tracking->source)) {
 		history->granularity_bytes = tracking->granularity_bytes;
 		memcpy(history->split_mode, tracking->split_mode, sizeof(history->split_mode));
 	}

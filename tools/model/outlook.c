@@ -16,6 +16,8 @@ struct device_sum {
 	enum tristate own_log;		/* all of them */
 	const struct vm_device *fixed;	/* one that cannot be moved */
 	const struct vm_device *dubious;	/* one of which that is not known */
+	const struct vm_device *logs;	/* one with a log of its own */
+	const struct vm_device *plain;	/* one without */
 };
 
 static const struct device_facts *find(const struct diagnosis *diagnosis, const char *name)
@@ -46,6 +48,10 @@ static struct device_sum sum_devices(const struct vm *vm, const struct diagnosis
 		sum.count++;
 		sum.migrate = tristate__and(sum.migrate, migrates);
 		sum.own_log = tristate__and(sum.own_log, own_log);
+		if (own_log == TRI_TRUE)
+			sum.logs = device;
+		else if (own_log == TRI_FALSE)
+			sum.plain = device;
 		if (migrates == TRI_FALSE)
 			sum.fixed = device;
 		else if (migrates == TRI_UNKNOWN)
@@ -122,7 +128,8 @@ static void conclude(struct outlook_facts *outlook, const char *dma, enum trista
 }
 
 static void judge_page_tables(const struct vm *vm, const struct diagnosis *diagnosis,
-			      enum tristate refused, struct outlook_facts *outlook)
+			      const struct device_sum *sum, enum tristate refused,
+			      struct outlook_facts *outlook)
 {
 	enum tristate track = page_tables_track(vm, diagnosis);
 	bool type1 = strstr(vm->iommu, "type1");
@@ -132,18 +139,22 @@ static void judge_page_tables(const struct vm *vm, const struct diagnosis *diagn
 		track == TRI_FALSE ?
 		"neither the devices nor the IOMMU track: every pass sends all memory that they can write" :
 		"whether the IOMMU tracks this VM's page tables is not known";
-	char reason[REASON_TEXT];
+	char reason[REASON_TEXT], mixed[REASON_TEXT] = "";
 
+	if (sum->logs && sum->plain)
+		snprintf(mixed, sizeof(mixed), "QEMU leaves the log of %s alone, as %s has none; ",
+			 sum->logs->name, sum->plain->name);
 	/* type1 does not tell a VMM whether it tracks. */
 	if (type1 || track == TRI_FALSE) {
 		snprintf(reason, sizeof(reason), vm->insists ?
-			 "QEMU was told enable-migration=on (%s); %s" :
-			 "QEMU refuses unless its device has enable-migration=on (%s); then %s",
+			 "%sQEMU was told enable-migration=on (%s); %s" :
+			 "%sQEMU refuses unless its device has enable-migration=on (%s); then %s", mixed,
 			 type1 ? "it trusts no type1 to track" : "nothing tracks", finds);
 		conclude(outlook, dma, track, vm->insists ? refused : TRI_TRUE, reason);
 		return;
 	}
-	conclude(outlook, dma, track, refused, finds);
+	snprintf(reason, sizeof(reason), "%s%s", mixed, finds);
+	conclude(outlook, dma, track, refused, reason);
 }
 
 static void judge_dma(const struct vm *vm, const struct diagnosis *diagnosis,
@@ -169,7 +180,7 @@ static void judge_dma(const struct vm *vm, const struct diagnosis *diagnosis,
 			 sum.dubious ? sum.dubious->name : "a device");
 		conclude(outlook, "unknown", TRI_UNKNOWN, refused, reason);
 	} else {
-		judge_page_tables(vm, diagnosis, refused, outlook);
+		judge_page_tables(vm, diagnosis, &sum, refused, outlook);
 	}
 }
 

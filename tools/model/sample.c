@@ -46,6 +46,8 @@ static const struct field header_fields[] = {
 
 #define SOURCE_TEXT "what keeps the dirty state: iommufd, type1, device, kvm or kvm-ring"
 #define VM_TEXT "VM of KVM, numbered in order of appearance"
+#define DOMAIN_TEXT "IOMMU domain or device with a log, numbered in order of appearance"
+#define DEVICE_TEXT "device whose own log it is"
 #define SLOT_TEXT "memory slot, as KVM numbers it: address space << 16 | id"
 
 static const struct field tracking_fields[] = {
@@ -58,13 +60,13 @@ static const struct field tracking_fields[] = {
 	  "first guest-physical address of the slot"),
 	F(tracking_sample, length_bytes, "length_bytes", NULL, FIELD_U64, BYTES, METRIC_NONE,
 	  "length of the slot"),
-	F(tracking_sample, domain, "domain", NULL, FIELD_U64, NONE, METRIC_NONE,
-	  "IOMMU domain, numbered in order of appearance"),
+	F(tracking_sample, domain, "domain", NULL, FIELD_U64, NONE, METRIC_NONE, DOMAIN_TEXT),
+	F(tracking_sample, device, "device", NULL, FIELD_TEXT, NONE, METRIC_NONE, DEVICE_TEXT),
 	F(tracking_sample, enable, "enable", "enable", FIELD_BOOL, NONE, METRIC_NONE,
 	  "start or stop"),
 	F(tracking_sample, ret, "ret", "ret", FIELD_I64, NONE, METRIC_NONE, "0 or -errno"),
 	F(tracking_sample, granularity_bytes, "granularity_bytes", "granularity", FIELD_U64, BYTES,
-	  METRIC_GAUGE, "leaf size in force; 0: as mapped"),
+	  METRIC_GAUGE, "leaf size in force; 0: as mapped; of a device: a page of its log"),
 	F(tracking_sample, split_mode, "split_mode", "mode", FIELD_TEXT, NONE, METRIC_NONE,
 	  "off, eager, lazy or sample"),
 	F(tracking_sample, sample_share, "sample_share", NULL, FIELD_RATIO, UNIT_RATIO, METRIC_NONE,
@@ -95,8 +97,8 @@ static const struct field sync_fields[] = {
 	F(sync_sample, source, "source", NULL, FIELD_TEXT, NONE, METRIC_NONE, SOURCE_TEXT),
 	F(sync_sample, vm, "vm", NULL, FIELD_U64, NONE, METRIC_NONE, VM_TEXT),
 	F(sync_sample, slot, "slot", NULL, FIELD_U64, NONE, METRIC_NONE, SLOT_TEXT),
-	F(sync_sample, domain, "domain", NULL, FIELD_U64, NONE, METRIC_NONE,
-	  "IOMMU domain, numbered in order of appearance"),
+	F(sync_sample, domain, "domain", NULL, FIELD_U64, NONE, METRIC_NONE, DOMAIN_TEXT),
+	F(sync_sample, device, "device", NULL, FIELD_TEXT, NONE, METRIC_NONE, DEVICE_TEXT),
 	F(sync_sample, iteration, "iteration", "iteration", FIELD_U64, COUNT, METRIC_GAUGE,
 	  "pre-copy iteration; one ends when an IOVA already synced is synced again"),
 	F(sync_sample, start_seen, "start_seen", NULL, FIELD_BOOL, NONE, METRIC_NONE,

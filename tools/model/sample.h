@@ -66,11 +66,12 @@ struct tracking_sample {
 	uint64_t domain;
 	uint64_t vm;			/* KVM only */
 	uint64_t slot;			/* KVM only: address space << 16 | id */
+	char device[40];		/* whose own log it is; else "" */
 	uint64_t iova;
 	uint64_t length_bytes;
 	enum tristate enable;
 	int64_t ret;
-	uint64_t granularity_bytes;	/* 0: as mapped */
+	uint64_t granularity_bytes;	/* 0: as mapped; of a device: a page of its log */
 	char split_mode[8];
 	double sample_share;		/* NaN unless the mode is "sample" */
 	uint64_t sample_seed;
@@ -91,6 +92,7 @@ struct sync_sample {
 	uint64_t domain;
 	uint64_t vm;			/* KVM only */
 	uint64_t slot;			/* KVM's bitmaps only: address space << 16 | id */
+	char device[40];		/* whose own log it is; else "" */
 	uint64_t iteration;		/* 1 is the first sync's; 0 is the full copy before it */
 	enum tristate start_seen;
 	uint64_t iova;

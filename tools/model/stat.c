@@ -56,7 +56,7 @@ static const struct field total_fields[] = {
 	  "whether each start of tracking was seen; if not, what was before is missing"),
 	COUNT(stat_total, iterations, "pre-copy iterations"),
 	COUNT(stat_total, syncs, "reads of dirty state"),
-	COUNT(stat_total, starts, "slots and domains whose tracking was started"),
+	COUNT(stat_total, starts, "slots, domains and devices whose tracking was started"),
 	TIME(stat_total, start_ns, "time that took"),
 	COUNT(stat_total, splits, "blocks split"),
 	COUNT(stat_total, split_tables, "page tables built for them"),

@@ -23,12 +23,13 @@ static const struct field fields[] = {
 	F(pid, "pid", NULL, FIELD_U64, UNIT_NONE, "calling process"),
 	F(vm, "vm", NULL, FIELD_U64, UNIT_NONE, "VM of KVM, numbered in order of appearance"),
 	F(domain, "domain", NULL, FIELD_U64, UNIT_NONE,
-	  "IOMMU domain, numbered in order of appearance"),
+	  "IOMMU domain or device with a log, numbered in order of appearance"),
+	F(device, "device", NULL, FIELD_TEXT, UNIT_NONE, "device whose own log it is"),
 	F(slot, "slot", NULL, FIELD_U64, UNIT_NONE,
 	  "memory slot, as KVM numbers it: address space << 16 | id"),
 	F(iova, "iova", NULL, FIELD_U64, UNIT_NONE, "first IOVA, or guest-physical address"),
 	F(length_bytes, "length_bytes", NULL, FIELD_U64, UNIT_BYTES, "length of the range"),
-	F(who, "who", "whose", FIELD_TEXT, UNIT_NONE, "VM or IOMMU domain, and process"),
+	F(who, "who", "whose", FIELD_TEXT, UNIT_NONE, "VM, IOMMU domain or device, and process"),
 	F(where, "where", "what", FIELD_TEXT, UNIT_NONE, "slot or range"),
 	F(iteration, "iteration", "iter.", FIELD_U64, UNIT_COUNT, "pre-copy iteration"),
 	F(start_seen, "start_seen", NULL, FIELD_BOOL, UNIT_NONE,
@@ -86,6 +87,8 @@ static void name_owner(struct sync_row *row)
 {
 	if (row->vm != UNKNOWN)
 		snprintf(row->who, sizeof(row->who), "vm%" PRIu64 "/%" PRIu64, row->vm, row->pid);
+	else if (*row->device)
+		snprintf(row->who, sizeof(row->who), "%s/%" PRIu64, row->device, row->pid);
 	else if (row->domain != UNKNOWN)
 		snprintf(row->who, sizeof(row->who), "domain%" PRIu64 "/%" PRIu64, row->domain,
 			 row->pid);
@@ -110,6 +113,7 @@ static void start_row(struct sync_row *row, const struct sync_sample *sync)
 	row->pid = sync->pid;
 	row->vm = sync->vm;
 	row->domain = sync->domain;
+	memcpy(row->device, sync->device, sizeof(row->device));
 	row->slot = sync->slot;
 	row->iova = sync->iova;
 	row->length_bytes = 0;
@@ -127,8 +131,10 @@ static void extend_row(struct sync_row *row, const struct sync_sample *sync)
 	if (row->syncs++) {
 		if (row->slot != sync->slot)
 			row->slot = UNKNOWN;
-		if (row->domain != sync->domain)
+		if (row->domain != sync->domain) {
 			row->domain = UNKNOWN;
+			row->device[0] = 0;
+		}
 		if (row->iteration != sync->iteration)
 			row->iteration = UNKNOWN;
 		row->iova = UNKNOWN;

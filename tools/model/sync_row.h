@@ -14,10 +14,11 @@ struct sync_row {
 	uint64_t pid;
 	uint64_t vm;
 	uint64_t domain;
+	char device[40];
 	uint64_t slot;			/* unknown if the row has more than one */
 	uint64_t iova;
 	uint64_t length_bytes;
-	char who[32];
+	char who[64];
 	char where[40];
 	uint64_t iteration;
 	enum tristate start_seen;

@@ -140,7 +140,7 @@ int stat_text__write(FILE *out, const struct stat_sums *stat, const struct heade
 			units__duration(t->active_ns, text), mark);
 	putc('\n', out);
 	if (t->starts)
-		put_count_time(out, t->starts, "slots and domains whose tracking was started", t->start_ns, mark);
+		put_count_time(out, t->starts, "slots, domains and devices whose tracking was started", t->start_ns, mark);
 	for (size_t i = 0; i < stat->source_count; i++)
 		put_source(out, &stat->sources[i], mark);
 	putc('\n', out);

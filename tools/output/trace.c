@@ -215,10 +215,17 @@ static void put_counter(struct trace *trace, const struct sync_sample *sync)
 	writer__text(w, "}}");
 }
 
+/* Of a device with a log of its own the name says more than a number. */
+static const char *name_of(const char *source, const char *device)
+{
+	return *device ? device : source;
+}
+
 static int add_sync(struct trace *trace, const struct sync_sample *s)
 {
 	struct trace_track track = { s->pid, s->vm, s->domain, s->slot, 0 };
-	int err = add_span(trace, "sync", &track, s->source, SAMPLE_SYNC, s, s->t_ns, s->total_ns);
+	int err = add_span(trace, "sync", &track, name_of(s->source, s->device), SAMPLE_SYNC, s,
+			   s->t_ns, s->total_ns);
 
 	if (!err && !s->ret)
 		put_counter(trace, s);
@@ -252,7 +259,7 @@ int trace__add(struct trace *trace, enum sample_kind kind, const union sample *s
 	case SAMPLE_TRACKING:
 		return add_span(trace, t->enable == TRI_TRUE ? "tracking starts" : "tracking stops",
 				&(struct trace_track){ t->pid, t->vm, t->domain, t->slot, 0 },
-				t->source, kind, t, t->t_ns, t->total_ns);
+				name_of(t->source, t->device), kind, t, t->t_ns, t->total_ns);
 	case SAMPLE_SPLIT:
 		return add_span(trace, "split", &(struct trace_track){ UNKNOWN, UNKNOWN, s->domain, UNKNOWN, 0 },
 				"splits", kind, s, s->t_ns, s->ns);
