@@ -20,6 +20,7 @@ static const struct command commands[] = {
 	{ "record", record__main, "follow a migration and write a recording" },
 	{ "predict", predict__main, "whether a migration converges and how long the VM stands still" },
 	{ "why", why__main, "why a migration does not switch over, and which lever would help" },
+	{ "blackout", blackout__main, "how long a VM stood still, from the recordings of both hosts" },
 	{ "report", report__main, "tables, JSON and HTML from recordings" },
 	{ "diff", diff__main, "what differs between runs, and whether that could be chance" },
 	{ "convert", convert__main, "recordings as CSV, or as traces for Perfetto" },

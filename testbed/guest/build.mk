@@ -16,7 +16,7 @@ dirtyprobe_PARTS := dirtyprobe probe $(GUEST_COMMON)
 soak_PARTS := soak ledger $(GUEST_COMMON)
 type1probe_PARTS := type1probe probe type1 $(GUEST_COMMON)
 migprobe_PARTS := migprobe probe type1 migration $(GUEST_COMMON)
-vmmigrate_PARTS := vmmigrate vmm qmp log probe workload type1 $(GUEST_COMMON)
+vmmigrate_PARTS := vmmigrate distant vmm qmp log probe workload type1 $(GUEST_COMMON)
 hold_PARTS := hold type1 $(GUEST_COMMON)
 
 .PHONY: guest guest-initramfs

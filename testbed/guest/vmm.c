@@ -98,12 +98,16 @@ static void describe(struct command *cmd, const struct vmm_options *opt, const c
 	add(cmd, "-nodefaults");
 	add(cmd, "-display");
 	add(cmd, "none");
-	add(cmd, "-S");
+	if (!opt->autostart)
+		add(cmd, "-S");
 	add_memory(cmd, opt);
 	add_device(cmd, opt, host);
 	add_payload(cmd, opt);
 	add(cmd, "-qmp");
 	add(cmd, "unix:/tmp/%s.qmp,server=on,wait=off", opt->name);
+	/* A monitor has one client; this one is for whoever watches. */
+	add(cmd, "-qmp");
+	add(cmd, "unix:/tmp/%s.observe,server=on,wait=off", opt->name);
 	if (opt->incoming) {
 		add(cmd, "-incoming");
 		add(cmd, "defer");

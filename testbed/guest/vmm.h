@@ -27,6 +27,7 @@ struct vmm_options {
 	uint64_t backing;		/* 4K or 2M */
 	unsigned int generator;		/* which, from 0 */
 	bool incoming;
+	bool autostart;			/* it runs as soon as it can */
 	uint64_t payload[4];		/* see payload.h */
 };
 

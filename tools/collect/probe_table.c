@@ -43,6 +43,7 @@
 
 #define TAKES_VM_IOCTL "file*, 4, 8"
 #define TAKES_TYPE1_IOCTL "*, 4, 8"
+#define TAKES_DEVICE_IOCTL "file*, 4, 8"
 #define TAKES_SYSCALL "pt_regs*, 8"
 
 #define COST_BITMAP "6 to 35 us for each GiB of a slot that is read, "
@@ -268,6 +269,18 @@ static const struct probe probes[] = {
 	{ MEASURE(TYPE1_SYNC), PROBE_KPROBE, { { "vfio_iommu_type1_ioctl", TAKES_TYPE1_IOCTL } },
 	  "vfio_iommu_type1", { "kprobe_type1_ioctl", "kretprobe_type1_ioctl" },
 	  .cost = COST_BITMAP COST_KPROBE, .blind = BLIND_RETURNS },
+
+	/* Called by pointer. Only for what a VMM does as it begins and ends a migration. */
+	{ MEASURE(DEVICE_STATE), PROBE_FENTRY,
+	  { { "vfio_device_fops_unl_ioctl", TAKES_DEVICE_IOCTL } }, "vfio",
+	  { "enter_device_ioctl", "exit_device_ioctl" }, .cost = COST_FENTRY },
+	{ MEASURE(DEVICE_STATE), PROBE_KPROBE,
+	  { { "vfio_device_fops_unl_ioctl", TAKES_DEVICE_IOCTL } }, "vfio",
+	  { "kprobe_device_ioctl", "kretprobe_device_ioctl" }, .cost = COST_KPROBE,
+	  .blind = BLIND_RETURNS },
+	{ MEASURE(VCPUS), PROBE_EVENT, { { "kvm_userspace_exit" } }, "kvm", { "on_vcpu_exit" },
+	  .cost = "100 ns for each return of a vCPU to its VMM",
+	  .blind = "when a vCPU enters its guest" },
 
 	/* Devices go here. */
 };

@@ -22,6 +22,7 @@ struct command {
 	const char *summary;
 };
 
+int blackout__main(int argc, char **argv);
 int converge__main(int argc, char **argv);
 int convert__main(int argc, char **argv);
 int diff__main(int argc, char **argv);

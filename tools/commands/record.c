@@ -178,7 +178,7 @@ int record__main(int argc, char **argv)
 		.handler = view__take, .context = &r.view,
 	};
 	struct view_options view = {
-		.command = "record", .transfer = true, .handler = write_sample, .context = &r,
+		.command = "record", .transfer = true, .moments = true, .handler = write_sample, .context = &r,
 	};
 	int first = options__parse(&spec, &r.options, argc, argv);
 	int err;

@@ -13,6 +13,7 @@
 
 /* A number nobody measured; shown as "-", written as JSON null, not exported as a metric. */
 #define UNKNOWN UINT64_MAX
+#define UNKNOWN_I64 INT64_MIN
 
 /* Leaf sizes are counted by log2(bytes) - 12, as the kernel's struct iommu_dirty_stats does. */
 #define LEAF_SIZES 24
@@ -37,7 +38,7 @@ struct pairs {
 };
 
 /* A fixed list of named texts or numbers, for the few records that need one. */
-#define NAMED_MAX 16
+#define NAMED_MAX 24
 struct named {
 	char name[32];
 	char text[96];

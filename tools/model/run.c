@@ -217,6 +217,9 @@ static int add_one(struct run_samples *s, enum sample_kind kind, union sample *s
 	case SAMPLE_SPLIT_LATENCY:
 	case SAMPLE_TLB_COST:
 	case SAMPLE_STACK:
+	case SAMPLE_DEVICE_STATE:
+	case SAMPLE_VCPUS:
+	case SAMPLE_CONNECTION:
 	case SAMPLE_KINDS:
 		break;
 	}
