@@ -115,6 +115,9 @@ static int open_beside(struct transfer *t, unsigned int groups)
 	struct stat a, b;
 	char path[64];
 
+	/* A kernel without network namespaces has one. */
+	if (ours < 0 && errno == ENOENT)
+		return open_netlink(groups);
 	snprintf(path, sizeof(path), "/proc/%d/ns/net", t->pid);
 	theirs = open(path, O_RDONLY | O_CLOEXEC);
 	if (ours < 0 || theirs < 0 || fstat(ours, &a) || fstat(theirs, &b))

@@ -64,6 +64,18 @@ int view__check(const struct view_options *o, const struct session_options *sess
 	return -EINVAL;
 }
 
+/* How long a VM stood still is what it says last, and it may not wait for another question. */
+static int take_answer(void *context, enum sample_kind kind, union sample *sample)
+{
+	struct view *v = context;
+
+	if (kind == SAMPLE_VMM_STATE && !strcmp(sample->vmm_state.event, "STOP"))
+		v->is_stopped = true;
+	if (kind == SAMPLE_VMM_STATE && sample->vmm_state.downtime_ns != UNKNOWN)
+		v->is_stopped = false;
+	return v->options.handler(v->options.context, kind, sample);
+}
+
 static int connect_to_vmm(struct view *v)
 {
 	const struct view_options *o = &v->options;
@@ -71,7 +83,7 @@ static int connect_to_vmm(struct view *v)
 	char name[VM_NAME] = "";
 
 	if (o->qmp)
-		return qmp__open(&v->qmp, o->command, o->qmp, v->pid, o->handler, o->context);
+		return qmp__open(&v->qmp, o->command, o->qmp, v->pid, take_answer, v);
 	if (!o->libvirt)
 		return 0;
 	if (!vm)
@@ -145,6 +157,8 @@ static int take_moments(void *context)
 		err = transfer__connections(&v->processes[i].transfer, v->options.handler,
 					    v->options.context);
 	}
+	if (again && v->is_stopped && v->qmp)
+		qmp__ask(v->qmp);
 	return err ?: again ? set_moments(v) : 0;
 }
 

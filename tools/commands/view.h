@@ -33,6 +33,7 @@ struct view {
 	struct view_process *processes;
 	size_t count;
 	uint64_t pid;			/* that the session follows; 0: all */
+	bool is_stopped;		/* the VMM has said so, and not yet how long it was */
 	int timer;
 	int moments;			/* the next look at connections that carry something */
 };
