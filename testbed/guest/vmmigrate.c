@@ -799,6 +799,20 @@ static int stays(struct migration *mig)
 	return 0;
 }
 
+/* Of a source that was killed nothing is left: its page tables are freed. */
+static int leaves_nothing(struct migration *mig)
+{
+	uint64_t end = clock_ns() + 10 * NSEC_PER_SEC;
+
+	while (clock_ns() < end && (uint64_t)table_pages() >= mig->tables_before)
+		usleep(20000);
+	mig->tables_after = table_pages();
+	if (mig->tables_after < mig->tables_before)
+		return 0;
+	return problem(EIO, "%" PRIu64 " pages were page tables with the source, %" PRIu64 " are without it",
+		       mig->tables_before, mig->tables_after);
+}
+
 /* The sync that was the first to be over after operation 'seq', or 0 when none was. */
 static uint64_t sync_after(const struct migration *mig, uint64_t seq)
 {
@@ -904,8 +918,10 @@ static int run_source(struct migration *mig)
 
 	if (!err)
 		err = migrate(mig);
-	if (err || !strcmp(mig->opt->end, "kill-source"))
+	if (err)
 		return err;
+	if (!strcmp(mig->opt->end, "kill-source"))
+		return leaves_nothing(mig);
 	err = strcmp(mig->opt->end, "complete") ? stays(mig) : finish(mig);
 	if (!err && mig->opt->role)
 		err = ask(mig, DONE);

@@ -39,7 +39,7 @@ static void put_total(FILE *out, const struct blackout *b, bool emulated)
 	char total[UNITS_TEXT], error[UNITS_TEXT];
 
 	if (b->total_ns == UNKNOWN) {
-		fprintf(out, "Blackout: unknown. %s.\n", b->why);
+		fprintf(out, "Blackout: unknown: %s.\n", b->why);
 		return;
 	}
 	fprintf(out, "Blackout: %s%s%s", b->at_most == TRI_TRUE ? "at most " : "",
