@@ -142,9 +142,16 @@ static void put_row(FILE *out, const struct scale *scale, const struct blackout_
 		fprintf(out, "  ± %s", units__duration(row->error_ns, error));
 	if (row->below_error == TRI_TRUE)
 		fprintf(out, ", more than it takes");
-	if (*row->note)
-		fprintf(out, "  %s", row->note);
 	fputc('\n', out);
+}
+
+/* How it is known, or why not. */
+static void put_notes(FILE *out, const struct blackout *b)
+{
+	fputc('\n', out);
+	for (int i = 0; i < BLACKOUT_EVENTS; i++)
+		if (*b->rows[i].note)
+			fprintf(out, "  %s: %s\n", b->rows[i].event, b->rows[i].note);
 }
 
 int blackout_text__put(FILE *out, const struct blackout *b, bool emulated)
@@ -159,6 +166,7 @@ int blackout_text__put(FILE *out, const struct blackout *b, bool emulated)
 		"timeline");
 	for (int i = 0; i < BLACKOUT_EVENTS; i++)
 		put_row(out, &scale, &b->rows[i], emulated);
+	put_notes(out, b);
 	if (emulated)
 		fprintf(out, "\n* emulated time: comparable within one run only, and never with hardware\n");
 	return fflush(out) || ferror(out) ? -(errno ?: EIO) : 0;
