@@ -804,6 +804,9 @@ static int leaves_nothing(struct migration *mig)
 {
 	uint64_t end = clock_ns() + 10 * NSEC_PER_SEC;
 
+	/* The copy of its device's descriptor is the last that holds it. */
+	generator_leave(&mig->source.gen);
+	iommu_close(&mig->source.device);
 	while (clock_ns() < end && (uint64_t)table_pages() >= mig->tables_before)
 		usleep(20000);
 	mig->tables_after = table_pages();

@@ -60,6 +60,7 @@ struct transfer_socket {
 	uint8_t looks;
 	bool open;
 	bool foreign;			/* older than the migration */
+	bool final;			/* it is closed, and this is what it has carried in all */
 };
 
 struct question {
@@ -249,6 +250,7 @@ static void take_answer(struct transfer *t, const struct nlmsghdr *header)
 		return;
 	one->family = message->idiag_family;
 	one->id = message->id;
+	one->final = !message->idiag_inode;
 	for (const struct nlattr *at = (const void *)(message + 1);
 	     length >= (int)sizeof(*at) && at->nla_len >= sizeof(*at) && at->nla_len <= length;) {
 		int step = NLA_ALIGN(at->nla_len);
@@ -470,15 +472,16 @@ int transfer__connections(struct transfer *t, sample_handler handler, void *cont
 {
 	int err = 0;
 
+	take_farewells(t);
 	for (size_t i = 0; !err && !t->error && i < t->count; i++) {
 		struct transfer_socket *one = &t->sockets[i];
 		struct question question = question_of(one->family, 0);
 		uint64_t start = now_ns(), sum;
 
-		if (!one->family || !one->open || one->foreign)
+		if (!one->family || one->foreign || (!one->open && !one->final))
 			continue;
 		question.request.id = one->id;
-		if (ask(t, &question))
+		if (!one->final && ask(t, &question))
 			continue;
 		sum = one->given + one->sent + one->received;
 		if (sum != one->told)

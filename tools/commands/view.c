@@ -28,8 +28,11 @@
 #define MOMENTS_NS (NS_PER_SECOND / 40)
 #define MOMENTS_SPREAD_NS (NS_PER_SECOND / 20)
 
-/* A connection that carries that much in a second may be a migration's, */
-#define STREAM_BYTES (256 << 10)
+/* How often to see whether the process that is followed has begun to receive a migration. */
+#define IDLE_NS (NS_PER_SECOND / 4)
+
+/* A connection that carries that much in this time may be a migration's, */
+#define STREAM_BYTES (64 << 10)
 /* and is not any more when it did not for so long. */
 #define STREAM_NS (3 * NS_PER_SECOND)
 
@@ -119,47 +122,63 @@ static bool is_streaming(const struct view_process *process)
 				(process->carried_ns && now_ns() < process->carried_ns + STREAM_NS));
 }
 
-static int set_moments(struct view *v)
+static int set_moments(struct view *v, uint64_t ns)
 {
-	uint64_t ns = MOMENTS_NS + now_ns() % MOMENTS_SPREAD_NS;
 	const struct itimerspec when = { .it_value = { .tv_nsec = ns } };
 
 	return timerfd_settime(v->moments, 0, &when, NULL) ? -errno : 0;
 }
 
+static int look_soon(struct view *v)
+{
+	return set_moments(v, MOMENTS_NS + now_ns() % MOMENTS_SPREAD_NS);
+}
+
 /* What its connections have carried tells whether it migrates, where nothing else does. */
-static int note_carried(struct view *v, struct view_process *process)
+static void note_carried(struct view_process *process)
 {
 	uint64_t carried = transfer__carried(&process->transfer);
-	bool was_streaming = is_streaming(process);
 
-	if (v->moments < 0)
-		return 0;
 	if (carried >= process->carried + STREAM_BYTES)
 		process->carried_ns = now_ns();
 	process->carried = carried;
-	return !was_streaming && is_streaming(process) ? set_moments(v) : 0;
+}
+
+static int look_at_connections(struct view *v, struct view_process *process)
+{
+	struct transfer_sample unused;
+	int err;
+
+	if (is_streaming(process))
+		return transfer__connections(&process->transfer, v->options.handler, v->options.context);
+	if (!process->pid || process->pid != v->pid)
+		return 0;
+	err = transfer__read(&process->transfer, &unused);
+	note_carried(process);
+	if (err || !is_streaming(process))
+		return err;
+	transfer__listen(&process->transfer, true);
+	return transfer__connections(&process->transfer, v->options.handler, v->options.context);
 }
 
 static int take_moments(void *context)
 {
 	struct view *v = context;
-	bool again = false;
+	bool soon = false;
 	uint64_t ticks;
 	int err = 0;
 
 	if (read(v->moments, &ticks, sizeof(ticks)) != sizeof(ticks))
 		return 0;
 	for (size_t i = 0; !err && i < v->count; i++) {
-		if (!is_streaming(&v->processes[i]))
-			continue;
-		again = true;
-		err = transfer__connections(&v->processes[i].transfer, v->options.handler,
-					    v->options.context);
+		err = look_at_connections(v, &v->processes[i]);
+		soon |= is_streaming(&v->processes[i]);
 	}
-	if (again && v->is_stopped && v->qmp)
+	if (soon && v->is_stopped && v->qmp)
 		qmp__ask(v->qmp);
-	return err ?: again ? set_moments(v) : 0;
+	if (err)
+		return err;
+	return soon ? look_soon(v) : v->pid ? set_moments(v, IDLE_NS) : 0;
 }
 
 static int look(struct view *v, struct view_process *process)
@@ -168,9 +187,9 @@ static int look(struct view *v, struct view_process *process)
 	int err = transfer__read(&process->transfer, &sample.transfer);
 
 	process->looked_ns = now_ns();
-	err = err ?: note_carried(v, process);
 	if (err)
 		return err;
+	note_carried(process);
 	if (sample.transfer.ended == TRI_TRUE) {
 		transfer__close(&process->transfer);
 		process->pid = 0;
@@ -204,7 +223,7 @@ static int take_timer(void *context)
 		    process->pid == v->pid)
 			err = look(v, process);
 		/* Connections are closed after tracking has stopped, if anything is. */
-		if (!process->is_tracked)
+		if (!is_streaming(process))
 			transfer__listen(&process->transfer, false);
 	}
 	if (!err && v->qmp)
@@ -281,6 +300,8 @@ int view__open(struct view *v, const struct view_options *options, struct sessio
 			return err;
 		}
 		session__watch(session, v->moments, take_moments, v);
+		if (v->pid && set_moments(v, IDLE_NS))
+			return -errno;
 	}
 	if (v->qmp) {
 		session__watch(session, qmp__fd(v->qmp), take_qmp, v);
@@ -305,7 +326,7 @@ static int note_sync(struct view *v, const struct sync_sample *sync)
 	process = find(v, sync->pid);
 	if (!process)
 		return -ENOMEM;
-	if (!is_streaming(process) && v->moments >= 0 && set_moments(v))
+	if (!is_streaming(process) && v->moments >= 0 && look_soon(v))
 		return -errno;
 	process->is_tracked = true;
 	transfer__listen(&process->transfer, true);
@@ -330,7 +351,7 @@ static int note_tracking(struct view *v, const struct tracking_sample *tracking)
 	process->is_tracked = tracking->enable == TRI_TRUE;
 	if (process->is_tracked)
 		transfer__listen(&process->transfer, true);
-	if (process->is_tracked && v->moments >= 0 && set_moments(v))
+	if (process->is_tracked && v->moments >= 0 && look_soon(v))
 		return -errno;
 	return now_ns() - process->looked_ns < SAME_NS ? 0 : look(v, process);
 }
@@ -349,7 +370,7 @@ static int note_device(struct view *v, const struct device_state_sample *device)
 		return -ENOMEM;
 	process->is_resuming = is_resuming;
 	transfer__listen(&process->transfer, is_resuming);
-	return is_resuming ? look(v, process) ?: set_moments(v) : 0;
+	return is_resuming ? look(v, process) ?: look_soon(v) : 0;
 }
 
 static int note_end(struct view *v)

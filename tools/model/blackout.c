@@ -524,7 +524,9 @@ static void find_vcpus(const struct blackout_side *side, uint64_t pid, bool stop
 
 static bool is_copied(const struct sync_sample *sync, uint64_t pid)
 {
-	return sync->pid == pid && !sync->ret && sync->clear != TRI_FALSE;
+	/* An IOMMU that is read without being cleared is read again; KVM's log is cleared apart. */
+	return sync->pid == pid && !sync->ret &&
+	       (sync->clear != TRI_FALSE || !sample__is_iommu(sync->source));
 }
 
 static void find_last_sync(const struct blackout_side *side, uint64_t pid, struct span *span)
