@@ -517,7 +517,7 @@ static void find_vcpus(const struct blackout_side *side, uint64_t pid, bool stop
 		UNSEEN(span, "when QEMU told of %s", event);
 	} else {
 		UNSEEN(span, is_probed(side, "vcpus") ? "its vCPUs are not KVM's; --qmp would tell" :
-			     "nothing on that host tells of vCPUs; --qmp would");
+			     "vCPUs were not measured, which takes KVM and record -p or --vm; --qmp would tell");
 	}
 	set_span(span, t_ns, t_ns);
 }
