@@ -279,7 +279,7 @@ static const struct probe probes[] = {
 	  { "kprobe_device_ioctl", "kretprobe_device_ioctl" }, .cost = COST_KPROBE,
 	  .blind = BLIND_RETURNS },
 	{ MEASURE(VCPUS), PROBE_EVENT, { { "kvm_userspace_exit" } }, "kvm", { "on_vcpu_exit" },
-	  .cost = "100 ns for each return of a vCPU to its VMM",
+	  .cost = COST_EVENT " return of a vCPU to its VMM",
 	  .blind = "when a vCPU enters its guest" },
 
 	/* Devices go here. */

@@ -11,7 +11,7 @@
 /**
  * qemu_version__of() - 702 for QEMU 7.2, from the text in its executable that --version prints
  *
- * Reads all of that file: some ms.
+ * Reads that file as far as it has to.
  *
  * Return: the number; UNKNOWN if it has no such text or cannot be read.
  */
