@@ -516,7 +516,8 @@ static void find_vcpus(const struct blackout_side *side, uint64_t pid, bool stop
 		span->at_most = true;
 		UNSEEN(span, "when QEMU told of %s", event);
 	} else {
-		UNSEEN(span, is_probed(side, "vcpus") ? "its vCPUs are not KVM's; --qmp would tell" :
+		UNSEEN(span, !side->has_end ? "that recording is cut off before it tells of vCPUs" :
+			     is_probed(side, "vcpus") ? "its vCPUs are not KVM's; --qmp would tell" :
 			     "vCPUs were not measured, which takes KVM and record -p or --vm; --qmp would tell");
 	}
 	set_span(span, t_ns, t_ns);
