@@ -161,38 +161,45 @@ static int add_to_side(void *side, enum sample_kind kind, union sample *sample)
 	return blackout__add(side, kind, sample);
 }
 
-/* Of a migration between two hosts or processes the other side may have been recorded, too. */
-static int join_sides(const char *source, const char *target, struct run *run)
+int recording__blackout(const char *folder, uint64_t *ns, uint64_t *error_ns)
 {
+	_cleanup_free_ char *source = NULL, *target = NULL;
 	struct blackout_side from = { 0 }, to = { 0 };
 	char why[2 * BLACKOUT_REASON];
 	struct blackout blackout;
 	bool cut = false;
-	int err = access(target, F_OK) ? -ENOENT : recording__read(source, add_to_side, &from, &cut);
+	int err;
 
+	*ns = UNKNOWN;
+	*error_ns = UNKNOWN;
+	if (asprintf(&source, "%s/recording.jsonl", folder) < 0 ||
+	    asprintf(&target, "%s/target.jsonl", folder) < 0)
+		return -ENOMEM;
+	if (access(target, F_OK))
+		return 0;
+	err = recording__read(source, add_to_side, &from, &cut);
 	err = err ?: recording__read(target, add_to_side, &to, &cut);
 	if (!err && !blackout__join(&from, &to, &blackout, why)) {
-		run->samples.blackout_ns = blackout.total_ns;
-		run->samples.blackout_error_ns = blackout.error_ns;
+		*ns = blackout.total_ns;
+		*error_ns = blackout.error_ns;
 	}
 	blackout__release(&from);
 	blackout__release(&to);
-	return err == -ENOENT ? 0 : err;
+	return err;
 }
 
 static int load_folder(const char *path, struct run *run, bool *cut)
 {
-	_cleanup_free_ char *plan = NULL, *recording = NULL, *log = NULL, *target = NULL;
+	_cleanup_free_ char *plan = NULL, *recording = NULL, *log = NULL;
 	int err;
 
 	if (asprintf(&plan, "%s/run.json", path) < 0 ||
 	    asprintf(&recording, "%s/recording.jsonl", path) < 0 ||
-	    asprintf(&log, "%s/vmm.jsonl", path) < 0 ||
-	    asprintf(&target, "%s/target.jsonl", path) < 0)
+	    asprintf(&log, "%s/vmm.jsonl", path) < 0)
 		return -ENOMEM;
 	err = recording__load_plan(plan, run);
 	err = err ?: recording__load(recording, run, cut);
-	err = err ?: join_sides(recording, target, run);
+	err = err ?: recording__blackout(path, &run->samples.blackout_ns, &run->samples.blackout_error_ns);
 	if (err)
 		return err;
 	err = recording__load(log, run, cut);
