@@ -41,6 +41,8 @@ enum hwdbm_measure {
 	HWDBM_MEASURE_KVM_START,	/* that KVM's dirty log is about to start: wakes the rest */
 	HWDBM_MEASURE_TYPE1_SYNC,	/* VFIO type1's dirty log: started, stopped, read */
 	HWDBM_MEASURE_DEVICE_SYNC,	/* the log that a device keeps itself: started, stopped, read */
+	HWDBM_MEASURE_DEVICE_STATE,	/* migration states that VFIO devices are asked for */
+	HWDBM_MEASURE_VCPUS,		/* when the vCPUs of a process ran first and last */
 	HWDBM_MEASURES
 };
 
@@ -52,6 +54,7 @@ enum hwdbm_record_type {
 	HWDBM_STACK,
 	HWDBM_START,
 	HWDBM_SAMPLED,
+	HWDBM_DEVICE_STATE,
 };
 
 /* What keeps the dirty state. */
@@ -226,6 +229,28 @@ struct hwdbm_split {
 	__u64 to;
 	__u64 ns;
 };
+
+/*
+ * A VFIO device was asked for a migration state, or how much data it has to stop and copy; its
+ * address is in record.domain.
+ */
+struct hwdbm_device_state {
+	struct hwdbm_record record;
+	__u32 state;			/* enum vfio_device_mig_state */
+	__u32 asks_size;
+	__u64 bytes;			/* the answer */
+	__u64 total_ns;
+};
+
+/* Returns from KVM_RUN, of all vCPUs of a process. */
+struct hwdbm_vcpus {
+	__u64 first_ns;
+	__u64 last_ns;
+	__u32 pid;
+	__u32 reserved;
+};
+
+#define HWDBM_VCPU_KEYS 1024
 
 /*
  * Latency buckets: exact below 8 ns, then 8 per power of two (a bound is at most 12.5%

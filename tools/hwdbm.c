@@ -23,6 +23,7 @@ static const struct command commands[] = {
 	{ "advise", advise__main, "by which granularity to track a VM, and which settings would help" },
 	{ "tune", tune__main, "settings that bear on dirty tracking, and setting them for a time" },
 	{ "estimate", estimate__main, "how dirty pages would be, from a sample of split blocks" },
+	{ "blackout", blackout__main, "how long a VM stood still, from the recordings of both hosts" },
 	{ "report", report__main, "tables, JSON and HTML from recordings" },
 	{ "diff", diff__main, "what differs between runs, and whether that could be chance" },
 	{ "convert", convert__main, "recordings as CSV, or as traces for Perfetto" },

@@ -18,7 +18,7 @@ soak_PARTS := soak ledger $(GUEST_COMMON)
 type1probe_PARTS := type1probe probe type1 $(GUEST_COMMON)
 migprobe_PARTS := migprobe probe type1 migration $(GUEST_COMMON)
 logprobe_PARTS := logprobe probe type1 devlog migration log truth $(GUEST_COMMON)
-vmmigrate_PARTS := vmmigrate vmm qmp log probe workload type1 $(GUEST_COMMON)
+vmmigrate_PARTS := vmmigrate distant vmm qmp log probe workload type1 $(GUEST_COMMON)
 hold_PARTS := hold type1 $(GUEST_COMMON)
 
 .PHONY: guest guest-initramfs

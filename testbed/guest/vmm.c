@@ -115,11 +115,15 @@ static int describe(struct command *cmd, const struct vmm_options *opt)
 	add(cmd, "-nodefaults");
 	add(cmd, "-display");
 	add(cmd, "none");
-	add(cmd, "-S");
+	if (!opt->autostart)
+		add(cmd, "-S");
 	add_memory(cmd, opt);
 	add_payload(cmd, opt);
 	add(cmd, "-qmp");
 	add(cmd, "unix:/tmp/%s.qmp,server=on,wait=off", opt->name);
+	/* A monitor has one client; this one is for whoever watches. */
+	add(cmd, "-qmp");
+	add(cmd, "unix:/tmp/%s.observe,server=on,wait=off", opt->name);
 	if (opt->incoming) {
 		add(cmd, "-incoming");
 		add(cmd, "defer");

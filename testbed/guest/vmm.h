@@ -28,6 +28,7 @@ struct vmm_options {
 	unsigned int generator;		/* which, from 0 */
 	bool second;			/* the one after it, too; nothing switches that one on */
 	bool incoming;
+	bool autostart;			/* it runs as soon as it can */
 	uint64_t payload[4];		/* see payload.h */
 };
 

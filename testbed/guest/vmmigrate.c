@@ -14,6 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "distant.h"
 #include "knobs.h"
 #include "log.h"
 #include "payload.h"
@@ -48,6 +49,9 @@ struct options {
 	uint64_t load_delay_ms;
 	uint64_t channels;		/* of multifd, 0 = without */
 	bool postcopy;
+	bool release;			/* the target runs as soon as it can: nothing is compared */
+	const char *role;
+	const char *peer;
 	const char *end;
 	const char *log;
 	const char *pid_file;
@@ -73,6 +77,10 @@ struct migration {
 	uint64_t downtime_ms;		/* as QEMU has it */
 	uint64_t state_sent_bytes;	/* of the device, as QEMU has it */
 	uint64_t resume_ns;		/* from letting the target go to QEMU's answer: the load is in it */
+	uint64_t held_ns;		/* how long the target stood still to be compared */
+	uint64_t resumed_ns;		/* when QEMU had answered, on the target's clock */
+	struct distant other;		/* the other guest, if this is one of two */
+	int64_t clock_least, clock_most;	/* its clock is ahead by so much; 0: there is none */
 	uint64_t sent_bytes;
 	char refusal[256];		/* QEMU's reason, where it was to refuse */
 	char type1_knob[8];		/* as it was, "" when it is not to be put back */
@@ -105,7 +113,10 @@ static const char help[] =
 "  --postcopy               ask for postcopy, too\n"
 "  --end HOW                complete, cancel, kill-source or kill-target, after the iterations, or\n"
 "                           refused, by QEMU at once (complete)\n"
-"  --pid-file FILE          where the source's process is told (none)\n"
+"  --release                the target runs as soon as it can; its memory is not compared\n"
+"  --role source|target     of two guests, with the same options; both are here without it\n"
+"  --peer ADDRESS           of the target's guest, for the source\n"
+"  --pid-file FILE          where the processes are told: source PID, target PID (none)\n"
 "  --ready-file FILE        it begins when this exists (at once)\n"
 "  --log FILE               JSON Lines (none)\n"
 "Exit status: 0 all is well, 3 memory was lost, 1 something failed, 2 bad options.\n";
@@ -138,6 +149,12 @@ static int check_options(struct options *opt, const char *backend)
 		return problem(EINVAL, "--state: give at most 1G, and --early no more than that");
 	if (opt->channels > 16)
 		return problem(EINVAL, "--multifd: give at most 16");
+	if (opt->role && strcmp(opt->role, "source") && strcmp(opt->role, "target"))
+		return problem(EINVAL, "--role: give source or target");
+	if (opt->role && strcmp(opt->end, "complete") && strcmp(opt->end, "cancel"))
+		return problem(EINVAL, "--role: two guests migrate with --end complete or cancel");
+	if (!!opt->peer != (opt->role && !strcmp(opt->role, "source")))
+		return problem(EINVAL, "--peer: the source of two guests needs it, and nobody else");
 	if (!opt->bandwidth || !opt->max_iterations)
 		return problem(EINVAL, "--bandwidth and --max-iterations: give more than 0");
 	if (strcmp(opt->split, "off") && !knobs_exist())
@@ -167,6 +184,9 @@ static int parse_options(int argc, char **argv, struct options *opt)
 		{ "load-delay", required_argument, NULL, 'L' },
 		{ "multifd", required_argument, NULL, 'M' },
 		{ "postcopy", no_argument, NULL, 'P' },
+		{ "release", no_argument, NULL, 'R' },
+		{ "role", required_argument, NULL, 'o' },
+		{ "peer", required_argument, NULL, 'A' },
 		{ "end", required_argument, NULL, 'e' },
 		{ "pid-file", required_argument, NULL, 'p' },
 		{ "ready-file", required_argument, NULL, 'r' },
@@ -199,6 +219,9 @@ static int parse_options(int argc, char **argv, struct options *opt)
 		case 'L': err = size_option(name, optarg, &opt->load_delay_ms); break;
 		case 'M': err = size_option(name, optarg, &opt->channels); break;
 		case 'P': opt->postcopy = true; break;
+		case 'R': opt->release = true; break;
+		case 'o': opt->role = optarg; break;
+		case 'A': opt->peer = optarg; break;
 		case 'e': opt->end = optarg; break;
 		case 'p': opt->pid_file = optarg; break;
 		case 'r': opt->ready_file = optarg; break;
@@ -215,6 +238,16 @@ static int parse_options(int argc, char **argv, struct options *opt)
 	if (optind < argc)
 		return problem(EINVAL, "'%s' is not an option; see vmmigrate --help", argv[optind]);
 	return check_options(opt, backend);
+}
+
+static bool has_source(const struct options *opt)
+{
+	return !opt->role || !strcmp(opt->role, "source");
+}
+
+static bool has_target(const struct options *opt)
+{
+	return !opt->role || !strcmp(opt->role, "target");
 }
 
 /* Waits up to 'seconds' until the payload has done what makes 'word' larger than 'than'. */
@@ -251,14 +284,16 @@ static int start_vms(struct migration *mig)
 	int err;
 
 	vm.name = "target";
-	vm.generator = 1 + opt->second;
+	vm.generator = opt->role ? 0 : 1 + opt->second;
 	vm.incoming = true;
-	err = vmm_start(&mig->target, &vm);
-	if (err)
+	vm.autostart = opt->release;
+	err = has_target(opt) ? vmm_start(&mig->target, &vm) : 0;
+	if (err || !has_source(opt))
 		return err;
 	vm.name = "source";
 	vm.generator = 0;
 	vm.incoming = false;
+	vm.autostart = false;
 	err = vmm_start(&mig->source, &vm);
 	if (!err)
 		err = qmp_call(&mig->source.qmp, "cont", "{}");
@@ -390,7 +425,8 @@ static int set_capabilities(struct qmp *qmp, const struct options *opt)
 static int begin(struct migration *mig)
 {
 	bool refused = !strcmp(mig->opt->end, "refused");
-	int err = qmp_call(&mig->source.qmp, "migrate", "{\"uri\": \"unix:/tmp/stream\"}");
+	int err = qmp_call(&mig->source.qmp, "migrate", "{\"uri\": \"tcp:%s:%d\"}",
+			   mig->opt->peer ? mig->opt->peer : "127.0.0.1", DISTANT_MIGRATION_PORT);
 
 	if (!refused)
 		return err;
@@ -409,7 +445,8 @@ static int wait_observer(struct migration *mig)
 	if (mig->opt->pid_file) {
 		FILE *file = fopen(mig->opt->pid_file, "w");
 
-		if (!file || fprintf(file, "%d\n", (int)mig->source.pid) < 0 || fclose(file))
+		if (!file || (mig->source.pid && fprintf(file, "source %d\n", (int)mig->source.pid) < 0) ||
+		    (mig->target.pid && fprintf(file, "target %d\n", (int)mig->target.pid) < 0) || fclose(file))
 			return problem(EIO, "cannot write %s", mig->opt->pid_file);
 	}
 	while (mig->opt->ready_file && access(mig->opt->ready_file, F_OK)) {
@@ -431,19 +468,54 @@ static const char *wanted_status(const struct options *opt)
 	return !strcmp(opt->end, "kill-target") ? "failed" : "completed";
 }
 
+static int listen_for_source(struct migration *mig)
+{
+	int err = set_capabilities(&mig->target.qmp, mig->opt);
+
+	return err ? err : qmp_call(&mig->target.qmp, "migrate-incoming",
+				    "{\"uri\": \"tcp:%s:%d\"}",
+				    mig->opt->role ? "0.0.0.0" : "127.0.0.1",
+				    DISTANT_MIGRATION_PORT);
+}
+
+/* What one guest asks the other for, and what is answered when it is done */
+enum request { LISTEN = 'l', CLOCK = 't', COMPARE = 'c', GO_ON = 'g', DONE = 'd' };
+
+static int ask(struct migration *mig, enum request request)
+{
+	char letter = request;
+
+	return distant_send(&mig->other, &letter, 1);
+}
+
+/* The target's error is in its own log. */
+static int answered(struct migration *mig, void *answer, size_t bytes)
+{
+	return distant_receive(&mig->other, answer, bytes);
+}
+
+static int have_target_listen(struct migration *mig)
+{
+	char done;
+	int err;
+
+	if (!mig->opt->role)
+		return listen_for_source(mig);
+	err = ask(mig, LISTEN);
+	return err ? err : answered(mig, &done, 1);
+}
+
 static int migrate(struct migration *mig)
 {
-	struct qmp *source = &mig->source.qmp, *target = &mig->target.qmp;
+	struct qmp *source = &mig->source.qmp;
 	char status[32], text[256];
 	int err;
 
 	err = set_capabilities(source, mig->opt);
 	if (!err)
-		err = set_capabilities(target, mig->opt);
-	if (!err)
 		err = wait_observer(mig);
 	if (!err)
-		err = qmp_call(target, "migrate-incoming", "{\"uri\": \"unix:/tmp/stream\"}");
+		err = have_target_listen(mig);
 	if (!err)
 		err = set_limits(mig, mig->opt->bandwidth, mig->opt->downtime_ms);
 	mig->tables_before = table_pages();
@@ -490,70 +562,217 @@ static struct difference difference_of(uint64_t page, const void *source, const 
 	return (struct difference){ page, *from, *to, written };
 }
 
-/* Both stand still. What the device wrote in its whole life is one latch of its bitmap. */
-static void compare(struct migration *mig)
+static void take_difference(void *context, uint64_t page, const void *source, const void *target,
+			    bool written)
+{
+	struct migration *mig = context;
+
+	if (mig->differ < LISTED)
+		mig->listed[mig->differ] = difference_of(page, source, target, written);
+	mig->differ++;
+	mig->differ_written += written;
+}
+
+/* What the device wrote in its whole life is one latch of its bitmap. */
+static void latch_truth(struct migration *mig)
 {
 	struct generator *gen = &mig->source.gen;
-	const uint8_t *source = mig->source.memory.va, *target = mig->target.memory.va;
-	uint64_t reserved = PAYLOAD_RESERVED / SZ_4K;
 
 	generator_set(gen, DMAGEN_LATCH, 1);
 	for (uint64_t i = 0; i < mig->range.bytes / SZ_4K / 64; i++) {
 		mig->written[i] = gen->truth[i];
 		mig->pages_written += __builtin_popcountll(mig->written[i]);
 	}
+}
+
+/* Both stand still. */
+static void compare(struct migration *mig)
+{
+	const uint8_t *source = mig->source.memory.va, *target = mig->target.memory.va;
+	uint64_t reserved = PAYLOAD_RESERVED / SZ_4K;
+
+	latch_truth(mig);
 	for (uint64_t page = 0; page < mig->opt->memory / SZ_4K; page++) {
 		uint64_t own = page - reserved;
-		bool written;
 
-		if (!memcmp(source + page * SZ_4K, target + page * SZ_4K, SZ_4K))
-			continue;
-		written = page >= reserved && mig->written[own / 64] >> own % 64 & 1;
-		if (mig->differ < LISTED)
-			mig->listed[mig->differ] = difference_of(page, source + page * SZ_4K,
-								 target + page * SZ_4K, written);
-		mig->differ++;
-		mig->differ_written += written;
+		if (memcmp(source + page * SZ_4K, target + page * SZ_4K, SZ_4K))
+			take_difference(mig, page, source + page * SZ_4K, target + page * SZ_4K,
+					page >= reserved && mig->written[own / 64] >> own % 64 & 1);
 	}
 }
 
-/*
- * The target's device goes on from where the source's stopped, and the source's does not. QEMU has
- * it load its state only when the VM is let go, so that it cannot be seen to stand there first.
- */
-static int go_on(struct migration *mig)
+/* What the source's device had done, where the target's has to go on from. */
+struct device_end {
+	uint64_t seq;
+	uint64_t ops;
+	uint64_t failed;
+};
+
+static struct device_end device_end(const struct migration *mig)
 {
-	struct generator *source = &mig->source.gen, *target = &mig->target.gen;
-	uint64_t seq = generator_get(source, DMAGEN_LAST_SEQ), ops = generator_get(source, DMAGEN_OPS);
+	const struct generator *gen = &mig->source.gen;
+
+	return (struct device_end){ generator_get(gen, DMAGEN_LAST_SEQ),
+				    generator_get(gen, DMAGEN_OPS),
+				    generator_get(gen, DMAGEN_FAILED) };
+}
+
+/*
+ * The target's device goes on from where the source's stopped. QEMU has it load its state only when
+ * the VM is let go, so that it cannot be seen to stand there first.
+ */
+static int target_goes_on(struct migration *mig, const struct device_end *from)
+{
+	struct generator *target = &mig->target.gen;
 	uint64_t heartbeat = vmm_word(&mig->target, PAYLOAD_HEARTBEAT);
 	uint64_t start = clock_ns(), end = start + 30 * NSEC_PER_SEC;
-	int err = qmp_call(&mig->target.qmp, "cont", "{}");
+	int err = mig->opt->release ? 0 : qmp_call(&mig->target.qmp, "cont", "{}");
 
-	mig->resume_ns = clock_ns() - start;
-	if (!err && mig->resume_ns < mig->opt->load_delay_ms * NSEC_PER_MSEC)
+	mig->resumed_ns = clock_ns();
+	mig->resume_ns = mig->resumed_ns - start;
+	if (!err && !mig->opt->release && mig->resume_ns < mig->opt->load_delay_ms * NSEC_PER_MSEC)
 		err = problem(EIO, "the target's device did not take the time it was told to load its state");
-	if (!err && mig->state_sent_bytes < mig->opt->state_bytes)
-		err = problem(EIO, "QEMU has sent %" PRIu64 " bytes of the device's state, which has %" PRIu64 " more",
-			      mig->state_sent_bytes, mig->opt->state_bytes);
 	if (!err)
 		err = wait_word(&mig->target, PAYLOAD_HEARTBEAT, heartbeat, 30);
 	if (!err)
 		err = vmm_watch(&mig->target);
 	if (err)
 		return err;
-	while (generator_get(target, DMAGEN_OPS) < ops + 100 && clock_ns() < end)
+	while (generator_get(target, DMAGEN_OPS) < from->ops + 100 && clock_ns() < end)
 		usleep(10000);
 	generator_stop(target);
-	if (generator_get(target, DMAGEN_OPS) < ops + 100)
+	if (generator_get(target, DMAGEN_OPS) < from->ops + 100)
 		return problem(EIO, "the target's device does not go on: it has done %" PRIu64 " operations, the source's %" PRIu64,
-			       generator_get(target, DMAGEN_OPS), ops);
-	if (generator_get(target, DMAGEN_LAST_SEQ) - generator_get(target, DMAGEN_OPS) != seq - ops)
+			       generator_get(target, DMAGEN_OPS), from->ops);
+	if (generator_get(target, DMAGEN_LAST_SEQ) - generator_get(target, DMAGEN_OPS) !=
+	    from->seq - from->ops)
 		return problem(EIO, "the target's device goes on elsewhere than the source's stopped");
-	if (generator_get(target, DMAGEN_FAILED) != generator_get(source, DMAGEN_FAILED))
+	if (generator_get(target, DMAGEN_FAILED) != from->failed)
 		return problem(EIO, "the target's device cannot reach its memory");
-	if (generator_get(source, DMAGEN_LAST_SEQ) != seq)
+	return 0;
+}
+
+/* And the source's does not. */
+static int source_stays_put(struct migration *mig, const struct device_end *from)
+{
+	if (mig->state_sent_bytes < mig->opt->state_bytes)
+		return problem(EIO, "QEMU has sent %" PRIu64 " bytes of the device's state, which has %" PRIu64 " more",
+			       mig->state_sent_bytes, mig->opt->state_bytes);
+	if (generator_get(&mig->source.gen, DMAGEN_LAST_SEQ) != from->seq)
 		return problem(EIO, "the source's device goes on after the migration");
 	return 0;
+}
+
+/* What the target has found out, for the source's log */
+struct finding {
+	uint64_t differ, differ_written;
+	uint64_t held_ns, resume_ns, resumed_ns;
+	struct difference listed[LISTED];
+};
+
+/* The other guest's part, from here. */
+static int finish_with_other(struct migration *mig)
+{
+	struct device_end from = device_end(mig);
+	struct finding found;
+	int err = ask(mig, CLOCK);
+
+	if (!err)
+		err = distant_ask_clock(&mig->other, &mig->clock_least, &mig->clock_most);
+	latch_truth(mig);
+	if (!err && !mig->opt->release)
+		err = ask(mig, COMPARE);
+	if (!err && !mig->opt->release)
+		err = distant_send_memory(&mig->other, &mig->source.memory,
+					  PAYLOAD_RESERVED / SZ_4K, mig->written);
+	if (!err)
+		err = ask(mig, GO_ON);
+	if (!err)
+		err = distant_send(&mig->other, &from, sizeof(from));
+	if (!err)
+		err = answered(mig, &found, sizeof(found));
+	if (err)
+		return err;
+	mig->differ = found.differ;
+	mig->differ_written = found.differ_written;
+	mig->held_ns = found.held_ns;
+	mig->resume_ns = found.resume_ns;
+	mig->resumed_ns = found.resumed_ns;
+	memcpy(mig->listed, found.listed, sizeof(mig->listed));
+	return source_stays_put(mig, &from);
+}
+
+static int finish(struct migration *mig)
+{
+	struct device_end from;
+	uint64_t paused;
+	int err;
+
+	if (mig->opt->role)
+		return finish_with_other(mig);
+	err = wait_target(mig);
+	if (err)
+		return err;
+	paused = clock_ns();
+	if (!mig->opt->release)
+		compare(mig);
+	mig->held_ns = clock_ns() - paused;
+	from = device_end(mig);
+	err = target_goes_on(mig, &from);
+	return err ? err : source_stays_put(mig, &from);
+}
+
+static int let_go(struct migration *mig, uint64_t paused)
+{
+	struct device_end from;
+	struct finding found;
+	int err = distant_receive(&mig->other, &from, sizeof(from));
+
+	mig->held_ns = clock_ns() - paused;
+	if (!err)
+		err = wait_target(mig);
+	if (!err)
+		err = target_goes_on(mig, &from);
+	if (err)
+		return err;
+	found = (struct finding){ mig->differ, mig->differ_written, mig->held_ns, mig->resume_ns,
+				  mig->resumed_ns, { { 0 } } };
+	memcpy(found.listed, mig->listed, sizeof(found.listed));
+	return distant_send(&mig->other, &found, sizeof(found));
+}
+
+/* The target of two guests does what it is asked for, until there is nothing more. */
+static int serve(struct migration *mig)
+{
+	uint64_t paused = 0;
+	char request;
+	int err = wait_observer(mig);
+
+	while (!err && !(err = distant_receive(&mig->other, &request, 1))) {
+		switch ((enum request)request) {
+		case LISTEN:
+			err = listen_for_source(mig);
+			if (!err)
+				err = distant_send(&mig->other, &request, 1);
+			break;
+		case CLOCK:
+			paused = clock_ns();
+			err = distant_answer_clock(&mig->other);
+			break;
+		case COMPARE:
+			err = wait_target(mig);
+			if (!err)
+				err = distant_compare(&mig->other, &mig->target.memory,
+						      take_difference, mig);
+			break;
+		case GO_ON:
+			err = let_go(mig, paused);
+			break;
+		case DONE:
+			return 0;
+		}
+	}
+	return err;
 }
 
 /*
@@ -585,6 +804,23 @@ static int stays(struct migration *mig)
 	return 0;
 }
 
+/* Of a source that was killed nothing is left: its page tables are freed. */
+static int leaves_nothing(struct migration *mig)
+{
+	uint64_t end = clock_ns() + 10 * NSEC_PER_SEC;
+
+	/* The copy of its device's descriptor is the last that holds it. */
+	generator_leave(&mig->source.gen);
+	iommu_close(&mig->source.device);
+	while (clock_ns() < end && (uint64_t)table_pages() >= mig->tables_before)
+		usleep(20000);
+	mig->tables_after = table_pages();
+	if (mig->tables_after < mig->tables_before)
+		return 0;
+	return problem(EIO, "%" PRIu64 " pages were page tables with the source, %" PRIu64 " are without it",
+		       mig->tables_before, mig->tables_after);
+}
+
 /* The sync that was the first to be over after operation 'seq', or 0 when none was. */
 static uint64_t sync_after(const struct migration *mig, uint64_t seq)
 {
@@ -601,7 +837,8 @@ static int log_outcome(const struct migration *mig, int err)
 		 ",\"workload\":\"%s\",\"cpu_pages\":%" PRIu64 ",\"channels\":%" PRIu64
 		 ",\"end\":\"%s\",\"iterations\":%" PRIu64 ",\"sent_bytes\":%" PRIu64
 		 ",\"downtime_ms\":%" PRIu64 ",\"state_bytes\":%" PRIu64 ",\"state_sent_bytes\":%" PRIu64
-		 ",\"load_delay_ms\":%" PRIu64 ",\"resume_ns\":%" PRIu64
+		 ",\"load_delay_ms\":%" PRIu64 ",\"resume_ns\":%" PRIu64 ",\"resumed_ns\":%" PRIu64
+		 ",\"held_ns\":%" PRIu64 ",\"compared\":%s"
 		 ",\"tables_before\":%" PRIu64 ",\"tables_most\":%" PRIu64
 		 ",\"pages_written\":%" PRIu64 ",\"pages_differ\":%" PRIu64 ",\"pages_lost\":%" PRIu64
 		 ",\"differing\":[",
@@ -609,7 +846,8 @@ static int log_outcome(const struct migration *mig, int err)
 		 mig->opt->split, mig->opt->granularity, mig->opt->workload_name,
 		 mig->opt->dirty_pages, mig->opt->channels, mig->opt->end, mig->iterations,
 		 mig->sent_bytes, mig->downtime_ms, mig->opt->state_bytes, mig->state_sent_bytes,
-		 mig->opt->load_delay_ms, mig->resume_ns, mig->tables_before, mig->tables_most,
+		 mig->opt->load_delay_ms, mig->resume_ns, mig->resumed_ns, mig->held_ns,
+		 mig->opt->release ? "false" : "true", mig->tables_before, mig->tables_most,
 		 mig->pages_written, mig->differ, mig->differ_written);
 	for (uint64_t i = 0; i < mig->differ && i < LISTED; i++) {
 		const struct difference *d = &mig->listed[i];
@@ -619,7 +857,11 @@ static int log_outcome(const struct migration *mig, int err)
 			 i ? "," : "", d->page, d->written ? "true" : "false", d->source, d->target,
 			 sync_after(mig, d->source), sync_after(mig, d->target));
 	}
-	log_part("],\"refusal\":");
+	log_part("]");
+	if (mig->clock_most)
+		log_part(",\"clock_least_ns\":%" PRId64 ",\"clock_most_ns\":%" PRId64,
+			 mig->clock_least, mig->clock_most);
+	log_part(",\"refusal\":");
 	log_string(mig->refusal[0] ? mig->refusal : NULL);
 	log_part(",\"error\":");
 	log_string(err ? problem_text() : NULL);
@@ -670,6 +912,30 @@ static void restore_knobs(struct migration *mig)
 		type1_knob_set("dirty_tracking", mig->type1_knob);
 }
 
+static int meet(struct migration *mig)
+{
+	if (!mig->opt->role)
+		return 0;
+	return mig->opt->peer ? distant_connect(&mig->other, mig->opt->peer, 120) :
+				distant_accept(&mig->other, 120);
+}
+
+static int run_source(struct migration *mig)
+{
+	int err = start_device(mig);
+
+	if (!err)
+		err = migrate(mig);
+	if (err)
+		return err;
+	if (!strcmp(mig->opt->end, "kill-source"))
+		return leaves_nothing(mig);
+	err = strcmp(mig->opt->end, "complete") ? stays(mig) : finish(mig);
+	if (!err && mig->opt->role)
+		err = ask(mig, DONE);
+	return err;
+}
+
 static int run(struct migration *mig)
 {
 	int err = set_knobs(mig);
@@ -677,22 +943,18 @@ static int run(struct migration *mig)
 	if (!err)
 		err = start_vms(mig);
 	if (!err)
-		err = start_device(mig);
-	if (!err)
-		err = migrate(mig);
-	if (err || !strcmp(mig->opt->end, "kill-source"))
-		return err;
-	if (strcmp(mig->opt->end, "complete"))
-		return stays(mig);
-	err = wait_target(mig);
+		err = meet(mig);
 	if (err)
 		return err;
-	compare(mig);
-	return go_on(mig);
+	return has_source(mig->opt) ? run_source(mig) : serve(mig);
 }
 
 static void print_outcome(const struct migration *mig)
 {
+	if (!has_source(mig->opt)) {
+		printf("vmmigrate: the target's part is done, %" PRIu64 " pages differ\n", mig->differ);
+		return;
+	}
 	if (!strcmp(mig->opt->end, "refused")) {
 		puts("vmmigrate: refused, and the source runs on");
 		return;
@@ -702,7 +964,7 @@ static void print_outcome(const struct migration *mig)
 	if (!strcmp(mig->opt->end, "complete"))
 		printf(", downtime %" PRIu64 " ms, %" PRIu64 " pages written by the device, %" PRIu64
 		       " lost, memory %s", mig->downtime_ms, mig->pages_written, mig->differ_written,
-		       mig->differ ? "DIFFERENT" : "identical");
+		       mig->opt->release ? "not compared" : mig->differ ? "DIFFERENT" : "identical");
 	putchar('\n');
 }
 
@@ -732,6 +994,7 @@ int main(int argc, char **argv)
 		err = -EIO;
 	vmm_end(&mig.source);
 	vmm_end(&mig.target);
+	distant_close(&mig.other);
 	restore_knobs(&mig);
 	free(mig.written);
 	if (log_close() && !err)

@@ -149,6 +149,43 @@ static void every_page_table_counts(void)
 	CHECK(is("unknown", TRI_UNKNOWN, TRI_FALSE, "not known"));
 }
 
+static void old_versions_refuse(void)
+{
+	static const struct {
+		uint64_t version;
+		const char *iommu;
+		enum tristate refused;
+		const char *word;
+	} cases[] = {
+		{ 702, "iommufd", TRI_TRUE, "QEMU 7.2 refuses: it cannot move a VFIO device" },
+		{ 702, "type1", TRI_TRUE, "that takes 8.1" },
+		{ 900, "iommufd", TRI_TRUE, "QEMU 9.0 refuses: it does not read the dirty log of iommufd" },
+		{ 901, "iommufd", TRI_FALSE, "granularity" },
+		{ 1000, "iommufd", TRI_FALSE, "granularity" },
+		{ UNKNOWN, "iommufd", TRI_FALSE, "granularity" },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		begin(cases[i].iommu);
+		vm.vmm_version = cases[i].version;
+		give("vfio", "0000:01:00.0", TRI_TRUE, TRI_FALSE, TRI_TRUE);
+		give_page_tables(cases[i].iommu, TRI_TRUE);
+		end();
+		CHECK(outlook.refused == cases[i].refused && strstr(outlook.reason, cases[i].word));
+	}
+	/* With a log of the device's own iommufd's is not read. */
+	begin("iommufd");
+	vm.vmm_version = 900;
+	give("vfio", "0000:01:00.0", TRI_TRUE, TRI_TRUE, TRI_TRUE);
+	end();
+	CHECK(is("device log", TRI_FALSE, TRI_FALSE, "splitting changes nothing"));
+	/* Nothing to refuse yet. */
+	begin("");
+	vm.vmm_version = 702;
+	end();
+	CHECK(is("", TRI_FALSE, TRI_FALSE, "QEMU 7.2 would refuse"));
+}
+
 static void type1_is_not_trusted(void)
 {
 	begin("type1");
@@ -180,4 +217,5 @@ static void what_is_not_known_stays_so(void)
 
 RUN_TESTS(TEST(without_devices_there_is_kvm_alone), TEST(one_device_that_stays_blocks),
 	  TEST(all_logs_or_none), TEST(qemu_can_be_told), TEST(every_page_table_counts), TEST(type1_is_not_trusted),
+	  TEST(old_versions_refuse),
 	  TEST(what_is_not_known_stays_so))

@@ -7,6 +7,7 @@
 #include "attach.h"
 #include "costs.h"
 #include "domains.h"
+#include "handover.h"
 #include "host.h"
 #include "summary.h"
 #include "kvm.h"
@@ -44,6 +45,7 @@ struct collector {
 	struct collect_options options;
 	struct probe_choice choice;
 	struct domain_list domains;
+	struct device_list devices;
 	struct known_vms vms;
 	struct owner_list owners;
 	struct stack_list *stacks;	/* NULL: not asked for */
@@ -69,6 +71,7 @@ static const struct {
 	[HWDBM_SPLIT] = { SAMPLE_SPLIT, sizeof(struct hwdbm_split) },
 	[HWDBM_SAMPLED] = { SAMPLE_SAMPLED, sizeof(struct hwdbm_sampled) },
 	[HWDBM_CLEAR] = { SAMPLE_CLEAR, sizeof(struct hwdbm_clear) },
+	[HWDBM_DEVICE_STATE] = { SAMPLE_DEVICE_STATE, sizeof(struct hwdbm_device_state) },
 	/* No sample of its own */
 	[HWDBM_START] = { SAMPLE_TRACKING, sizeof(struct hwdbm_start) },
 };
@@ -96,6 +99,8 @@ static int make_sample(struct collector *c, const void *data, union sample *samp
 		return domains__sampled(&c->domains, data, &sample->sampled);
 	case HWDBM_CLEAR:
 		return kvm__clear(&c->vms, data, &sample->clear);
+	case HWDBM_DEVICE_STATE:
+		return handover__device(&c->devices, data, &sample->device_state);
 	default:
 		return domains__split(&c->domains, data, &sample->split);
 	}
@@ -456,6 +461,7 @@ void collect__free(struct collector *c)
 	cleanup__close(&c->epoll);
 	hwdbm_bpf__destroy(c->skeleton);
 	domains__release(&c->domains);
+	handover__release(&c->devices);
 	kvm__release(&c->vms);
 	owners__release(&c->owners);
 	stacks__free(c->stacks);
@@ -585,6 +591,9 @@ void collect__describe(const struct collector *c, struct header_sample *header)
 	STRING_COPY(header->schema, RECORDING_SCHEMA);
 	STRING_COPY(header->host_name, name.nodename);
 	STRING_COPY(header->host_machine, name.machine);
+	/* Without it two recordings are taken for those of two hosts. */
+	if (host__read("/proc/sys/kernel/random/boot_id", header->host_boot, sizeof(header->host_boot)))
+		*header->host_boot = '\0';
 	STRING_COPY(header->kernel_release, name.release);
 	/* The event is ours; openEuler's kernels split, too. */
 	if (c->choice.chosen[HWDBM_MEASURE_SPLIT] &&
@@ -656,6 +665,7 @@ int collect__summaries(struct collector *c)
 	err = err ?: summary__causes(bpf_map__fd(c->skeleton->maps.flushes), c->handler,
 				     c->context);
 	err = err ?: hand_on_costs(c);
+	err = err ?: handover__vcpus(bpf_map__fd(c->skeleton->maps.vcpus), c->handler, c->context);
 	return err ?: summary__rings(bpf_map__fd(c->skeleton->maps.rings), &c->vms, c->handler,
 				     c->context);
 }

@@ -7,6 +7,7 @@
 #include "examine.h"
 #include "devices.h"
 #include "host.h"
+#include "qemu_version.h"
 #include "iommu.h"
 #include "probe_test.h"
 #include "probes.h"
@@ -237,6 +238,34 @@ static int add_parameters(struct diagnosis *d)
 	return 0;
 }
 
+/* A VM on huge pages takes them from the kernel's pool, and all at once. */
+static int add_huge_pages(struct diagnosis *d)
+{
+	static const struct {
+		const char *folder;
+		const char *name;
+	} sizes[] = { { "hugepages-2048kB", "hugepages.2M" }, { "hugepages-1048576kB", "hugepages.1G" } };
+
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		char path[96], all[24], unused[24];
+		struct parameter_facts *parameter;
+
+		snprintf(path, sizeof(path), "/sys/kernel/mm/hugepages/%s/nr_hugepages", sizes[i].folder);
+		if (host__read(path, all, sizeof(all)))
+			continue;
+		snprintf(path, sizeof(path), "/sys/kernel/mm/hugepages/%s/free_hugepages", sizes[i].folder);
+		if (host__read(path, unused, sizeof(unused)))
+			continue;
+		parameter = facts__add(&d->parameters);
+		if (!parameter)
+			return -ENOMEM;
+		STRING_COPY(parameter->name, sizes[i].name);
+		snprintf(parameter->value, sizeof(parameter->value), "%.9s of %.9s free%s", unused, all,
+			 strcmp(unused, "0") ? "" : ": QEMU refuses to start a VM on them");
+	}
+	return 0;
+}
+
 static bool is_set(const struct diagnosis *d, const char *name, const char *off)
 {
 	for (size_t i = 0; i < d->parameters.count; i++) {
@@ -316,6 +345,8 @@ static int add_outlooks(const struct examine_options *options, struct diagnosis 
 
 		if (!outlook)
 			return -ENOMEM;
+		if (!strcmp(list.at[i].vmm, "qemu"))
+			list.at[i].vmm_version = qemu_version__of(list.at[i].pid);
 		outlook__judge(&list.at[i], d, outlook);
 	}
 	for (size_t i = 0; i < list.note_count; i++)
@@ -389,6 +420,7 @@ int examine__host(const struct examine_options *options, struct diagnosis *out)
 	err = examine_probes(options, bench, &d);
 	err = err ?: add_facilities(&d);
 	err = err ?: add_parameters(&d);
+	err = err ?: add_huge_pages(&d);
 	err = err ?: examine_hardware(options, bench, &d, &overridden);
 	err = err ?: add_outlooks(options, &d);
 	if (!err)

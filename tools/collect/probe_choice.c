@@ -268,6 +268,8 @@ static const struct {
 	[HWDBM_MEASURE_KVM_START] = { "kvm-start", "that KVM's log starts" },
 	[HWDBM_MEASURE_TYPE1_SYNC] = { "type1-sync", "VFIO type1's dirty log" },
 	[HWDBM_MEASURE_DEVICE_SYNC] = { "device-sync", "dirty logs of devices" },
+	[HWDBM_MEASURE_DEVICE_STATE] = { "device-state", "VFIO devices stop and go" },
+	[HWDBM_MEASURE_VCPUS] = { "vcpus", "vCPUs stop and go" },
 };
 
 const char *probes__measure_name(enum hwdbm_measure measure)

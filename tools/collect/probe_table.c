@@ -285,6 +285,18 @@ static const struct probe probes[] = {
 						  { "sys_exit", TAKES_SYSCALL } }, "vfio",
 	  { "enter_feature_syscall", "exit_feature_syscall" }, .cost = COST_BITMAP COST_SYSCALLS,
 	  .blind = BLIND_EARLY },
+
+	/* Called by pointer. Only for what a VMM does as it begins and ends a migration. */
+	{ MEASURE(DEVICE_STATE), PROBE_FENTRY,
+	  { { "vfio_device_fops_unl_ioctl", TAKES_VM_IOCTL } }, "vfio",
+	  { "enter_device_state", "exit_device_state" }, .cost = COST_FENTRY },
+	{ MEASURE(DEVICE_STATE), PROBE_KPROBE,
+	  { { "vfio_device_fops_unl_ioctl", TAKES_VM_IOCTL } }, "vfio",
+	  { "kprobe_device_state", "kretprobe_device_state" }, .cost = COST_KPROBE,
+	  .blind = BLIND_RETURNS },
+	{ MEASURE(VCPUS), PROBE_EVENT, { { "kvm_userspace_exit" } }, "kvm", { "on_vcpu_exit" },
+	  .cost = COST_EVENT " return of a vCPU to its VMM",
+	  .blind = "when a vCPU enters its guest" },
 };
 
 const struct probe_table probe_table = { probes, sizeof(probes) / sizeof(probes[0]) };

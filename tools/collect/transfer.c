@@ -9,6 +9,7 @@
 #include "../lib/cleanup.h"
 #include "../lib/strings.h"
 
+#include <arpa/inet.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -50,12 +51,16 @@
 struct transfer_socket {
 	uint64_t inode;
 	uint64_t seen_ns;		/* first */
-	uint64_t sent;
+	uint64_t sent;			/* and acknowledged */
+	uint64_t given;			/* sent, whether it has arrived or not */
+	uint64_t received;
+	uint64_t told;			/* the sum of all three when they were last told */
 	struct inet_diag_sockid id;
 	uint8_t family;			/* 0: no TCP */
 	uint8_t looks;
 	bool open;
 	bool foreign;			/* older than the migration */
+	bool final;			/* it is closed, and this is what it has carried in all */
 };
 
 struct question {
@@ -111,6 +116,9 @@ static int open_beside(struct transfer *t, unsigned int groups)
 	struct stat a, b;
 	char path[64];
 
+	/* A kernel without network namespaces has one. */
+	if (ours < 0 && errno == ENOENT)
+		return open_netlink(groups);
 	snprintf(path, sizeof(path), "/proc/%d/ns/net", t->pid);
 	theirs = open(path, O_RDONLY | O_CLOEXEC);
 	if (ours < 0 || theirs < 0 || fstat(ours, &a) || fstat(theirs, &b))
@@ -242,6 +250,7 @@ static void take_answer(struct transfer *t, const struct nlmsghdr *header)
 		return;
 	one->family = message->idiag_family;
 	one->id = message->id;
+	one->final = !message->idiag_inode;
 	for (const struct nlattr *at = (const void *)(message + 1);
 	     length >= (int)sizeof(*at) && at->nla_len >= sizeof(*at) && at->nla_len <= length;) {
 		int step = NLA_ALIGN(at->nla_len);
@@ -253,6 +262,10 @@ static void take_answer(struct transfer *t, const struct nlmsghdr *header)
 			memcpy(&info, at + 1, size < sizeof(info) ? size : sizeof(info));
 			if (info.tcpi_bytes_acked > one->sent)
 				one->sent = info.tcpi_bytes_acked;
+			if (info.tcpi_bytes_sent - info.tcpi_bytes_retrans > one->given)
+				one->given = info.tcpi_bytes_sent - info.tcpi_bytes_retrans;
+			if (info.tcpi_bytes_received > one->received)
+				one->received = info.tcpi_bytes_received;
 		}
 		length -= step;
 		at = (const void *)((const char *)at + step);
@@ -420,6 +433,72 @@ int transfer__read(struct transfer *t, struct transfer_sample *sample)
 		STRING_COPY(sample->why_unknown,
 			    "the process has no TCP connection of its migration; other sockets are not counted");
 	return 0;
+}
+
+/* "10.0.0.1:4444": what came in by IPv4 is the same at both ends, whatever socket took it. */
+static void write_address(uint8_t family, const __be32 address[4], __be16 port,
+			  char text[SAMPLE_ADDRESS])
+{
+	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
+	char host[INET6_ADDRSTRLEN] = "?";
+
+	if (family == AF_INET6 && !memcmp(address, mapped, sizeof(mapped))) {
+		family = AF_INET;
+		address += 3;
+	}
+	inet_ntop(family, address, host, sizeof(host));
+	snprintf(text, SAMPLE_ADDRESS, family == AF_INET ? "%s:%u" : "[%s]:%u", host, ntohs(port));
+}
+
+static int tell_connection(const struct transfer *t, const struct transfer_socket *one,
+			   uint64_t start, sample_handler handler, void *context)
+{
+	union sample sample;
+	struct connection_sample *c = &sample.connection;
+
+	field__clear(sample__table(SAMPLE_CONNECTION), &sample);
+	c->t_ns = now_ns();
+	c->total_ns = c->t_ns - start;
+	c->pid = t->pid;
+	write_address(one->family, one->id.idiag_src, one->id.idiag_sport, c->local);
+	write_address(one->family, one->id.idiag_dst, one->id.idiag_dport, c->remote);
+	c->sent_bytes = one->given;
+	c->acked_bytes = one->sent;
+	c->received_bytes = one->received;
+	return handler(context, SAMPLE_CONNECTION, &sample);
+}
+
+int transfer__connections(struct transfer *t, sample_handler handler, void *context)
+{
+	int err = 0;
+
+	take_farewells(t);
+	for (size_t i = 0; !err && !t->error && i < t->count; i++) {
+		struct transfer_socket *one = &t->sockets[i];
+		struct question question = question_of(one->family, 0);
+		uint64_t start = now_ns(), sum;
+
+		if (!one->family || one->foreign || (!one->open && !one->final))
+			continue;
+		question.request.id = one->id;
+		if (!one->final && ask(t, &question))
+			continue;
+		sum = one->given + one->sent + one->received;
+		if (sum != one->told)
+			err = tell_connection(t, one, start, handler, context);
+		one->told = sum;
+	}
+	return err;
+}
+
+uint64_t transfer__carried(const struct transfer *t)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < t->count; i++)
+		if (!t->sockets[i].foreign)
+			sum += t->sockets[i].sent + t->sockets[i].received;
+	return sum;
 }
 
 void transfer__close(struct transfer *t)

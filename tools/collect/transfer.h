@@ -61,6 +61,18 @@ void transfer__listen(struct transfer *transfer, bool on);
  */
 int transfer__read(struct transfer *transfer, struct transfer_sample *sample);
 
+/**
+ * transfer__connections() - a sample of each TCP connection that has carried something since the last
+ *
+ * Of those that transfer__read() has found; costs a question for each.
+ *
+ * Return: 0 or the handler's error.
+ */
+int transfer__connections(struct transfer *transfer, sample_handler handler, void *context);
+
+/** transfer__carried() - what they have carried when they were last looked at, in both directions */
+uint64_t transfer__carried(const struct transfer *transfer);
+
 /** transfer__close() - free what it holds */
 void transfer__close(struct transfer *transfer);
 

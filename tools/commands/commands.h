@@ -23,6 +23,7 @@ struct command {
 };
 
 int advise__main(int argc, char **argv);
+int blackout__main(int argc, char **argv);
 int converge__main(int argc, char **argv);
 int convert__main(int argc, char **argv);
 int diff__main(int argc, char **argv);

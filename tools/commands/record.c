@@ -99,6 +99,9 @@ static int check_options(const struct record_options *o, struct session_options 
 	session->time_basis = o->time_basis;
 	session->collect.max_overhead = o->max_overhead;
 	session->always = o->always;
+	/* All VMs of the host would pay for it, all the time. */
+	if (!o->pid && !o->vm && !has_command)
+		session->collect.measure &= ~BIT_OF(HWDBM_MEASURE_VCPUS);
 	return session__check(session, o->avoid, has_command) ?: view__check(view, session);
 }
 
@@ -179,7 +182,7 @@ int record__main(int argc, char **argv)
 		.handler = view__take, .context = &r.view,
 	};
 	struct view_options view = {
-		.command = "record", .transfer = true, .handler = write_sample, .context = &r,
+		.command = "record", .transfer = true, .moments = true, .handler = write_sample, .context = &r,
 	};
 	int first = options__parse(&spec, &r.options, argc, argv);
 	int err;

@@ -14,6 +14,7 @@
 #include "../model/answer.h"
 #include "../output/html.h"
 #include "../output/rates.h"
+#include "../output/recording.h"
 #include "../output/report.h"
 #include "../output/text.h"
 
@@ -296,6 +297,12 @@ static int make_runs(struct report *report)
 			.no_brownout = "no rate of a service was given (--rate)",
 			.blackout_ns = UNKNOWN, .blackout_error_ns = UNKNOWN,
 		};
+		if (recording__blackout(one->path, &d->runs[i].blackout_ns, &d->runs[i].blackout_error_ns))
+			log__warn("report: %s: its other side cannot be read, so that there is no blackout", one->name);
+		if (one->run && d->runs[i].blackout_ns != UNKNOWN) {
+			one->run->result.blackout_ns = d->runs[i].blackout_ns;
+			one->run->result.blackout_error_ns = d->runs[i].blackout_error_ns;
+		}
 		if (one->run && one->run->sync_count)
 			d->sync_runs[d->sync_run_count++] = one->run;
 	}

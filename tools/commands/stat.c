@@ -190,7 +190,7 @@ int stat__main(int argc, char **argv)
 	struct totaller t = { .session = SESSION_NONE, .view = VIEW_NONE };
 	struct session_options options = {
 		.collect = {
-			.command = "stat", .measure = MEASURE_ALL,
+			.command = "stat", .measure = MEASURE_ALL & ~BIT_OF(HWDBM_MEASURE_VCPUS),
 			.require = BIT_OF(HWDBM_MEASURE_SYNC) | BIT_OF(HWDBM_MEASURE_KVM_SYNC) |
 				   BIT_OF(HWDBM_MEASURE_TYPE1_SYNC) |
 				   BIT_OF(HWDBM_MEASURE_DEVICE_SYNC),

@@ -20,11 +20,30 @@
 /* Slots of one iteration are synced one after the other; one look serves for all. */
 #define SAME_NS (NS_PER_SECOND / 20)
 
+/*
+ * How far apart two looks at a connection that carries something are, at least and at most. They
+ * come at random: that of two hosts, looks are close together now and then, is what relates their
+ * clocks.
+ */
+#define MOMENTS_NS (NS_PER_SECOND / 40)
+#define MOMENTS_SPREAD_NS (NS_PER_SECOND / 20)
+
+/* How often to see whether the process that is followed has begun to receive a migration. */
+#define IDLE_NS (NS_PER_SECOND / 4)
+
+/* A connection that carries that much in this time may be a migration's, */
+#define STREAM_BYTES (64 << 10)
+/* and is not any more when it did not for so long. */
+#define STREAM_NS (3 * NS_PER_SECOND)
+
 struct view_process {
 	struct transfer transfer;
 	uint64_t pid;			/* 0: it has ended */
 	uint64_t looked_ns;
 	bool is_tracked;
+	bool is_resuming;		/* a device of it loads its state */
+	uint64_t carried;		/* over its connections, at the last look */
+	uint64_t carried_ns;		/* when that last grew by what a migration carries */
 	char why_unknown[sizeof(((struct transfer_sample *)0)->why_unknown)];	/* as last said */
 };
 
@@ -48,6 +67,18 @@ int view__check(const struct view_options *o, const struct session_options *sess
 	return -EINVAL;
 }
 
+/* How long a VM stood still is what it says last, and it may not wait for another question. */
+static int take_answer(void *context, enum sample_kind kind, union sample *sample)
+{
+	struct view *v = context;
+
+	if (kind == SAMPLE_VMM_STATE && !strcmp(sample->vmm_state.event, "STOP"))
+		v->is_stopped = true;
+	if (kind == SAMPLE_VMM_STATE && sample->vmm_state.downtime_ns != UNKNOWN)
+		v->is_stopped = false;
+	return v->options.handler(v->options.context, kind, sample);
+}
+
 static int connect_to_vmm(struct view *v)
 {
 	const struct view_options *o = &v->options;
@@ -55,7 +86,7 @@ static int connect_to_vmm(struct view *v)
 	char name[VM_NAME] = "";
 
 	if (o->qmp)
-		return qmp__open(&v->qmp, o->command, o->qmp, v->pid, o->handler, o->context);
+		return qmp__open(&v->qmp, o->command, o->qmp, v->pid, take_answer, v);
 	if (!o->libvirt)
 		return 0;
 	if (!vm)
@@ -85,6 +116,71 @@ static struct view_process *find(struct view *v, uint64_t pid)
 	return process;
 }
 
+static bool is_streaming(const struct view_process *process)
+{
+	return process->pid && (process->is_tracked || process->is_resuming ||
+				(process->carried_ns && now_ns() < process->carried_ns + STREAM_NS));
+}
+
+static int set_moments(struct view *v, uint64_t ns)
+{
+	const struct itimerspec when = { .it_value = { .tv_nsec = ns } };
+
+	return timerfd_settime(v->moments, 0, &when, NULL) ? -errno : 0;
+}
+
+static int look_soon(struct view *v)
+{
+	return set_moments(v, MOMENTS_NS + now_ns() % MOMENTS_SPREAD_NS);
+}
+
+/* What its connections have carried tells whether it migrates, where nothing else does. */
+static void note_carried(struct view_process *process)
+{
+	uint64_t carried = transfer__carried(&process->transfer);
+
+	if (carried >= process->carried + STREAM_BYTES)
+		process->carried_ns = now_ns();
+	process->carried = carried;
+}
+
+static int look_at_connections(struct view *v, struct view_process *process)
+{
+	struct transfer_sample unused;
+	int err;
+
+	if (is_streaming(process))
+		return transfer__connections(&process->transfer, v->options.handler, v->options.context);
+	if (!process->pid || process->pid != v->pid)
+		return 0;
+	err = transfer__read(&process->transfer, &unused);
+	note_carried(process);
+	if (err || !is_streaming(process))
+		return err;
+	transfer__listen(&process->transfer, true);
+	return transfer__connections(&process->transfer, v->options.handler, v->options.context);
+}
+
+static int take_moments(void *context)
+{
+	struct view *v = context;
+	bool soon = false;
+	uint64_t ticks;
+	int err = 0;
+
+	if (read(v->moments, &ticks, sizeof(ticks)) != sizeof(ticks))
+		return 0;
+	for (size_t i = 0; !err && i < v->count; i++) {
+		err = look_at_connections(v, &v->processes[i]);
+		soon |= is_streaming(&v->processes[i]);
+	}
+	if (soon && v->is_stopped && v->qmp)
+		qmp__ask(v->qmp);
+	if (err)
+		return err;
+	return soon ? look_soon(v) : v->pid ? set_moments(v, IDLE_NS) : 0;
+}
+
 static int look(struct view *v, struct view_process *process)
 {
 	union sample sample;
@@ -93,10 +189,13 @@ static int look(struct view *v, struct view_process *process)
 	process->looked_ns = now_ns();
 	if (err)
 		return err;
+	note_carried(process);
 	if (sample.transfer.ended == TRI_TRUE) {
 		transfer__close(&process->transfer);
 		process->pid = 0;
 		process->is_tracked = false;
+		process->is_resuming = false;
+		process->carried_ns = 0;
 		return v->options.handler(v->options.context, SAMPLE_TRANSFER, &sample);
 	}
 	/* Why nothing is known is said once, and only when there is something to be known. */
@@ -120,11 +219,11 @@ static int take_timer(void *context)
 
 		if (!process->pid)
 			continue;
-		if (process->is_tracked || process->transfer.farewells >= 0 ||
+		if (is_streaming(process) || process->transfer.farewells >= 0 ||
 		    process->pid == v->pid)
 			err = look(v, process);
 		/* Connections are closed after tracking has stopped, if anything is. */
-		if (!process->is_tracked)
+		if (!is_streaming(process))
 			transfer__listen(&process->transfer, false);
 	}
 	if (!err && v->qmp)
@@ -193,6 +292,17 @@ int view__open(struct view *v, const struct view_options *options, struct sessio
 		return err;
 	}
 	session__watch(session, v->timer, take_timer, v);
+	if (options->moments) {
+		v->moments = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+		if (v->moments < 0) {
+			err = -errno;
+			log__error("%s: cannot make a timer (%s)", options->command, strerror(-err));
+			return err;
+		}
+		session__watch(session, v->moments, take_moments, v);
+		if (v->pid && set_moments(v, IDLE_NS))
+			return -errno;
+	}
 	if (v->qmp) {
 		session__watch(session, qmp__fd(v->qmp), take_qmp, v);
 		qmp__ask(v->qmp);
@@ -216,6 +326,8 @@ static int note_sync(struct view *v, const struct sync_sample *sync)
 	process = find(v, sync->pid);
 	if (!process)
 		return -ENOMEM;
+	if (!is_streaming(process) && v->moments >= 0 && look_soon(v))
+		return -errno;
 	process->is_tracked = true;
 	transfer__listen(&process->transfer, true);
 	return now_ns() - process->looked_ns < SAME_NS ? 0 : look(v, process);
@@ -239,7 +351,26 @@ static int note_tracking(struct view *v, const struct tracking_sample *tracking)
 	process->is_tracked = tracking->enable == TRI_TRUE;
 	if (process->is_tracked)
 		transfer__listen(&process->transfer, true);
+	if (process->is_tracked && v->moments >= 0 && look_soon(v))
+		return -errno;
 	return now_ns() - process->looked_ns < SAME_NS ? 0 : look(v, process);
+}
+
+/* What a migration's target does first with a device is to let it load, and last to let it run. */
+static int note_device(struct view *v, const struct device_state_sample *device)
+{
+	bool is_resuming = !strcmp(device->state, "resuming");
+	struct view_process *process;
+
+	if (device->ret || v->moments < 0 ||
+	    (!is_resuming && strcmp(device->state, "running")))
+		return 0;
+	process = find(v, device->pid);
+	if (!process)
+		return -ENOMEM;
+	process->is_resuming = is_resuming;
+	transfer__listen(&process->transfer, is_resuming);
+	return is_resuming ? look(v, process) ?: look_soon(v) : 0;
 }
 
 static int note_end(struct view *v)
@@ -260,6 +391,8 @@ int view__take(void *context, enum sample_kind kind, union sample *sample)
 		err = note_sync(v, &sample->sync);
 	else if (kind == SAMPLE_TRACKING)
 		err = note_tracking(v, &sample->tracking);
+	else if (kind == SAMPLE_DEVICE_STATE)
+		err = note_device(v, &sample->device_state);
 	else if (kind == SAMPLE_END)
 		err = note_end(v);
 	return err ?: v->options.handler(v->options.context, kind, sample);
@@ -273,4 +406,5 @@ void view__close(struct view *v)
 	qmp__free(v->qmp);
 	libvirt__free(v->libvirt);
 	cleanup__close(&v->timer);
+	cleanup__close(&v->moments);
 }

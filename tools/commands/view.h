@@ -18,6 +18,7 @@ struct view_options {
 	const char *libvirt;		/* URI, or NULL */
 	uint64_t interval_ns;		/* between two looks, if less than a second; 0: a second */
 	bool transfer;			/* whether connections are wanted */
+	bool moments;			/* and at which moment each had carried how much */
 	sample_handler handler;		/* of the command */
 	void *context;
 };
@@ -32,10 +33,12 @@ struct view {
 	struct view_process *processes;
 	size_t count;
 	uint64_t pid;			/* that the session follows; 0: all */
+	bool is_stopped;		/* the VMM has said so, and not yet how long it was */
 	int timer;
+	int moments;			/* the next look at connections that carry something */
 };
 
-#define VIEW_NONE { .timer = -1 }
+#define VIEW_NONE { .timer = -1, .moments = -1 }
 
 /* Lines of an option table; @type is the struct that has the members qmp and libvirt. */
 #define VIEW_OPTIONS(type)									\

@@ -57,6 +57,8 @@ bool field__known(const struct field *field, const void *record)
 	case FIELD_U64:
 	case FIELD_BOOL:
 		return field__u64(field, record) != UNKNOWN;
+	case FIELD_I64:
+		return field__i64(field, record) != UNKNOWN_I64;
 	case FIELD_RATIO:
 		return !isnan(field__ratio(field, record));
 	case FIELD_TEXT:

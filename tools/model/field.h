@@ -13,6 +13,7 @@
 
 /* A number nobody measured; shown as "-", written as JSON null, not exported as a metric. */
 #define UNKNOWN UINT64_MAX
+#define UNKNOWN_I64 INT64_MIN
 
 /* Leaf sizes are counted by log2(bytes) - 12, as the kernel's struct iommu_dirty_stats does. */
 #define LEAF_SIZES 24

@@ -184,6 +184,51 @@ static void judge_dma(const struct vm *vm, const struct diagnosis *diagnosis,
 	}
 }
 
+/*
+ * QEMU 8.0 is the first that speaks the kernel's present protocol for devices that migrate, and 8.1
+ * does so without being told; iommufd came with 9.0, and its dirty log with 9.1.
+ */
+#define SPEAKS_PROTOCOL 800
+#define READS_IOMMUFD 901
+
+static bool has_vfio(const struct vm *vm)
+{
+	for (size_t i = 0; i < vm->device_count; i++)
+		if (!strcmp(vm->devices[i].kind, "vfio"))
+			return true;
+	return false;
+}
+
+/* A VMM that is too old refuses whatever the devices can. */
+static void judge_version(const struct vm *vm, struct outlook_facts *outlook)
+{
+	unsigned int major = vm->vmm_version / 100, minor = vm->vmm_version % 100;
+	size_t length = strlen(outlook->reason);
+	char reason[REASON_TEXT];
+
+	if (vm->vmm_version == UNKNOWN || vm->vmm_version >= READS_IOMMUFD)
+		return;
+	if (!has_vfio(vm)) {
+		snprintf(outlook->reason + length, sizeof(outlook->reason) - length,
+			 "; QEMU %u.%u would refuse %s", major, minor,
+			 vm->vmm_version < SPEAKS_PROTOCOL ?
+			 "to migrate with a VFIO device: that takes 8.1, and 9.1 by iommufd" :
+			 "to migrate with one by iommufd: that takes 9.1");
+		return;
+	}
+	if (vm->vmm_version < SPEAKS_PROTOCOL)
+		snprintf(reason, sizeof(reason),
+			 "QEMU %u.%u refuses: it cannot move a VFIO device as kernels of today do; that takes 8.1, and 9.1 by iommufd",
+			 major, minor);
+	else if (strstr(vm->iommu, "iommufd") && strcmp(outlook->dma, "device log"))
+		snprintf(reason, sizeof(reason),
+			 "QEMU %u.%u refuses: it does not read the dirty log of iommufd; that takes 9.1",
+			 major, minor);
+	else
+		return;
+	conclude(outlook, "none", TRI_FALSE, TRI_TRUE, reason);
+}
+
 void outlook__judge(const struct vm *vm, const struct diagnosis *diagnosis,
 		    struct outlook_facts *outlook)
 {
@@ -192,4 +237,5 @@ void outlook__judge(const struct vm *vm, const struct diagnosis *diagnosis,
 	judge_vcpus(vm, diagnosis, outlook);
 	judge_vhost(vm, outlook);
 	judge_dma(vm, diagnosis, outlook);
+	judge_version(vm, outlook);
 }

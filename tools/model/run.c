@@ -23,6 +23,9 @@ int run__new(struct run **out)
 
 	if (!run)
 		return -ENOMEM;
+	run->samples.downtime_ns = UNKNOWN;
+	run->samples.blackout_ns = UNKNOWN;
+	run->samples.blackout_error_ns = UNKNOWN;
 	run->samples.device_stop_ns = UNKNOWN;
 	run->samples.destination_running_ns = UNKNOWN;
 	field__clear(&run_table, &run->result);
@@ -200,6 +203,10 @@ static int add_one(struct run_samples *s, enum sample_kind kind, union sample *s
 		return APPEND(s->vmm_syncs, s->vmm_sync_count, sample->vmm_sync);
 	case SAMPLE_VMM_ITERATION:
 		return APPEND(s->vmm_iterations, s->vmm_iteration_count, sample->vmm_iteration);
+	case SAMPLE_VMM_STATE:
+		if (sample->vmm_state.downtime_ns != UNKNOWN)
+			s->downtime_ns = sample->vmm_state.downtime_ns;
+		return 0;
 	case SAMPLE_VMM_DEVICE_STOP:
 		s->device_stop_ns = sample->vmm_moment.t_ns;
 		return 0;
@@ -214,10 +221,12 @@ static int add_one(struct run_samples *s, enum sample_kind kind, union sample *s
 	case SAMPLE_CLEAR:
 	case SAMPLE_RING_SUMMARY:
 	case SAMPLE_TRANSFER:
-	case SAMPLE_VMM_STATE:
 	case SAMPLE_SPLIT_LATENCY:
 	case SAMPLE_TLB_COST:
 	case SAMPLE_STACK:
+	case SAMPLE_DEVICE_STATE:
+	case SAMPLE_VCPUS:
+	case SAMPLE_CONNECTION:
 	case SAMPLE_KINDS:
 		break;
 	}
@@ -713,6 +722,10 @@ static void converge(struct run *run, struct disagreement *d)
 	r->iterations = last;
 	if (s->device_stop_ns != UNKNOWN && s->destination_running_ns != UNKNOWN)
 		r->blackout_ns = s->destination_running_ns - s->device_stop_ns;
+	else
+		r->blackout_ns = s->blackout_ns;
+	r->blackout_error_ns = s->blackout_error_ns;
+	r->downtime_ns = s->downtime_ns;
 	if (s->has_vmm_start)
 		r->reported_bytes = plus(s->vmm_start.memory_bytes, r->dirty_bytes);
 	if (!s->has_vmm_end)

@@ -104,6 +104,8 @@ struct run_result {
 	uint64_t bandwidth_bytes_per_second;
 	enum tristate converged;
 	uint64_t blackout_ns;
+	uint64_t blackout_error_ns;
+	uint64_t downtime_ns;		/* the VMM's word */
 
 	double amplification_first;
 	double amplification;
@@ -145,6 +147,9 @@ struct run_samples {
 	struct vmm_iotlb_sample vmm_after;
 	struct vmm_end_sample vmm_end;
 	struct end_sample end;
+	uint64_t downtime_ns;
+	uint64_t blackout_ns;		/* from the recordings of both sides */
+	uint64_t blackout_error_ns;
 	uint64_t device_stop_ns;
 	uint64_t destination_running_ns;
 	bool has_header, has_plan, has_vmm_start, has_vmm_before, has_vmm_after;

@@ -28,6 +28,8 @@ static const struct field header_fields[] = {
 	  "host that was measured"),
 	F(header_sample, host_machine, "host.machine", NULL, FIELD_TEXT, NONE, METRIC_NONE,
 	  "machine type of that host"),
+	F(header_sample, host_boot, "host.boot", NULL, FIELD_TEXT, NONE, METRIC_NONE,
+	  "boot of that host; recordings of one boot share their clock"),
 	F(header_sample, kernel_release, "kernel.release", NULL, FIELD_TEXT, NONE, METRIC_LABEL,
 	  "kernel release"),
 	F(header_sample, kernel_patched, "kernel.patched", NULL, FIELD_BOOL, NONE, METRIC_NONE,
@@ -356,6 +358,45 @@ static const struct field stack_fields[] = {
 	  "functions, outermost first, joined by \";\"; those of the kernel end in \"_[k]\""),
 };
 
+static const struct field device_state_fields[] = {
+	F(device_state_sample, t_ns, "t_ns", NULL, FIELD_U64, NS, METRIC_NONE, "end of the call"),
+	F(device_state_sample, pid, "pid", NULL, FIELD_U64, NONE, METRIC_NONE, "calling process"),
+	F(device_state_sample, device, "device", NULL, FIELD_U64, NONE, METRIC_NONE,
+	  "VFIO device, numbered in order of appearance"),
+	F(device_state_sample, state, "state", NULL, FIELD_TEXT, NONE, METRIC_NONE,
+	  "migration state that it was asked for, as VFIO calls it"),
+	F(device_state_sample, size_bytes, "size_bytes", NULL, FIELD_U64, BYTES, METRIC_NONE,
+	  "or what it has to stop and copy, if that was asked"),
+	F(device_state_sample, ret, "ret", NULL, FIELD_I64, NONE, METRIC_NONE, "0 or -errno"),
+	F(device_state_sample, total_ns, "total_ns", NULL, FIELD_U64, NS, METRIC_NONE,
+	  "duration of the call"),
+};
+
+static const struct field vcpus_fields[] = {
+	F(vcpus_sample, t_ns, "t_ns", NULL, FIELD_U64, NS, METRIC_NONE, "when this was read"),
+	F(vcpus_sample, pid, "pid", NULL, FIELD_U64, NONE, METRIC_NONE, "process"),
+	F(vcpus_sample, first_ns, "first_ns", NULL, FIELD_U64, NS, METRIC_NONE,
+	  "first return of a vCPU to the VMM that was seen"),
+	F(vcpus_sample, last_ns, "last_ns", NULL, FIELD_U64, NS, METRIC_NONE, "last one"),
+};
+
+static const struct field connection_fields[] = {
+	F(connection_sample, t_ns, "t_ns", NULL, FIELD_U64, NS, METRIC_NONE, "end of the look"),
+	F(connection_sample, pid, "pid", NULL, FIELD_U64, NONE, METRIC_NONE, "process"),
+	F(connection_sample, total_ns, "total_ns", NULL, FIELD_U64, NS, METRIC_NONE,
+	  "duration of the look"),
+	F(connection_sample, local, "local", NULL, FIELD_TEXT, NONE, METRIC_NONE,
+	  "own address and port"),
+	F(connection_sample, remote, "remote", NULL, FIELD_TEXT, NONE, METRIC_NONE,
+	  "the other side's"),
+	F(connection_sample, sent_bytes, "sent_bytes", NULL, FIELD_U64, BYTES, METRIC_NONE,
+	  "bytes sent so far, without what was sent again"),
+	F(connection_sample, acked_bytes, "acked_bytes", NULL, FIELD_U64, BYTES, METRIC_NONE,
+	  "bytes that the other side has acknowledged"),
+	F(connection_sample, received_bytes, "received_bytes", NULL, FIELD_U64, BYTES, METRIC_NONE,
+	  "bytes received"),
+};
+
 static const struct field end_fields[] = {
 	F(end_sample, t_ns, "t_ns", NULL, FIELD_U64, NS, METRIC_NONE, "end of the recording"),
 	F(end_sample, lost, "lost", NULL, FIELD_LOST, COUNT, METRIC_NONE,
@@ -559,6 +600,9 @@ static const struct field_table tables[SAMPLE_KINDS] = {
 	[SAMPLE_SPLIT_LATENCY] = TABLE("split_latency", split_latency_sample, split_latency_fields),
 	[SAMPLE_TLB_COST] = TABLE("tlb_cost", tlb_cost_sample, tlb_cost_fields),
 	[SAMPLE_STACK] = TABLE("stack", stack_sample, stack_fields),
+	[SAMPLE_DEVICE_STATE] = TABLE("device_state", device_state_sample, device_state_fields),
+	[SAMPLE_VCPUS] = TABLE("vcpus", vcpus_sample, vcpus_fields),
+	[SAMPLE_CONNECTION] = TABLE("connection", connection_sample, connection_fields),
 	[SAMPLE_END] = TABLE("end", end_sample, end_fields),
 	[SAMPLE_PLAN] = TABLE("plan", plan_sample, plan_fields),
 	[SAMPLE_VMM_START] = TABLE("vmm.start", vmm_start_sample, vmm_start_fields),

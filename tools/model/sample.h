@@ -29,6 +29,9 @@ enum sample_kind {
 	SAMPLE_SPLIT_LATENCY,
 	SAMPLE_TLB_COST,
 	SAMPLE_STACK,
+	SAMPLE_DEVICE_STATE,
+	SAMPLE_VCPUS,
+	SAMPLE_CONNECTION,
 	SAMPLE_END,
 	/* What the test bed meant to run; a plain recording has none. */
 	SAMPLE_PLAN,
@@ -50,6 +53,7 @@ struct header_sample {
 	char schema[32];
 	char host_name[64];
 	char host_machine[32];
+	char host_boot[40];		/* the kernel's boot id: whose clock it is */
 	char kernel_release[64];
 	enum tristate kernel_patched;
 	char clock[32];
@@ -262,6 +266,42 @@ struct stack_sample {
 	char frames[SAMPLE_FRAMES];	/* joined by ";"; those of the kernel end in "_[k]" */
 };
 
+/* A VFIO device was asked for a migration state, or how much data it has to stop and copy. */
+struct device_state_sample {
+	uint64_t t_ns;
+	uint64_t pid;
+	uint64_t device;
+	char state[16];			/* "" if it was asked for its size */
+	uint64_t size_bytes;		/* and this is the answer */
+	int64_t ret;
+	uint64_t total_ns;
+};
+
+/* Returns from KVM_RUN, of all vCPUs of a process. */
+struct vcpus_sample {
+	uint64_t t_ns;			/* when this was read */
+	uint64_t pid;
+	uint64_t first_ns;
+	uint64_t last_ns;
+};
+
+#define SAMPLE_ADDRESS 56
+
+/*
+ * One TCP connection of a VMM that migrates: what it has carried at one moment in the total_ns
+ * before t_ns.
+ */
+struct connection_sample {
+	uint64_t t_ns;
+	uint64_t pid;
+	uint64_t total_ns;
+	char local[SAMPLE_ADDRESS];	/* address and port */
+	char remote[SAMPLE_ADDRESS];
+	uint64_t sent_bytes;		/* without what was sent again */
+	uint64_t acked_bytes;
+	uint64_t received_bytes;
+};
+
 struct end_sample {
 	uint64_t t_ns;
 	struct named_list lost;
@@ -391,6 +431,9 @@ union sample {
 	struct split_latency_sample split_latency;
 	struct tlb_cost_sample tlb_cost;
 	struct stack_sample stack;
+	struct device_state_sample device_state;
+	struct vcpus_sample vcpus;
+	struct connection_sample connection;
 	struct end_sample end;
 	struct plan_sample plan;
 	struct vmm_start_sample vmm_start;

@@ -119,6 +119,7 @@ void vm__clear(struct vm *vm)
 {
 	field__clear(&vm_table, vm);
 	vm->is_owner = TRI_UNKNOWN;
+	vm->vmm_version = UNKNOWN;
 }
 
 void vm__release(struct vm *vm)

@@ -58,6 +58,7 @@ struct vm {
 	char name[VM_NAME];
 	char uuid[VM_UUID];
 	char vmm[24];
+	uint64_t vmm_version;		/* of QEMU: 702 for 7.2 */
 	uint64_t vcpus;
 	uint64_t backing[LEAF_SIZES];	/* resident bytes by page size */
 	uint64_t kvm_mapped[LEAF_SIZES];	/* bytes by leaf size */

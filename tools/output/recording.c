@@ -5,6 +5,7 @@
 #define _GNU_SOURCE
 #include "recording.h"
 #include "json.h"
+#include "../model/blackout.h"
 #include "scan.h"
 #include "../lib/cleanup.h"
 #include "../lib/log.h"
@@ -155,6 +156,38 @@ int recording__load_plan(const char *path, struct run *run)
 	return -EINVAL;
 }
 
+static int add_to_side(void *side, enum sample_kind kind, union sample *sample)
+{
+	return blackout__add(side, kind, sample);
+}
+
+int recording__blackout(const char *folder, uint64_t *ns, uint64_t *error_ns)
+{
+	_cleanup_free_ char *source = NULL, *target = NULL;
+	struct blackout_side from = { 0 }, to = { 0 };
+	char why[2 * BLACKOUT_REASON];
+	struct blackout blackout;
+	bool cut = false;
+	int err;
+
+	*ns = UNKNOWN;
+	*error_ns = UNKNOWN;
+	if (asprintf(&source, "%s/recording.jsonl", folder) < 0 ||
+	    asprintf(&target, "%s/target.jsonl", folder) < 0)
+		return -ENOMEM;
+	if (access(target, F_OK))
+		return 0;
+	err = recording__read(source, add_to_side, &from, &cut);
+	err = err ?: recording__read(target, add_to_side, &to, &cut);
+	if (!err && !blackout__join(&from, &to, &blackout, why)) {
+		*ns = blackout.total_ns;
+		*error_ns = blackout.error_ns;
+	}
+	blackout__release(&from);
+	blackout__release(&to);
+	return err;
+}
+
 static int load_folder(const char *path, struct run *run, bool *cut)
 {
 	_cleanup_free_ char *plan = NULL, *recording = NULL, *log = NULL;
@@ -166,6 +199,7 @@ static int load_folder(const char *path, struct run *run, bool *cut)
 		return -ENOMEM;
 	err = recording__load_plan(plan, run);
 	err = err ?: recording__load(recording, run, cut);
+	err = err ?: recording__blackout(path, &run->samples.blackout_ns, &run->samples.blackout_error_ns);
 	if (err)
 		return err;
 	err = recording__load(log, run, cut);

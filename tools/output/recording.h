@@ -63,6 +63,16 @@ int recording__load_plan(const char *path, struct run *run);
 void recording__name_run(const char *path, struct run *run);
 
 /**
+ * recording__blackout() - how long the VM stood still, where a folder has target.jsonl, too
+ *
+ * That is the recording of the side that recording.jsonl is not of. Both figures are UNKNOWN without
+ * one, or if the two do not tell.
+ *
+ * Return: 0; -EINVAL after a message; -errno.
+ */
+int recording__blackout(const char *folder, uint64_t *ns, uint64_t *error_ns);
+
+/**
  * recording__load_run() - make a run of a recording file, or of a folder of a test-bed run
  *
  * A folder holds run.json, recording.jsonl and vmm.jsonl; the recording must exist. All
