@@ -619,7 +619,7 @@ static int parse(int argc, char **argv, struct options *options)
 int main(int argc, char **argv)
 {
 	static const char *const names[2] = { "tuned", "held-out" };
-	struct options options = { .first = 11000000, .count = 420, .most_blocks = 20000 };
+	struct options options = { .first = 12000000, .count = 420, .most_blocks = 20000 };
 	struct memory *memory = calloc(1, sizeof(*memory));
 	struct recorded *recorded = calloc(1, sizeof(*recorded));
 	struct tally groups[2] = { 0 }, by_kind[KINDS] = { 0 };

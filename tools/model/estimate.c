@@ -25,8 +25,8 @@
 /* A block as different as this is assumed to have been missed, as a share of the mean. */
 #define ONE_MORE 0.5
 
-/* So many of the blocks, times the size of the sample, are missed by it with even odds: ln 2 */
-#define UNSEEN 0.6931
+/* Such a share of the blocks, times the size of the sample: it has none of these with 37 %, exp(-1) */
+#define UNSEEN 1.0
 
 /* Beyond this share of what is dirty, memory that was never blocks makes an estimate worthless. */
 #define MOST_OTHERS 0.25

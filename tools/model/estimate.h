@@ -9,7 +9,7 @@
  * dirty ones stands for the others. Where neighbours are alike, and only there, the sampled
  * neighbours of a block stand for it. The interval has three parts: Student's, for the spread that
  * the sample shows; that of one more block half as dirty as the mean, for samples that show none;
- * and upwards that of full blocks so few that a sample misses them as often as not.
+ * and upwards that of full blocks so few that a sample misses them in one case of three.
  */
 #ifndef HWDBM_MODEL_ESTIMATE_H
 #define HWDBM_MODEL_ESTIMATE_H
