@@ -139,7 +139,7 @@ static void judge_page_tables(const struct vm *vm, const struct diagnosis *diagn
 		track == TRI_FALSE ?
 		"neither the devices nor the IOMMU track: every pass sends all memory that they can write" :
 		"whether the IOMMU tracks this VM's page tables is not known";
-	char reason[REASON_TEXT], mixed[REASON_TEXT] = "";
+	char reason[REASON_TEXT], mixed[REASON_TEXT / 2] = "";
 
 	if (sum->logs && sum->plain)
 		snprintf(mixed, sizeof(mixed), "QEMU leaves the log of %s alone, as %s has none; ",
