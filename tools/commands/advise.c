@@ -15,6 +15,7 @@
 #include "../lib/log.h"
 #include "../lib/options.h"
 #include "../lib/strings.h"
+#include "../model/estimate.h"
 #include "../model/whatif.h"
 #include "../output/advise.h"
 #include "../output/recording.h"
@@ -124,6 +125,7 @@ static const struct command_spec spec = {
 struct adviser {
 	struct advise_options options;
 	struct advise advise;
+	struct estimator estimator;	/* of what a kernel that samples has split */
 	struct advise_document document;
 	struct outlook_facts outlook;
 	struct session session;
@@ -143,7 +145,8 @@ static int take_sample(void *context, enum sample_kind kind, union sample *sampl
 	if (err)
 		return err;
 	a->has_header |= kind == SAMPLE_HEADER;
-	return advise__add(&a->advise, kind, sample);
+	err = estimate__take(&a->estimator, kind, sample);
+	return err ?: advise__add(&a->advise, kind, sample);
 }
 
 /* A test bed's VMM logs its settings apart. */
@@ -176,7 +179,8 @@ static int load_file(struct adviser *a, const char *path)
 		log__warn("advise: what is before that is used: %" PRIu64 " syncs of %s",
 			  a->advise.why.history.rows.syncs - before, path);
 	a->unsound |= cut || err;
-	return advise__end(&a->advise);
+	err = estimate__end(&a->estimator);
+	return err ?: advise__end(&a->advise);
 }
 
 static int load(struct adviser *a, const char *path)
@@ -196,6 +200,35 @@ static int load(struct adviser *a, const char *path)
 		return -ENOMEM;
 	recording__read(log, take_settings, a, &cut);
 	return load_file(a, recording);
+}
+
+/* Of a recording with sampled blocks, unless somebody knows better. */
+static void take_estimates(struct adviser *a)
+{
+	static const unsigned int shifts[UNIT_SIZES] = UNIT_SIZE_SHIFTS;
+	struct advise_settings *s = &a->options.settings;
+
+	for (unsigned int unit = 0; !a->options.finer && unit < UNIT_SIZES; unit++) {
+		struct advise_estimate sum = { .granularity_bytes = UINT64_C(1) << shifts[unit] };
+		uint64_t reported = 0;
+
+		for (size_t i = 0; i < a->estimator.count; i++) {
+			const struct estimate_row *row = &a->estimator.rows[i];
+
+			if (row->bytes[unit] == UNKNOWN)
+				continue;
+			reported += row->reported_bytes;
+			sum.low += (double)row->low_bytes[unit];
+			sum.middle += (double)row->bytes[unit];
+			sum.high += (double)row->high_bytes[unit];
+		}
+		if (!reported)
+			continue;
+		sum.low /= (double)reported;
+		sum.middle /= (double)reported;
+		sum.high /= (double)reported;
+		s->estimates[s->estimate_count++] = sum;
+	}
 }
 
 /* ---- what to say besides ------------------------------------------------------------ */
@@ -255,9 +288,10 @@ static void put_assumed(struct adviser *a)
 	prediction__note(n, "every page is sent whole: zero pages and compression would send less");
 	prediction__note(n, "syncs take as long as recorded, at every granularity");
 	for (size_t i = 0; i < s->estimate_count; i++)
-		prediction__note(n, "at %s, %.3g %% of what was reported is dirty, %.3g %% for the bound, as given",
+		prediction__note(n, "at %s, %.3g %% of what was reported is dirty, %.3g %% for the bound, %s",
 				 units__leaf(s->estimates[i].granularity_bytes, one),
-				 100 * s->estimates[i].middle, 100 * s->estimates[i].high);
+				 100 * s->estimates[i].middle, 100 * s->estimates[i].high,
+				 a->options.finer ? "as given" : "as the sampled blocks say (see hwdbm estimate)");
 }
 
 static void put_unknown(struct adviser *a)
@@ -268,7 +302,7 @@ static void put_unknown(struct adviser *a)
 	char one[UNITS_TEXT];
 
 	if (answer->unjudged)
-		prediction__note(n, "what finer leaves would find: blocks of %s do not tell what was written in them; hwdbm estimate samples it (then --finer)",
+		prediction__note(n, "what finer leaves would find: blocks of %s do not tell what was written in them; record once with the kernel's sampling mode (see hwdbm estimate), or give --finer",
 				 units__leaf(answer->block_bytes, one));
 	if (answer->why.rule.device_bytes == UNKNOWN)
 		prediction__note(n, "the size of the devices' state: counted as 0 (--device-state)");
@@ -288,7 +322,10 @@ static void put_unknown(struct adviser *a)
 static int answer(struct adviser *a)
 {
 	struct advise_document *d = &a->document;
-	int err = advise__answer(&a->advise, &a->options.settings, &d->answer);
+	int err;
+
+	take_estimates(a);
+	err = advise__answer(&a->advise, &a->options.settings, &d->answer);
 
 	if (err) {
 		log__error("advise: cannot work it out (%s)", strerror(-err));
@@ -502,10 +539,12 @@ int advise__main(int argc, char **argv)
 				      (double)a.options.slowdown / 1e6;
 	a.kept = (struct kept){ .command = "advise", .path = a.options.output };
 	advise__init(&a.advise);
+	estimate__init(&a.estimator);
 	status = has_recording ? advise_recordings(&a, argc - first, argv + first) :
 				 advise_live(&a, &view, &options);
 	view__close(&a.view);
 	session__close(&a.session);
+	estimate__release(&a.estimator);
 	advise__release(&a.advise);
 	return status;
 }

@@ -304,7 +304,9 @@ int advise__play(const struct advise_play *play, const struct advise_way *way,
 		err = run(play, way, change, true, &worst);
 		if (err)
 			return err;
-		out->blackout_bound_ns = worst.blackout_bound_ns;
+		/* With more to send one more iteration may be made, and less left in the end. */
+		if (out->blackout_bound_ns == UNKNOWN || worst.blackout_bound_ns > out->blackout_bound_ns)
+			out->blackout_bound_ns = worst.blackout_bound_ns;
 		if (worst.converges != out->converges)
 			out->converges = TRI_UNKNOWN;
 		if (out->converges == TRI_UNKNOWN)

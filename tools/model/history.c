@@ -5,6 +5,8 @@
 #include "history.h"
 #include "whatif.h"
 
+#include "../lib/strings.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -160,6 +162,11 @@ static int add_tracking(struct history *history, const union sample *sample)
 	if (tracking->granularity_bytes != UNKNOWN && sample__is_iommu(tracking->source)) {
 		history->granularity_bytes = tracking->granularity_bytes;
 		memcpy(history->split_mode, tracking->split_mode, sizeof(history->split_mode));
+		/* All but a few blocks stayed whole: what these tell is estimate.h's affair. */
+		if (!strcmp(tracking->split_mode, "sample")) {
+			history->granularity_bytes = 0;
+			STRING_COPY(history->split_mode, "off");
+		}
 	}
 	return 0;
 }
