@@ -162,9 +162,11 @@ static __always_inline void count_window(struct bitmap_walk *walk, __u64 window,
 		walk->units[i] += unit != walk->latest[i];
 		walk->latest[i] = unit;
 	}
+#ifdef COUNTS_SAMPLED
 	if (walk->sampled.result.block_shift)
 		count_sampled(&walk->sampled, window, __builtin_popcountll(bits),
 			      page_shift < 16 ? count_groups(bits, 16 - page_shift) : 0);
+#endif
 	walk->last_window = window;
 	walk->last_bits = bits;
 }

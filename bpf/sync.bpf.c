@@ -4,6 +4,8 @@
  * own iommu_dirty_* events where it has them; else from the functions of iommufd, which
  * cannot tell how many leaves were seen. Not here: single splits and TLBIs.
  */
+/* Only where the kernel can sample: Linux 6.1 refuses a loop that goes on right after such a call. */
+#define COUNTS_SAMPLED
 #include "bitmap.bpf.h"
 #include "regs.bpf.h"
 
