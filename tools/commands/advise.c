@@ -4,28 +4,25 @@
  * from recordings or live. Not here: how that is found (tools/model/advise.h), setting
  * anything (tune.c).
  */
-#define _GNU_SOURCE
 #include "commands.h"
 #include "kept.h"
+#include "load.h"
 #include "session.h"
 #include "view.h"
 #include "../collect/examine.h"
 #include "../collect/memory_limit.h"
-#include "../lib/cleanup.h"
 #include "../lib/log.h"
 #include "../lib/options.h"
 #include "../lib/strings.h"
 #include "../model/estimate.h"
 #include "../model/whatif.h"
 #include "../output/advise.h"
-#include "../output/recording.h"
 #include "../output/units.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <math.h>
 #include <string.h>
-#include <sys/stat.h>
 
 /* As hwdbm predict assumes it. */
 #define STOP_NS UINT64_C(5000000)
@@ -131,8 +128,7 @@ struct adviser {
 	struct session session;
 	struct view view;
 	struct kept kept;
-	bool has_header;
-	bool unsound;
+	struct load load;
 };
 
 /* ---- recordings -------------------------------------------------------------------- */
@@ -144,62 +140,16 @@ static int take_sample(void *context, enum sample_kind kind, union sample *sampl
 
 	if (err)
 		return err;
-	a->has_header |= kind == SAMPLE_HEADER;
 	err = estimate__take(&a->estimator, kind, sample);
 	return err ?: advise__add(&a->advise, kind, sample);
 }
 
-/* A test bed's VMM logs its settings apart. */
-static int take_settings(void *context, enum sample_kind kind, union sample *sample)
-{
-	struct adviser *a = context;
-
-	return kind == SAMPLE_VMM_START ? advise__add(&a->advise, kind, sample) : 0;
-}
-
-static int load_file(struct adviser *a, const char *path)
-{
-	uint64_t before = a->advise.why.history.rows.syncs;
-	bool cut = false;
-	int err;
-
-	a->has_header = false;
-	err = recording__read(path, take_sample, a, &cut);
-	if (err && err != -EINVAL) {
-		log__error("advise: cannot read %s (%s)", path, strerror(-err));
-		return err;
-	}
-	if (!a->has_header) {
-		if (!err)
-			log__error("advise: %s is no recording (it has no header line); make one with hwdbm record",
-				   path);
-		return -EINVAL;
-	}
-	if (err)
-		log__warn("advise: what is before that is used: %" PRIu64 " syncs of %s",
-			  a->advise.why.history.rows.syncs - before, path);
-	a->unsound |= cut || err;
-	err = estimate__end(&a->estimator);
-	return err ?: advise__end(&a->advise);
-}
-
 static int load(struct adviser *a, const char *path)
 {
-	_cleanup_free_ char *recording = NULL, *log = NULL;
-	struct stat info;
-	bool cut = false;
+	int err = load__recording(&a->load, path);
 
-	if (stat(path, &info)) {
-		log__error("advise: cannot read %s (%s)", path, strerror(errno));
-		return -errno;
-	}
-	if (!S_ISDIR(info.st_mode))
-		return load_file(a, path);
-	if (asprintf(&recording, "%s/recording.jsonl", path) < 0 ||
-	    asprintf(&log, "%s/vmm.jsonl", path) < 0)
-		return -ENOMEM;
-	recording__read(log, take_settings, a, &cut);
-	return load_file(a, recording);
+	err = err ?: estimate__end(&a->estimator);
+	return err ?: advise__end(&a->advise);
 }
 
 /* Of a recording with sampled blocks, unless somebody knows better. */
@@ -350,7 +300,7 @@ static int status_of(const struct adviser *a)
 {
 	if (!a->document.answer.advised)
 		return COMMAND_FAILED;
-	return a->unsound || a->session.gave_up ? COMMAND_UNSOUND : COMMAND_OK;
+	return a->load.unsound || a->session.gave_up ? COMMAND_UNSOUND : COMMAND_OK;
 }
 
 static int advise_recordings(struct adviser *a, int count, char **paths)
@@ -538,6 +488,10 @@ int advise__main(int argc, char **argv)
 	a.options.settings.slowdown = a.options.slowdown == UNKNOWN ? NAN :
 				      (double)a.options.slowdown / 1e6;
 	a.kept = (struct kept){ .command = "advise", .path = a.options.output };
+	a.load = (struct load){
+		.command = "advise", .handler = take_sample, .context = &a, .wants_settings = true,
+		.syncs = &a.advise.why.history.rows.syncs,
+	};
 	advise__init(&a.advise);
 	estimate__init(&a.estimator);
 	status = has_recording ? advise_recordings(&a, argc - first, argv + first) :

@@ -3,18 +3,15 @@
  * hwdbm estimate: how dirty memory would be at a finer granularity, from a recording in which the
  * kernel split a sample of the blocks. Not here: how that is estimated (tools/model/estimate.h).
  */
-#define _GNU_SOURCE
 #include "commands.h"
+#include "load.h"
 #include "../lib/log.h"
 #include "../lib/options.h"
 #include "../output/estimate.h"
-#include "../output/recording.h"
 
 #include <errno.h>
 #include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 struct estimate_options {
 	const char *input;
@@ -55,60 +52,22 @@ static const struct command_spec spec = {
 struct estimating {
 	struct estimate_options options;
 	struct estimator estimator;
-	bool has_header;
-	bool unsound;
+	struct load load;
 };
 
 static int take_sample(void *context, enum sample_kind kind, union sample *sample)
 {
 	struct estimating *x = context;
 
-	x->has_header |= kind == SAMPLE_HEADER;
 	return estimate__take(&x->estimator, kind, sample);
-}
-
-static int load_file(struct estimating *x, const char *path)
-{
-	bool cut = false;
-	int err = recording__read(path, take_sample, x, &cut);
-
-	if (err && err != -EINVAL) {
-		log__error("estimate: cannot read %s (%s)", path, strerror(-err));
-		return err;
-	}
-	if (!x->has_header) {
-		if (!err)
-			log__error("estimate: %s is no recording (it has no header line); make one with hwdbm record",
-				   path);
-		return -EINVAL;
-	}
-	/* Another version's is not understood at all. */
-	if (err && !x->estimator.syncs)
-		return err;
-	if (err)
-		log__warn("estimate: what is before that is used: %" PRIu64 " syncs of %s",
-			  x->estimator.syncs, path);
-	x->unsound |= cut || err || !x->estimator.lost_known;
-	return estimate__end(&x->estimator);
 }
 
 static int load(struct estimating *x, const char *path)
 {
-	char *recording = NULL;
-	struct stat info;
-	int err;
+	int err = load__recording(&x->load, path);
 
-	if (stat(path, &info)) {
-		log__error("estimate: cannot read %s (%s)", path, strerror(errno));
-		return -errno;
-	}
-	if (!S_ISDIR(info.st_mode))
-		return load_file(x, path);
-	if (asprintf(&recording, "%s/recording.jsonl", path) < 0)
-		return -ENOMEM;
-	err = load_file(x, recording);
-	free(recording);
-	return err;
+	x->load.unsound |= !x->estimator.lost_known;
+	return err ?: estimate__end(&x->estimator);
 }
 
 /* Why there is not one estimate, in one sentence. */
@@ -190,7 +149,10 @@ static int answer(struct estimating *x, const char *path)
 
 int estimate__main(int argc, char **argv)
 {
-	struct estimating x = { 0 };
+	struct estimating x = {
+		.load = { .command = "estimate", .handler = take_sample, .context = &x,
+			  .needs_sync = true, .syncs = &x.estimator.syncs },
+	};
 	int first = options__parse(&spec, &x.options, argc, argv), recordings, err;
 	const char *path;
 
@@ -211,5 +173,5 @@ int estimate__main(int argc, char **argv)
 	estimate__release(&x.estimator);
 	if (err)
 		return COMMAND_FAILED;
-	return x.unsound ? COMMAND_UNSOUND : COMMAND_OK;
+	return x.load.unsound ? COMMAND_UNSOUND : COMMAND_OK;
 }

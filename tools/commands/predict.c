@@ -3,21 +3,18 @@
  * hwdbm predict: will a migration converge and how long is the guest gone, from recordings.
  * Not here: the model (tools/model/predict.h), what a recording tells (history.h).
  */
-#define _GNU_SOURCE
 #include "commands.h"
-#include "../lib/cleanup.h"
+#include "load.h"
 #include "../lib/log.h"
 #include "../lib/options.h"
 #include "../model/forecast.h"
 #include "../model/whatif.h"
 #include "../output/prediction.h"
-#include "../output/recording.h"
 #include "../output/units.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #define NS_PER_SECOND 1e9
 
@@ -112,8 +109,7 @@ struct predict {
 	struct history history;
 	struct prediction_document document;
 	struct forecast forecast;
-	bool has_header;
-	bool unsound;
+	struct load load;
 };
 
 /* ---- recordings -------------------------------------------------------------------- */
@@ -122,64 +118,12 @@ static int take_sample(void *context, enum sample_kind kind, union sample *sampl
 {
 	struct predict *p = context;
 
-	p->has_header |= kind == SAMPLE_HEADER;
 	return history__add(&p->history, kind, sample);
-}
-
-/* A VMM's log is asked for its settings only. */
-static int take_settings(void *context, enum sample_kind kind, union sample *sample)
-{
-	struct predict *p = context;
-
-	return kind == SAMPLE_VMM_START ? history__add(&p->history, kind, sample) : 0;
-}
-
-static int load_file(struct predict *p, const char *path)
-{
-	uint64_t before = p->history.rows.syncs;
-	bool cut = false;
-	int err;
-
-	p->has_header = false;
-	err = recording__read(path, take_sample, p, &cut);
-	if (err && err != -EINVAL) {
-		log__error("predict: cannot read %s (%s)", path, strerror(-err));
-		return err;
-	}
-	if (!p->has_header) {
-		if (!err)
-			log__error("predict: %s is no recording (it has no header line); make one with hwdbm record",
-				   path);
-		return -EINVAL;
-	}
-	if (err)
-		log__warn("predict: what is before that is used: %" PRIu64 " syncs of %s",
-			  p->history.rows.syncs - before, path);
-	p->unsound |= cut || err;
-	return history__end(&p->history);
-}
-
-static int load_folder(struct predict *p, const char *path)
-{
-	_cleanup_free_ char *recording = NULL, *log = NULL;
-	bool cut = false;
-
-	if (asprintf(&recording, "%s/recording.jsonl", path) < 0 ||
-	    asprintf(&log, "%s/vmm.jsonl", path) < 0)
-		return -ENOMEM;
-	recording__read(log, take_settings, p, &cut);
-	return load_file(p, recording);
 }
 
 static int load(struct predict *p, const char *path)
 {
-	struct stat info;
-
-	if (stat(path, &info)) {
-		log__error("predict: cannot read %s (%s)", path, strerror(errno));
-		return -errno;
-	}
-	return S_ISDIR(info.st_mode) ? load_folder(p, path) : load_file(p, path);
+	return load__recording(&p->load, path) ?: history__end(&p->history);
 }
 
 /* ---- settings ---------------------------------------------------------------------- */
@@ -636,6 +580,8 @@ int predict__main(int argc, char **argv)
 	struct predict p = {
 		.options = { .rule = "qemu", .downtime_ns = UNKNOWN,
 			     .stop_ns = STOP_NS, .iterations = 30 },
+		.load = { .command = "predict", .handler = take_sample, .context = &p,
+			  .wants_settings = true, .syncs = &p.history.rows.syncs },
 	};
 	int first = options__parse(&spec, &p.options, argc, argv);
 	int err;
@@ -653,5 +599,5 @@ int predict__main(int argc, char **argv)
 	history__release(&p.history);
 	if (err)
 		return COMMAND_FAILED;
-	return p.unsound ? COMMAND_UNSOUND : COMMAND_OK;
+	return p.load.unsound ? COMMAND_UNSOUND : COMMAND_OK;
 }

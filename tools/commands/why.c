@@ -3,22 +3,19 @@
  * hwdbm why: why a migration does not switch over, and which lever would help, from a
  * recording or live. Not here: how that is found (tools/model/why.h).
  */
-#define _GNU_SOURCE
 #include "commands.h"
 #include "kept.h"
+#include "load.h"
 #include "session.h"
 #include "view.h"
-#include "../lib/cleanup.h"
 #include "../lib/log.h"
 #include "../lib/options.h"
-#include "../output/recording.h"
 #include "../output/units.h"
 #include "../output/why.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
-#include <sys/stat.h>
 
 /* As hwdbm predict assumes it. */
 #define STOP_NS UINT64_C(5000000)
@@ -105,8 +102,7 @@ struct asker {
 	struct session session;
 	struct view view;
 	struct kept kept;
-	bool has_header;
-	bool unsound;
+	struct load load;
 };
 
 static int take_sample(void *context, enum sample_kind kind, union sample *sample)
@@ -116,57 +112,12 @@ static int take_sample(void *context, enum sample_kind kind, union sample *sampl
 
 	if (err)
 		return err;
-	a->has_header |= kind == SAMPLE_HEADER;
 	return why__add(&a->why, kind, sample);
-}
-
-/* A test bed's VMM logs its settings apart. */
-static int take_settings(void *context, enum sample_kind kind, union sample *sample)
-{
-	struct asker *a = context;
-
-	return kind == SAMPLE_VMM_START ? why__add(&a->why, kind, sample) : 0;
-}
-
-static int load_file(struct asker *a, const char *path)
-{
-	bool cut = false;
-	int err = recording__read(path, take_sample, a, &cut);
-
-	if (err && err != -EINVAL) {
-		log__error("why: cannot read %s (%s)", path, strerror(-err));
-		return err;
-	}
-	if (!a->has_header) {
-		if (!err)
-			log__error("why: %s is no recording (it has no header line); make one with hwdbm record",
-				   path);
-		return -EINVAL;
-	}
-	if (err)
-		log__warn("why: what is before that is used: %" PRIu64 " syncs of %s",
-			  a->why.history.rows.syncs, path);
-	a->unsound |= cut || err;
-	return why__end(&a->why);
 }
 
 static int load(struct asker *a, const char *path)
 {
-	_cleanup_free_ char *recording = NULL, *log = NULL;
-	struct stat info;
-	bool cut = false;
-
-	if (stat(path, &info)) {
-		log__error("why: cannot read %s (%s)", path, strerror(errno));
-		return -errno;
-	}
-	if (!S_ISDIR(info.st_mode))
-		return load_file(a, path);
-	if (asprintf(&recording, "%s/recording.jsonl", path) < 0 ||
-	    asprintf(&log, "%s/vmm.jsonl", path) < 0)
-		return -ENOMEM;
-	recording__read(log, take_settings, a, &cut);
-	return load_file(a, recording);
+	return load__recording(&a->load, path) ?: why__end(&a->why);
 }
 
 /* ---- what to say besides ------------------------------------------------------------ */
@@ -267,7 +218,7 @@ static int answer_recording(struct asker *a, const char *path)
 	err = err ?: answer(a);
 	if (err)
 		return COMMAND_FAILED;
-	return a->unsound ? COMMAND_UNSOUND : COMMAND_OK;
+	return a->load.unsound ? COMMAND_UNSOUND : COMMAND_OK;
 }
 
 /* ---- live -------------------------------------------------------------------------- */
@@ -372,6 +323,10 @@ int why__main(int argc, char **argv)
 	log__set_verbose(a.options.verbose);
 	a.options.settings.passes = !strcmp(a.options.rule, "passes");
 	a.kept = (struct kept){ .command = "why", .path = a.options.output };
+	a.load = (struct load){
+		.command = "why", .handler = take_sample, .context = &a, .wants_settings = true,
+		.syncs = &a.why.history.rows.syncs,
+	};
 	why__init(&a.why);
 	if (recordings)
 		status = answer_recording(&a, a.options.input ?: argv[first]);
