@@ -7,7 +7,7 @@
  */
 #define WORDS_PER_PIECE 256
 #include "bitmap.bpf.h"
-#include "regs.bpf.h"
+#include "ioctl.bpf.h"
 
 /* include/uapi/linux/vfio.h; type1's VFIO_IOMMU_DIRTY_PAGES has the same number, on other files. */
 #define VFIO_DEVICE_FEATURE		0x3b75
@@ -64,36 +64,6 @@ struct vfio_device_file {			/* v6.5 */
 	struct vfio_device *device;
 };
 
-struct qstr {
-	const unsigned char *name;
-};
-
-struct dentry {
-	struct qstr d_name;
-};
-
-struct path {
-	struct dentry *dentry;
-};
-
-struct file {
-	void *private_data;
-	struct path f_path;
-};
-
-struct fdtable {
-	unsigned int max_fds;
-	struct file **fd;
-};
-
-struct files_struct {
-	struct fdtable *fdt;
-};
-
-struct task_struct___files {
-	struct files_struct *files;
-};
-
 #pragma clang attribute pop
 
 /* The call that a task is in. */
@@ -113,14 +83,6 @@ struct {
 	__type(key, int);
 	__type(value, struct feature_call);
 } feature_calls SEC(".maps");
-
-static __always_inline bool read_argument(void *to, __u32 size, __u64 from)
-{
-	if (!bpf_probe_read_user(to, size, (void *)from))
-		return true;
-	lose(HWDBM_LOSS_ARGUMENT);
-	return false;
-}
 
 static __always_inline struct vfio_device *device_of(struct file *file)
 {
@@ -200,15 +162,6 @@ static __always_inline int begin_feature(struct file *file, __u32 command, __u64
 	call->start = bpf_ktime_get_ns();
 	meter(call->start - begin);
 	return 0;
-}
-
-static __always_inline void no_stats(struct hwdbm_stats *stats, __u64 ns)
-{
-	stats->total_ns = ns;
-	stats->walk_ns = HWDBM_UNKNOWN;
-	stats->flush_ns = HWDBM_UNKNOWN;
-	stats->entries = HWDBM_UNKNOWN;
-	stats->dirty_bytes = HWDBM_UNKNOWN;
 }
 
 static __always_inline void tell_report(struct feature_call *call, __u64 end, int ret)
@@ -337,26 +290,14 @@ int BPF_KRETPROBE(kretprobe_device_ioctl, long ret)
 	return end_feature(ret);
 }
 
-static __always_inline struct file *file_of(__u32 fd)
-{
-	struct task_struct___files *task = (void *)bpf_get_current_task_btf();
-	struct fdtable *table = task->files->fdt;
-	struct file *file = NULL;
-
-	if (fd < table->max_fds)
-		bpf_probe_read_kernel(&file, sizeof(file), &table->fd[fd]);
-	return file;
-}
-
 /* "[vfio-device]" of a group, or /dev/vfio/devices/vfioN: other drivers may have the same number. */
 static __always_inline bool is_device(struct file *file)
 {
-	const unsigned char *name = BPF_CORE_READ(file, f_path.dentry, d_name.name);
-	char text[8] = {};
+	char name[NAME_START] = {};
 
-	if (bpf_probe_read_kernel_str(text, sizeof(text), name) <= 0)
+	if (!read_name(name, file))
 		return false;
-	return *(__u64 *)text == *(const __u64 *)"[vfio-d" || *(__u32 *)text == *(const __u32 *)"vfio";
+	return *(__u64 *)name == *(const __u64 *)"[vfio-d" || *(__u32 *)name == *(const __u32 *)"vfio";
 }
 
 static __always_inline int begin_feature_of(__u32 fd, __u32 command, __u64 argument)
@@ -365,20 +306,6 @@ static __always_inline int begin_feature_of(__u32 fd, __u32 command, __u64 argum
 
 	return file && is_device(file) ? begin_feature(file, command, argument) : 0;
 }
-
-struct ioctl_enter {
-	__u64 common;
-	__u64 number;
-	__u64 fd;
-	__u64 command;
-	__u64 argument;
-};
-
-struct ioctl_exit {
-	__u64 common;
-	__u64 number;
-	__s64 ret;
-};
 
 /* Run for every ioctl of every task, as KVM's are, which count the runs for nothing. */
 SEC("tp/syscalls/sys_enter_ioctl")

@@ -331,6 +331,16 @@ static __always_inline void fill_record(struct hwdbm_record *record, __u32 type,
 	set_record(record, type, domain, ret, shown_pid(), bpf_ktime_get_ns());
 }
 
+/* Of a call that is seen from outside: only how long it took. */
+static __always_inline void no_stats(struct hwdbm_stats *stats, __u64 ns)
+{
+	stats->total_ns = ns;
+	stats->walk_ns = HWDBM_UNKNOWN;
+	stats->flush_ns = HWDBM_UNKNOWN;
+	stats->entries = HWDBM_UNKNOWN;
+	stats->dirty_bytes = HWDBM_UNKNOWN;
+}
+
 /* Remembers who the running process is; only when it is met for the first time. */
 static __always_inline void note_owner(void)
 {

@@ -6,7 +6,7 @@
  * here: splits and TLB work of KVM.
  */
 #include "bitmap.bpf.h"
-#include "regs.bpf.h"
+#include "ioctl.bpf.h"
 
 /* include/uapi/linux/kvm.h */
 #define KVM_MEM_LOG_DIRTY_PAGES 1
@@ -36,37 +36,6 @@ struct memory_region {
 #define CHAIN_MAX 1024
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
-
-struct qstr {
-	const unsigned char *name;
-};
-
-struct dentry {
-	struct qstr d_name;
-};
-
-struct path {
-	struct dentry *dentry;
-};
-
-struct file {
-	void *private_data;
-	const void *f_op;
-	struct path f_path;
-};
-
-struct fdtable {
-	unsigned int max_fds;
-	struct file **fd;
-};
-
-struct files_struct {
-	struct fdtable *fdt;
-};
-
-struct task_struct___files {
-	struct files_struct *files;
-};
 
 struct mm_struct;
 
@@ -189,18 +158,6 @@ static __always_inline bool is_dirty_command(__u32 command)
 	       command == KVM_RESET_DIRTY_RINGS || is_region_command(command);
 }
 
-static __always_inline struct file *file_of(__u32 fd)
-{
-	struct task_struct___files *task = (void *)bpf_get_current_task_btf();
-	/* The task is the kernel's word, and what it leads to is read without a call. */
-	struct fdtable *table = task->files->fdt;
-	struct file *file = NULL;
-
-	if (fd < table->max_fds)
-		bpf_probe_read_kernel(&file, sizeof(file), &table->fd[fd]);
-	return file;
-}
-
 /* The operations of a VM's file, once one was met. */
 const void *vm_operations = NULL;
 
@@ -208,14 +165,11 @@ const void *vm_operations = NULL;
 static __always_inline bool is_vm(struct file *file)
 {
 	const void *operations = BPF_CORE_READ(file, f_op);
-	const unsigned char *name;
-	char text[8] = {};
+	char name[NAME_START] = {};
 
 	if (operations && operations == vm_operations)
 		return true;
-	name = BPF_CORE_READ(file, f_path.dentry, d_name.name);
-	if (bpf_probe_read_kernel_str(text, sizeof(text), name) <= 0 ||
-	    *(__u64 *)text != *(const __u64 *)"kvm-vm\0")
+	if (!read_name(name, file) || *(__u64 *)name != *(const __u64 *)"kvm-vm\0")
 		return false;
 	vm_operations = operations;
 	return true;
@@ -279,14 +233,6 @@ static __always_inline void find_slot(struct kvm *kvm, __u32 number, struct slot
 	slot->pages = BPF_CORE_READ(found, npages);
 }
 
-static __always_inline bool read_argument(void *to, __u32 size, __u64 from)
-{
-	if (!bpf_probe_read_user(to, size, (void *)from))
-		return true;
-	lose(HWDBM_LOSS_ARGUMENT);
-	return false;
-}
-
 static __always_inline struct hwdbm_sync *new_sync(struct kvm *kvm, const struct vm_call *call,
 						   __u64 end, __u32 source)
 {
@@ -300,11 +246,7 @@ static __always_inline struct hwdbm_sync *new_sync(struct kvm *kvm, const struct
 	set_record(&record->record, HWDBM_SYNC, (__u64)kvm, 0, call->pid, end);
 	record->source = source;
 	record->page_size = 1ULL << page_shift;
-	record->stats.total_ns = call->start ? end - call->start : HWDBM_UNKNOWN;
-	record->stats.walk_ns = HWDBM_UNKNOWN;
-	record->stats.flush_ns = HWDBM_UNKNOWN;
-	record->stats.entries = HWDBM_UNKNOWN;
-	record->stats.dirty_bytes = HWDBM_UNKNOWN;
+	no_stats(&record->stats, call->start ? end - call->start : HWDBM_UNKNOWN);
 	return record;
 }
 
@@ -410,10 +352,7 @@ static __always_inline void take_region(struct kvm *kvm, const struct vm_call *c
 	record->slot = region.slot;
 	record->iova = on ? region.address : was->base;
 	record->length = on ? region.bytes : was->pages << page_shift;
-	record->stats.entries = HWDBM_UNKNOWN;
-	record->stats.walk_ns = HWDBM_UNKNOWN;
-	record->stats.flush_ns = HWDBM_UNKNOWN;
-	record->stats.total_ns = call->start ? end - call->start : HWDBM_UNKNOWN;
+	no_stats(&record->stats, call->start ? end - call->start : HWDBM_UNKNOWN);
 	submit(record);
 }
 
@@ -539,21 +478,6 @@ static __always_inline void exit_ioctl_of(__u32 fd, __u32 command, __u64 argumen
 	if (is_ours || is_vm(file))
 		exit_vm_ioctl(call, file, command, argument, ret);
 }
-
-/* include/trace/syscall.h: what the events of one system call bring along */
-struct ioctl_enter {
-	__u64 common;
-	__u64 number;
-	__u64 fd;
-	__u64 command;
-	__u64 argument;
-};
-
-struct ioctl_exit {
-	__u64 common;
-	__u64 number;
-	__s64 ret;
-};
 
 /* Run for every ioctl of every task: what is not ours is sent away first. */
 SEC("tp/syscalls/sys_enter_ioctl")

@@ -76,16 +76,6 @@ static __always_inline int begin_dirty_pages(void *container, __u32 command, __u
 	return 0;
 }
 
-static __always_inline void no_stats(struct hwdbm_stats *stats, const struct type1_call *call,
-				     __u64 end)
-{
-	stats->total_ns = end - call->start;
-	stats->walk_ns = HWDBM_UNKNOWN;
-	stats->flush_ns = HWDBM_UNKNOWN;
-	stats->entries = HWDBM_UNKNOWN;
-	stats->dirty_bytes = HWDBM_UNKNOWN;
-}
-
 static __always_inline void tell_read(const struct type1_call *call, __u64 end, int ret)
 {
 	const struct dirty_pages *request = &call->request;
@@ -113,7 +103,7 @@ static __always_inline void tell_read(const struct type1_call *call, __u64 end, 
 	record->count = count;
 	record->tlb_invalidations = HWDBM_UNKNOWN;
 	record->tlb_commands = HWDBM_UNKNOWN;
-	no_stats(&record->stats, call, end);
+	no_stats(&record->stats, end - call->start);
 	bpf_ringbuf_submit(record, 0);
 }
 
@@ -133,7 +123,7 @@ static __always_inline void tell_switch(const struct type1_call *call, __u64 end
 	record->slot = HWDBM_NO_SLOT;
 	record->iova = HWDBM_UNKNOWN;
 	record->length = HWDBM_UNKNOWN;
-	no_stats(&record->stats, call, end);
+	no_stats(&record->stats, end - call->start);
 	bpf_ringbuf_submit(record, 0);
 }
 
