@@ -21,12 +21,8 @@
 #define LEVEL_SHIFT 9
 #define TABLE_BYTES UINT64_C(4096)
 
-#define F(st, member, key, head, kind, u, text)						\
-	{ .name = key, .heading = head, .description = text, .type = kind, .unit = u,	\
-	  .group = GROUP_ROW, .metric = METRIC_NONE,					\
-	  .offset = offsetof(struct st, member), .size = sizeof(((struct st *)0)->member) }
-#define W(member, head, kind, u, text) F(advise_way, member, #member, head, kind, u, text)
-#define L(member, head, kind, u, text) F(advise_lever, member, #member, head, kind, u, text)
+#define W(member, ...) FIELD(advise_way, member, #member, __VA_ARGS__)
+#define L(member, ...) FIELD(advise_lever, member, #member, __VA_ARGS__)
 
 static const struct field way_fields[] = {
 	W(granularity_bytes, "granularity", FIELD_U64, UNIT_BYTES, "leaf size of dirty tracking"),
@@ -57,12 +53,8 @@ static const struct field lever_fields[] = {
 	L(reason, "why", FIELD_TEXT, UNIT_NONE, "why that is so, and at what price"),
 };
 
-#define TABLE(name, st, list)								\
-	{ .record = name, .fields = list, .count = sizeof(list) / sizeof(list[0]),	\
-	  .record_size = sizeof(struct st) }
-
-const struct field_table advise_way_table = TABLE("way", advise_way, way_fields);
-const struct field_table advise_lever_table = TABLE("setting", advise_lever, lever_fields);
+const struct field_table advise_way_table = FIELD_TABLE("way", advise_way, way_fields);
+const struct field_table advise_lever_table = FIELD_TABLE("setting", advise_lever, lever_fields);
 
 static const char *const objectives[ADVISE_OBJECTIVES] = { "blackout", "total", "brownout" };
 

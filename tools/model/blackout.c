@@ -11,10 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define F(st, member, key, head, kind, u, text)						\
-	{ .name = key, .heading = head, .description = text, .type = kind, .unit = u,	\
-	  .group = head ? GROUP_ROW : GROUP_NONE, .metric = METRIC_NONE,			\
-	  .offset = offsetof(struct st, member), .size = sizeof(((struct st *)0)->member) }
+#define F FIELD
 
 static const struct field row_fields[] = {
 	F(blackout_row, event, "event", "event", FIELD_TEXT, UNIT_NONE, "what"),
@@ -33,10 +30,7 @@ static const struct field row_fields[] = {
 	F(blackout_row, note, "note", NULL, FIELD_TEXT, UNIT_NONE, "how it is known, or why not"),
 };
 
-const struct field_table blackout_row_table = {
-	.record = "blackout_event", .fields = row_fields,
-	.count = sizeof(row_fields) / sizeof(row_fields[0]), .record_size = sizeof(struct blackout_row),
-};
+const struct field_table blackout_row_table = FIELD_TABLE("blackout_event", blackout_row, row_fields);
 
 static const struct field fields[] = {
 	F(blackout, total_ns, "blackout_ns", NULL, FIELD_U64, UNIT_NS,
@@ -67,10 +61,7 @@ static const struct field fields[] = {
 	  "what the source's VMM calls its downtime"),
 };
 
-const struct field_table blackout_table = {
-	.record = "blackout", .fields = fields, .count = sizeof(fields) / sizeof(fields[0]),
-	.record_size = sizeof(struct blackout),
-};
+const struct field_table blackout_table = FIELD_TABLE("blackout", blackout, fields);
 
 /* ---- samples ----------------------------------------------------------------------- */
 

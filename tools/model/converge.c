@@ -40,10 +40,7 @@
 #define MOST (2.0 / 3)
 
 #define NONE UNIT_NONE
-#define F(st, member, key, head, kind, u, text)						\
-	{ .name = key, .heading = head, .description = text, .type = kind, .unit = u,	\
-	  .group = head ? GROUP_ROW : GROUP_NONE, .metric = METRIC_NONE,			\
-	  .offset = offsetof(struct st, member), .size = sizeof(((struct st *)0)->member) }
+#define F FIELD
 
 static const struct field row_fields[] = {
 	F(converge_row, t_ns, "t_ns", NULL, FIELD_U64, UNIT_NS, "end of the iteration's last sync"),
@@ -79,11 +76,7 @@ static const struct field row_fields[] = {
 	F(converge_row, why, "why", "why", FIELD_TEXT, NONE, "what holds it back, or why it cannot be told"),
 };
 
-const struct field_table converge_row_table = {
-	.record = "converge", .fields = row_fields,
-	.count = sizeof(row_fields) / sizeof(row_fields[0]),
-	.record_size = sizeof(struct converge_row),
-};
+const struct field_table converge_row_table = FIELD_TABLE("converge", converge_row, row_fields);
 
 static const struct field phase_fields[] = {
 	F(converge_phase, t_ns, "t_ns", NULL, FIELD_U64, UNIT_NS, "when"),
@@ -95,11 +88,7 @@ static const struct field phase_fields[] = {
 	F(converge_phase, meaning, "meaning", NULL, FIELD_TEXT, NONE, "what follows from it"),
 };
 
-const struct field_table converge_phase_table = {
-	.record = "phase", .fields = phase_fields,
-	.count = sizeof(phase_fields) / sizeof(phase_fields[0]),
-	.record_size = sizeof(struct converge_phase),
-};
+const struct field_table converge_phase_table = FIELD_TABLE("phase", converge_phase, phase_fields);
 
 enum tracker_class { CLASS_KVM, CLASS_IOMMU, CLASS_DEVICE, CLASSES };
 

@@ -11,14 +11,7 @@
 #include <stdlib.h>
 
 /* A field with a heading is a column of the text. */
-#define F(st, member, head, kind, text)							\
-	{ .name = #member, .heading = head, .description = text, .type = kind,		\
-	  .group = head ? GROUP_ROW : GROUP_NONE,					\
-	  .offset = offsetof(struct st, member), .size = sizeof(((struct st *)0)->member) }
-
-#define TABLE(type, st, fields_)							\
-	{ .record = type, .fields = fields_,						\
-	  .count = sizeof(fields_) / sizeof(fields_[0]), .record_size = sizeof(struct st) }
+#define F(st, member, head, kind, text) FIELD(st, member, #member, head, kind, UNIT_NONE, text)
 
 static const struct field host_fields[] = {
 	F(host_facts, release, NULL, FIELD_TEXT, "kernel release"),
@@ -118,18 +111,18 @@ static const struct field finding_fields[] = {
 	F(finding_facts, reason, "because", FIELD_TEXT, "why"),
 };
 
-const struct field_table host_table = TABLE("host", host_facts, host_fields);
-static const struct field_table kind_table = TABLE("kind", kind_facts, kind_fields);
-static const struct field_table measure_table = TABLE("measure", measure_facts, measure_fields);
+const struct field_table host_table = FIELD_TABLE("host", host_facts, host_fields);
+static const struct field_table kind_table = FIELD_TABLE("kind", kind_facts, kind_fields);
+static const struct field_table measure_table = FIELD_TABLE("measure", measure_facts, measure_fields);
 static const struct field_table alternative_table =
-	TABLE("alternative", alternative_facts, alternative_fields);
-static const struct field_table iommu_table = TABLE("iommu", iommu_facts, iommu_fields);
-static const struct field_table facility_table = TABLE("facility", facility_facts, facility_fields);
+	FIELD_TABLE("alternative", alternative_facts, alternative_fields);
+static const struct field_table iommu_table = FIELD_TABLE("iommu", iommu_facts, iommu_fields);
+static const struct field_table facility_table = FIELD_TABLE("facility", facility_facts, facility_fields);
 static const struct field_table parameter_table =
-	TABLE("parameter", parameter_facts, parameter_fields);
-static const struct field_table device_table = TABLE("device", device_facts, device_fields);
-static const struct field_table outlook_table = TABLE("outlook", outlook_facts, outlook_fields);
-static const struct field_table finding_table = TABLE("finding", finding_facts, finding_fields);
+	FIELD_TABLE("parameter", parameter_facts, parameter_fields);
+static const struct field_table device_table = FIELD_TABLE("device", device_facts, device_fields);
+static const struct field_table outlook_table = FIELD_TABLE("outlook", outlook_facts, outlook_fields);
+static const struct field_table finding_table = FIELD_TABLE("finding", finding_facts, finding_fields);
 
 void diagnosis__init(struct diagnosis *d)
 {

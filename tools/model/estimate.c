@@ -120,11 +120,7 @@ void estimate__add(struct estimate_value *sum, const struct estimate_value *more
 
 /* ---- rows -------------------------------------------------------------------------- */
 
-#define F(member_, key, head, kind, u, text)						\
-	{ .name = key, .heading = head, .description = text, .type = kind, .unit = u,	\
-	  .group = head ? GROUP_ROW : GROUP_NONE,					\
-	  .offset = offsetof(struct estimate_row, member_),				\
-	  .size = sizeof(((struct estimate_row *)0)->member_) }
+#define F(...) FIELD(estimate_row, __VA_ARGS__)
 
 #define SIZE(i, key, head)								\
 	F(bytes[i], "dirty_" key "_bytes", head, FIELD_U64, UNIT_BYTES,			\
@@ -156,11 +152,7 @@ static const struct field row_fields[] = {
 	  "why there is no estimate"),
 };
 
-const struct field_table estimate_row_table = {
-	.record = "estimate", .fields = row_fields,
-	.count = sizeof(row_fields) / sizeof(row_fields[0]),
-	.record_size = sizeof(struct estimate_row),
-};
+const struct field_table estimate_row_table = FIELD_TABLE("estimate", estimate_row, row_fields);
 
 const char *estimate__reason(enum estimate_reason reason)
 {

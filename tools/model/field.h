@@ -104,12 +104,27 @@ struct field {
 	size_t size;
 };
 
+/* All that there is to say of a member of a struct. */
+#define FIELD_WITH(st, member, key, head, kind, u, shown, exported, text)		\
+	{ .name = key, .heading = head, .description = text, .type = kind, .unit = u,	\
+	  .group = shown, .metric = exported, .offset = offsetof(struct st, member),	\
+	  .size = sizeof(((struct st *)0)->member) }
+
+/* A member of a row: a column if it has a heading, and no metric. */
+#define FIELD(st, member, key, head, kind, u, text)					\
+	FIELD_WITH(st, member, key, head, kind, u, head ? GROUP_ROW : GROUP_NONE, METRIC_NONE, text)
+
 struct field_table {
 	const char *record;	/* name of the record, also the metric prefix: "hwdbm_<record>_" */
 	const struct field *fields;
 	size_t count;
 	size_t record_size;
 };
+
+/* The table of a record that is a struct, of an array of its fields. */
+#define FIELD_TABLE(name, st, array)							\
+	{ .record = name, .fields = array, .count = sizeof(array) / sizeof(array[0]),	\
+	  .record_size = sizeof(struct st) }
 
 /**
  * field__u64() - read a FIELD_U64, or FIELD_BOOL as 0/1

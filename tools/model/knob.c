@@ -52,11 +52,7 @@ static const struct knob knobs[] = {
 	  "rings instead of a bitmap, and their size; the VMM sets it (QEMU: -accel kvm,dirty-ring-size=)" },
 };
 
-#define F(member, head, kind, text)							\
-	{ .name = #member, .heading = head, .description = text, .type = kind,		\
-	  .unit = UNIT_NONE, .group = head ? GROUP_ROW : GROUP_NONE, .metric = METRIC_NONE,	\
-	  .offset = offsetof(struct knob_row, member),					\
-	  .size = sizeof(((struct knob_row *)0)->member) }
+#define F(member, head, kind, text) FIELD(knob_row, member, #member, head, kind, UNIT_NONE, text)
 
 static const struct field fields[] = {
 	F(name, "knob", FIELD_TEXT, "as it is given on the command line"),
@@ -68,10 +64,7 @@ static const struct field fields[] = {
 	F(changes, "changes", FIELD_TEXT, "what it would change"),
 };
 
-const struct field_table knob_table = {
-	.record = "knob", .fields = fields, .count = sizeof(fields) / sizeof(fields[0]),
-	.record_size = sizeof(struct knob_row),
-};
+const struct field_table knob_table = FIELD_TABLE("knob", knob_row, fields);
 
 size_t knob__count(void)
 {

@@ -8,11 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define F(member, head, kind, u, text)							\
-	{ .name = #member, .heading = head, .description = text, .type = kind, .unit = u,	\
-	  .group = head ? GROUP_ROW : GROUP_NONE, .metric = METRIC_NONE,			\
-	  .offset = offsetof(struct prediction, member),					\
-	  .size = sizeof(((struct prediction *)0)->member) }
+#define F(member, ...) FIELD(prediction, member, #member, __VA_ARGS__)
 
 static const struct field fields[] = {
 	F(verdict, "verdict", FIELD_TEXT, UNIT_NONE,
@@ -36,10 +32,7 @@ static const struct field fields[] = {
 	  "if it is stopped after the last iteration, converged or not; of all trials, at most with 95 %"),
 };
 
-const struct field_table prediction_table = {
-	.record = "prediction", .fields = fields, .count = sizeof(fields) / sizeof(fields[0]),
-	.record_size = sizeof(struct prediction),
-};
+const struct field_table prediction_table = FIELD_TABLE("prediction", prediction, fields);
 
 /* The last copy may be slower than was said by up to this share. */
 #define UNSTEADY 0.02

@@ -5,10 +5,7 @@
  */
 #include "run.h"
 
-#define R(member, key, head, kind, u, g, m, text)					\
-	{ .name = key, .heading = head, .description = text, .type = kind, .unit = u,	\
-	  .group = g, .metric = m, .offset = offsetof(struct run_result, member),	\
-	  .size = sizeof(((struct run_result *)0)->member) }
+#define R(...) FIELD_WITH(run_result, __VA_ARGS__)
 
 static const struct field run_fields[] = {
 	R(name, "name", "run", FIELD_TEXT, UNIT_NONE, GROUP_NONE, METRIC_LABEL,
@@ -144,16 +141,10 @@ static const struct field run_fields[] = {
 };
 
 /* Host fields are cleared with the rest but shown once for a report, not for each run. */
-const struct field_table run_table = {
-	.record = "run", .fields = run_fields,
-	.count = sizeof(run_fields) / sizeof(run_fields[0]),
-	.record_size = sizeof(struct run_result),
-};
+const struct field_table run_table = FIELD_TABLE("run", run_result, run_fields);
 
 #define S(member, key, head, kind, u, m, text)						\
-	{ .name = key, .heading = head, .description = text, .type = kind, .unit = u,	\
-	  .group = GROUP_ROW, .metric = m, .offset = offsetof(struct run_sync, member),	\
-	  .size = sizeof(((struct run_sync *)0)->member) }
+	FIELD_WITH(run_sync, member, key, head, kind, u, GROUP_ROW, m, text)
 
 static const struct field run_sync_fields[] = {
 	S(iteration, "iteration", "iteration", FIELD_U64, UNIT_COUNT, METRIC_GAUGE,
@@ -191,8 +182,4 @@ static const struct field run_sync_fields[] = {
 	  "duration of the sync as the VMM saw it"),
 };
 
-const struct field_table run_sync_table = {
-	.record = "last_sync", .fields = run_sync_fields,
-	.count = sizeof(run_sync_fields) / sizeof(run_sync_fields[0]),
-	.record_size = sizeof(struct run_sync),
-};
+const struct field_table run_sync_table = FIELD_TABLE("last_sync", run_sync, run_sync_fields);

@@ -7,13 +7,8 @@
 #include <string.h>
 
 #define F(st, member, key, head, kind, u, m, text)					\
-	{ .name = key, .heading = head, .description = text, .type = kind,		\
-	  .unit = u, .group = head ? GROUP_ROW : GROUP_NONE, .metric = m,		\
-	  .offset = offsetof(struct st, member), .size = sizeof(((struct st *)0)->member) }
-
-#define TABLE(type, st, fields_)							\
-	{ .record = type, .fields = fields_,						\
-	  .count = sizeof(fields_) / sizeof(fields_[0]), .record_size = sizeof(struct st) }
+	FIELD_WITH(st, member, key, head, kind, u, head ? GROUP_ROW : GROUP_NONE, m, text)
+#define TABLE FIELD_TABLE
 
 #define NS UNIT_NS
 #define BYTES UNIT_BYTES
@@ -237,9 +232,9 @@ static const struct field split_fields[] = {
 	  failed_text),									\
 	F(size_summary_sample, total_ns, "total_ns", "time", FIELD_U64, NS, METRIC_COUNTER,	\
 	  "time spent"),								\
-	F(size_summary_sample, max_ns, "max_ns", "max", FIELD_U64, NS, METRIC_GAUGE,		\
+	F(size_summary_sample, max_ns, "max_ns", "max", FIELD_U64, NS, METRIC_GAUGE,	\
 	  "longest one"),								\
-	F(size_summary_sample, histogram_ns, "histogram_ns", NULL, FIELD_PAIRS, NS,		\
+	F(size_summary_sample, histogram_ns, "histogram_ns", NULL, FIELD_PAIRS, NS,	\
 	  METRIC_HISTOGRAM, "latencies: [upper bound, count]")
 
 static const struct field split_summary_fields[] = {

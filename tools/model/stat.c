@@ -11,10 +11,7 @@
 
 #define NS_PER_SECOND UINT64_C(1000000000)
 
-#define F(st, member, key, kind, u, text)						\
-	{ .name = key, .description = text, .type = kind, .unit = u, .group = GROUP_NONE,	\
-	  .metric = METRIC_NONE, .offset = offsetof(struct st, member),			\
-	  .size = sizeof(((struct st *)0)->member) }
+#define F(st, member, key, kind, u, text) FIELD(st, member, key, NULL, kind, u, text)
 #define COUNT(st, member, text) F(st, member, #member, FIELD_U64, UNIT_COUNT, text)
 #define TIME(st, member, text) F(st, member, #member, FIELD_U64, UNIT_NS, text)
 #define BYTES(st, member, key, text) F(st, member, key, FIELD_U64, UNIT_BYTES, text)
@@ -42,11 +39,7 @@ static const struct field source_fields[] = {
 	TIME(stat_source, count_ns, "time this tool spent on counting bitmaps, after the syncs"),
 };
 
-const struct field_table stat_source_table = {
-	.record = "stat_source", .fields = source_fields,
-	.count = sizeof(source_fields) / sizeof(source_fields[0]),
-	.record_size = sizeof(struct stat_source),
-};
+const struct field_table stat_source_table = FIELD_TABLE("stat_source", stat_source, source_fields);
 
 static const struct field total_fields[] = {
 	COUNT(stat_total, migrations, "times that tracking was on"),
@@ -75,11 +68,7 @@ static const struct field total_fields[] = {
 	COUNT(stat_total, lost, "events not recorded"),
 };
 
-const struct field_table stat_total_table = {
-	.record = "stat", .fields = total_fields,
-	.count = sizeof(total_fields) / sizeof(total_fields[0]),
-	.record_size = sizeof(struct stat_total),
-};
+const struct field_table stat_total_table = FIELD_TABLE("stat", stat_total, total_fields);
 
 struct stat_times {
 	uint64_t *at;

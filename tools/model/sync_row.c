@@ -10,11 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define F(member, key, head, kind, u, text)						\
-	{ .name = key, .heading = head, .description = text, .type = kind, .unit = u,	\
-	  .group = head ? GROUP_ROW : GROUP_NONE, .metric = METRIC_NONE,			\
-	  .offset = offsetof(struct sync_row, member),					\
-	  .size = sizeof(((struct sync_row *)0)->member) }
+#define F(...) FIELD(sync_row, __VA_ARGS__)
 
 static const struct field fields[] = {
 	F(t_ns, "t_ns", "time", FIELD_U64, UNIT_CLOCK, "end of the last sync, CLOCK_MONOTONIC"),
@@ -55,10 +51,7 @@ static const struct field fields[] = {
 	F(note, "note", "note", FIELD_TEXT, UNIT_NONE, "what is special about it"),
 };
 
-const struct field_table sync_row_table = {
-	.record = "dirtysync", .fields = fields, .count = sizeof(fields) / sizeof(fields[0]),
-	.record_size = sizeof(struct sync_row),
-};
+const struct field_table sync_row_table = FIELD_TABLE("dirtysync", sync_row, fields);
 
 /* Sums in which one unknown part makes the whole unknown. */
 static void add(uint64_t *sum, uint64_t part)

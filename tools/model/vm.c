@@ -11,14 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define F(st, member, key, head, kind, u, text)						\
-	{ .name = key, .heading = head, .description = text, .type = kind, .unit = u,	\
-	  .group = head ? GROUP_ROW : GROUP_NONE, .offset = offsetof(struct st, member),	\
-	  .size = sizeof(((struct st *)0)->member) }
-
-#define TABLE(type, st, fields_)							\
-	{ .record = type, .fields = fields_,						\
-	  .count = sizeof(fields_) / sizeof(fields_[0]), .record_size = sizeof(struct st) }
+#define F FIELD
 
 static const struct field vm_fields[] = {
 	F(vm, pid, "pid", "pid", FIELD_U64, UNIT_ID, "process of the VMM"),
@@ -110,10 +103,10 @@ static const struct field vm_tracker_fields[] = {
 	  "whether blocks were split and not all merged yet"),
 };
 
-const struct field_table vm_table = TABLE("vm", vm, vm_fields);
-const struct field_table vm_slot_table = TABLE("vm_slot", vm_slot, vm_slot_fields);
-const struct field_table vm_device_table = TABLE("vm_device", vm_device, vm_device_fields);
-const struct field_table vm_tracker_table = TABLE("vm_tracker", vm_tracker, vm_tracker_fields);
+const struct field_table vm_table = FIELD_TABLE("vm", vm, vm_fields);
+const struct field_table vm_slot_table = FIELD_TABLE("vm_slot", vm_slot, vm_slot_fields);
+const struct field_table vm_device_table = FIELD_TABLE("vm_device", vm_device, vm_device_fields);
+const struct field_table vm_tracker_table = FIELD_TABLE("vm_tracker", vm_tracker, vm_tracker_fields);
 
 void vm__clear(struct vm *vm)
 {

@@ -37,13 +37,7 @@
 /* One iteration may be all dirty by chance, or as the first one is. */
 #define ALL_DIRTY_ITERATIONS 2
 
-#define F(st, member, key, head, kind, u, text)						\
-	{ .name = key, .heading = head, .description = text, .type = kind, .unit = u,	\
-	  .group = head ? GROUP_ROW : GROUP_NONE, .metric = METRIC_NONE,			\
-	  .offset = offsetof(struct st, member), .size = sizeof(((struct st *)0)->member) }
-#define TABLE(name, st, list)								\
-	{ .record = name, .fields = list, .count = sizeof(list) / sizeof(list[0]),	\
-	  .record_size = sizeof(struct st) }
+#define F FIELD
 #define NONE UNIT_NONE
 #define RATE UNIT_BYTES_PER_SECOND
 
@@ -108,8 +102,8 @@ static const struct field rule_fields[] = {
 	F(why_rule, status, "vmm_status", NULL, FIELD_TEXT, NONE, "in the VMM's own words"),
 };
 
-const struct field_table why_writer_table = TABLE("writer", why_writer, writer_fields);
-const struct field_table why_rule_table = TABLE("why", why_rule, rule_fields);
+const struct field_table why_writer_table = FIELD_TABLE("writer", why_writer, writer_fields);
+const struct field_table why_rule_table = FIELD_TABLE("why", why_rule, rule_fields);
 
 static const char *const verdict_names[] = {
 	[WHY_CANNOT_TELL] = "cannot be told", [WHY_CANNOT] = "cannot", [WHY_WILL] = "will",

@@ -13,11 +13,7 @@
 
 #define NS_PER_SECOND 1e9
 
-#define F(member, head, kind, u, text)							\
-	{ .name = #member, .heading = head, .description = text, .type = kind, .unit = u,	\
-	  .group = GROUP_ROW, .metric = METRIC_NONE,					\
-	  .offset = offsetof(struct why_lever, member),					\
-	  .size = sizeof(((struct why_lever *)0)->member) }
+#define F(member, ...) FIELD(why_lever, member, #member, __VA_ARGS__)
 
 static const struct field fields[] = {
 	F(lever, "lever", FIELD_TEXT, UNIT_NONE, "what would be changed"),
@@ -35,10 +31,7 @@ static const struct field fields[] = {
 	F(reason, "why", FIELD_TEXT, UNIT_NONE, "why that is so, and at what price"),
 };
 
-const struct field_table why_lever_table = {
-	.record = "lever", .fields = fields, .count = sizeof(fields) / sizeof(fields[0]),
-	.record_size = sizeof(struct why_lever),
-};
+const struct field_table why_lever_table = FIELD_TABLE("lever", why_lever, fields);
 
 static const char *const effects[] = {
 	[EFFECT_UNKNOWN] = "unknown", [EFFECT_HELPS] = "helps", [EFFECT_MAY_HELP] = "may help",

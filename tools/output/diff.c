@@ -11,11 +11,7 @@
 #include <math.h>
 #include <string.h>
 
-#define F(member, head, kind, u, text)							\
-	{ .name = #member, .heading = head, .description = text, .type = kind, .unit = u,	\
-	  .group = GROUP_ROW, .metric = METRIC_NONE,					\
-	  .offset = offsetof(struct diff_row, member),					\
-	  .size = sizeof(((struct diff_row *)0)->member) }
+#define F(member, ...) FIELD(diff_row, member, #member, __VA_ARGS__)
 
 #define FIELDS(u)									\
 	{										\
@@ -40,18 +36,14 @@ static const struct field time_fields[] = FIELDS(UNIT_NS);
 static const struct field byte_fields[] = FIELDS(UNIT_BYTES);
 static const struct field count_fields[] = FIELDS(UNIT_COUNT);
 
-#define TABLE(type, fields_)								\
-	{ .record = type, .fields = fields_,						\
-	  .count = sizeof(fields_) / sizeof(fields_[0]), .record_size = sizeof(struct diff_row) }
-
 static const struct {
 	const char *title;
 	struct field_table table;
 } measures[MEASURES] = {
-	[MEASURE_SYNC_NS] = { "Time of a sync", TABLE("sync_ns", time_fields) },
-	[MEASURE_DIRTY_BYTES] = { "Dirty bytes per sync", TABLE("dirty_bytes", byte_fields) },
-	[MEASURE_SPLITS] = { "Blocks split per sync", TABLE("splits", count_fields) },
-	[MEASURE_TLB] = { "TLB invalidations per sync", TABLE("tlb_invalidations", count_fields) },
+	[MEASURE_SYNC_NS] = { "Time of a sync", FIELD_TABLE("sync_ns", diff_row, time_fields) },
+	[MEASURE_DIRTY_BYTES] = { "Dirty bytes per sync", FIELD_TABLE("dirty_bytes", diff_row, byte_fields) },
+	[MEASURE_SPLITS] = { "Blocks split per sync", FIELD_TABLE("splits", diff_row, count_fields) },
+	[MEASURE_TLB] = { "TLB invalidations per sync", FIELD_TABLE("tlb_invalidations", diff_row, count_fields) },
 };
 
 /* Emulated time is comparable on one bed only, and never with other time. */

@@ -11,11 +11,7 @@
 #include <inttypes.h>
 #include <stdarg.h>
 
-#define F(member, head, kind, u, text)							\
-	{ .name = #member, .heading = head, .description = text, .type = kind, .unit = u,	\
-	  .group = GROUP_ROW, .metric = METRIC_NONE,					\
-	  .offset = offsetof(struct whatif_row, member),				\
-	  .size = sizeof(((struct whatif_row *)0)->member) }
+#define F(member, ...) FIELD(whatif_row, member, #member, __VA_ARGS__)
 
 static const struct field fields[] = {
 	F(granularity_bytes, "granularity", FIELD_U64, UNIT_BYTES, "leaf size of dirty tracking"),
@@ -30,16 +26,9 @@ static const struct field fields[] = {
 	F(blackout_bound_ns, "at most (95 %)", FIELD_U64, UNIT_NS, "no more than this with 95 %"),
 };
 
-const struct field_table whatif_row_table = {
-	.record = "whatif", .fields = fields, .count = sizeof(fields) / sizeof(fields[0]),
-	.record_size = sizeof(struct whatif_row),
-};
+const struct field_table whatif_row_table = FIELD_TABLE("whatif", whatif_row, fields);
 
-#define D(member, head, kind, u, text)							\
-	{ .name = #member, .heading = head, .description = text, .type = kind, .unit = u,	\
-	  .group = GROUP_ROW, .metric = METRIC_NONE,					\
-	  .offset = offsetof(struct drain_row, member),					\
-	  .size = sizeof(((struct drain_row *)0)->member) }
+#define D(member, ...) FIELD(drain_row, member, #member, __VA_ARGS__)
 
 static const struct field drain_fields[] = {
 	D(at_once, "at once", FIELD_U64, UNIT_COUNT, "VMs that migrate at the same time"),
@@ -54,11 +43,7 @@ static const struct field drain_fields[] = {
 	D(drain_bound_ns, "all, at most", FIELD_U64, UNIT_NS, "waves times the bound of one VM"),
 };
 
-const struct field_table drain_row_table = {
-	.record = "drain", .fields = drain_fields,
-	.count = sizeof(drain_fields) / sizeof(drain_fields[0]),
-	.record_size = sizeof(struct drain_row),
-};
+const struct field_table drain_row_table = FIELD_TABLE("drain", drain_row, drain_fields);
 
 void prediction__note(struct prediction_notes *notes, const char *format, ...)
 {
