@@ -319,8 +319,10 @@ static int advise_recordings(struct adviser *a, int count, char **paths)
 /* ---- live -------------------------------------------------------------------------- */
 
 /* What would track the VM here. A host that cannot be examined is no reason to say nothing. */
-static int look_at_host(struct adviser *a, uint64_t pid)
+static int look_at_host(void *context)
 {
+	struct adviser *a = context;
+	uint64_t pid = a->session.options.collect.pid;
 	const struct examine_options options = { 0 };
 	struct advise_settings *s = &a->options.settings;
 	struct diagnosis diagnosis;
@@ -344,28 +346,10 @@ static int look_at_host(struct adviser *a, uint64_t pid)
 	return 0;
 }
 
-static int watch(struct adviser *a, const struct view_options *view,
-		 const struct session_options *options)
-{
-	char *nothing[] = { NULL };
-	int err = session__open(&a->session, options, nothing), ended = 0;
-
-	err = err ?: view__open(&a->view, view, &a->session);
-	err = err ?: kept__open(&a->kept);
-	err = err ?: session__header(&a->session);
-	err = err ?: look_at_host(a, a->session.options.collect.pid);
-	if (!err && !a->options.duration_ns)
-		log__info("advise: watching until Ctrl-C or the end of the process; the advice comes then");
-	err = err ?: session__follow(&a->session, nothing);
-	if (a->session.collector && !kept__failed(&a->kept))
-		ended = session__finish(&a->session);
-	return err ?: ended;
-}
-
 static int advise_live(struct adviser *a, const struct view_options *view,
 		       const struct session_options *options)
 {
-	int err = watch(a, view, options), closed;
+	int err = view__run(&a->view, view, &a->session, options, &a->kept, NULL), closed;
 
 	kept__explain(&a->kept);
 	closed = kept__close(&a->kept, err);
@@ -468,7 +452,8 @@ int advise__main(int argc, char **argv)
 		.handler = view__take, .context = &a.view,
 	};
 	struct view_options view = {
-		.command = "advise", .transfer = true, .handler = take_sample, .context = &a,
+		.command = "advise", .transfer = true, .outcome = "; the advice comes then",
+		.handler = take_sample, .begun = look_at_host, .context = &a,
 	};
 	int first = options__parse(&spec, &a.options, argc, argv), status;
 	bool has_recording;

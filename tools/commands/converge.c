@@ -224,24 +224,6 @@ static int show_recording(struct converger *c)
 	return kept__shown(&c->kept, &c->shown, err);
 }
 
-static int watch(struct converger *c, const struct view_options *view,
-		 const struct session_options *options, char **command)
-{
-	int err = session__open(&c->session, options, command), ended = 0;
-
-	err = err ?: view__open(&c->view, view, &c->session);
-	err = err ?: kept__open(&c->kept);
-	err = err ?: session__header(&c->session);
-	if (!err && !*command && !c->options.duration_ns)
-		log__info("converge: watching until Ctrl-C%s",
-			  c->session.target >= 0 ? " or the end of the process" : "");
-	err = err ?: session__follow(&c->session, command);
-	if (c->session.collector && !kept__failed(&c->kept))
-		ended = session__finish(&c->session);
-	kept__explain(&c->kept);
-	return err ?: ended;
-}
-
 static int check_options(const struct converge_options *o, struct session_options *session,
 			 const struct view_options *view, bool has_command)
 {
@@ -303,7 +285,8 @@ int converge__main(int argc, char **argv)
 		converge__release(&c.model);
 		return status;
 	}
-	err = watch(&c, &view, &options, argv + first);
+	err = view__run(&c.view, &view, &c.session, &options, &c.kept, argv + first);
+	kept__explain(&c.kept);
 	status = session__status(&c.session, err);
 	view__close(&c.view);
 	session__close(&c.session);

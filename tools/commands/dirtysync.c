@@ -269,24 +269,6 @@ static int show_recording(struct dirtysync *d)
 	return kept__shown(&d->kept, &d->shown, err);
 }
 
-static int watch(struct dirtysync *d, const struct view_options *view,
-		 const struct session_options *options, char **command)
-{
-	int err = session__open(&d->session, options, command), ended = 0;
-
-	err = err ?: view__open(&d->view, view, &d->session);
-	err = err ?: kept__open(&d->kept);
-	err = err ?: session__header(&d->session);
-	if (!err && !*command && !d->options.duration_ns)
-		log__info("dirtysync: watching until Ctrl-C%s",
-			  d->session.target >= 0 ? " or the end of the process" : "");
-	err = err ?: session__follow(&d->session, command);
-	if (d->session.collector && !kept__failed(&d->kept))
-		ended = session__finish(&d->session);
-	kept__explain(&d->kept);
-	return err ?: ended;
-}
-
 int dirtysync__main(int argc, char **argv)
 {
 	struct dirtysync d = {
@@ -333,7 +315,8 @@ int dirtysync__main(int argc, char **argv)
 		sync_rows__release(&d.rows);
 		return status;
 	}
-	err = watch(&d, &view, &options, argv + first);
+	err = view__run(&d.view, &view, &d.session, &options, &d.kept, argv + first);
+	kept__explain(&d.kept);
 	status = session__status(&d.session, err);
 	view__close(&d.view);
 	session__close(&d.session);

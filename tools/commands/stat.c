@@ -145,26 +145,6 @@ static int show_recording(struct totaller *t)
 	return kept__shown(&t->kept, &t->shown, err);
 }
 
-static int watch(struct totaller *t, const struct view_options *view,
-		 const struct session_options *options, char **command)
-{
-	int err = session__open(&t->session, options, command), ended = 0;
-
-	err = err ?: view__open(&t->view, view, &t->session);
-	err = err ?: kept__open(&t->kept);
-	err = err ?: session__header(&t->session);
-	if (!err && !*command && !t->options.duration_ns)
-		log__info("stat: watching until Ctrl-C%s",
-			  t->session.target >= 0 ? " or the end of the process" : "");
-	err = err ?: session__follow(&t->session, command);
-	if (t->session.collector && !kept__failed(&t->kept))
-		ended = session__finish(&t->session);
-	err = err ?: ended;
-	err = err ?: write_totals(t);
-	kept__explain(&t->kept);
-	return err;
-}
-
 static int check_options(const struct stat_options *o, struct session_options *session,
 			 const struct view_options *view, bool has_command)
 {
@@ -219,7 +199,9 @@ int stat__main(int argc, char **argv)
 		stat__release(&t.stat);
 		return status;
 	}
-	err = watch(&t, &view, &options, argv + first);
+	err = view__run(&t.view, &view, &t.session, &options, &t.kept, argv + first);
+	err = err ?: write_totals(&t);
+	kept__explain(&t.kept);
 	status = session__status(&t.session, err);
 	view__close(&t.view);
 	session__close(&t.session);

@@ -312,6 +312,29 @@ int view__open(struct view *v, const struct view_options *options, struct sessio
 	return 0;
 }
 
+int view__run(struct view *view, const struct view_options *options, struct session *session,
+	      const struct session_options *session_options, struct kept *kept, char **command)
+{
+	char *nothing[] = { NULL };
+	int err, ended = 0;
+
+	command = command ?: nothing;
+	err = session__open(session, session_options, command);
+	err = err ?: view__open(view, options, session);
+	err = err ?: kept__open(kept);
+	err = err ?: session__header(session);
+	if (!err && options->begun)
+		err = options->begun(options->context);
+	if (!err && !*command && !session_options->duration_ns)
+		log__info("%s: watching until Ctrl-C%s%s", options->command,
+			  session->target >= 0 ? " or the end of the process" : "",
+			  options->outcome ?: "");
+	err = err ?: session__follow(session, command);
+	if (session->collector && !kept__failed(kept))
+		ended = session__finish(session);
+	return err ?: ended;
+}
+
 /* Before the sync is handed on: what was sent until then belongs to the iteration before. */
 static int note_sync(struct view *v, const struct sync_sample *sync)
 {

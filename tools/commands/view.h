@@ -7,6 +7,7 @@
 #ifndef HWDBM_COMMANDS_VIEW_H
 #define HWDBM_COMMANDS_VIEW_H
 
+#include "kept.h"
 #include "session.h"
 #include "../collect/libvirt.h"
 #include "../collect/qmp.h"
@@ -19,8 +20,10 @@ struct view_options {
 	uint64_t interval_ns;		/* between two looks, if less than a second; 0: a second */
 	bool transfer;			/* whether connections are wanted */
 	bool moments;			/* and at which moment each had carried how much */
+	const char *outcome;		/* what follows when it is over, to be announced; or NULL */
 	sample_handler handler;		/* of the command */
-	void *context;
+	int (*begun)(void *context);	/* all is open, and nothing was seen yet; may be NULL */
+	void *context;			/* of both */
 };
 
 struct view_process;
@@ -63,6 +66,20 @@ int view__check(const struct view_options *options, const struct session_options
  * Return: 0 or -errno.
  */
 int view__open(struct view *view, const struct view_options *options, struct session *session);
+
+/**
+ * view__run() - a whole session with a view and with what is kept of it: from opening all three
+ * until the end sample, and what there is to be said meanwhile
+ *
+ * What is kept is left open, and a write that failed is left to kept__explain(). End with
+ * view__close() and session__close() in every case.
+ *
+ * @command: as that of session__open(); NULL: none
+ *
+ * Return: 0 or -errno.
+ */
+int view__run(struct view *view, const struct view_options *options, struct session *session,
+	      const struct session_options *session_options, struct kept *kept, char **command);
 
 /** view__take() - a sample_handler that passes on to the command what it gets and what it sees */
 int view__take(void *view, enum sample_kind kind, union sample *sample);

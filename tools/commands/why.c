@@ -223,27 +223,10 @@ static int answer_recording(struct asker *a, const char *path)
 
 /* ---- live -------------------------------------------------------------------------- */
 
-static int watch(struct asker *a, const struct view_options *view,
-		 const struct session_options *options)
-{
-	char *nothing[] = { NULL };
-	int err = session__open(&a->session, options, nothing), ended = 0;
-
-	err = err ?: view__open(&a->view, view, &a->session);
-	err = err ?: kept__open(&a->kept);
-	err = err ?: session__header(&a->session);
-	if (!err && !a->options.duration_ns)
-		log__info("why: watching until Ctrl-C or the end of the process; the answer comes then");
-	err = err ?: session__follow(&a->session, nothing);
-	if (a->session.collector && !kept__failed(&a->kept))
-		ended = session__finish(&a->session);
-	return err ?: ended;
-}
-
 static int answer_live(struct asker *a, const struct view_options *view,
 		       const struct session_options *options)
 {
-	int err = watch(a, view, options), closed;
+	int err = view__run(&a->view, view, &a->session, options, &a->kept, NULL), closed;
 
 	kept__explain(&a->kept);
 	closed = kept__close(&a->kept, err);
@@ -303,7 +286,8 @@ int why__main(int argc, char **argv)
 		.handler = view__take, .context = &a.view,
 	};
 	struct view_options view = {
-		.command = "why", .transfer = true, .handler = take_sample, .context = &a,
+		.command = "why", .transfer = true, .outcome = "; the answer comes then",
+		.handler = take_sample, .context = &a,
 	};
 	int first = options__parse(&spec, &a.options, argc, argv), recordings, status;
 
