@@ -116,6 +116,11 @@ static void examine(struct dossier *d, const char *command, const char *path, in
 		note(d, "the clock of %" PRIu64 " sync%s goes backwards: times around them are not to be trusted",
 		     a->backwards, a->backwards == 1 ? "" : "s");
 	}
+	if (a->several_vms) {
+		log__warn("%s: %s: several VMs migrate in it, and its figures are of all; record each by itself (-p, --vm)",
+			  command, path);
+		note(d, "several VMs migrate in it, and its figures are of all");
+	}
 	if (a->stat.total.migrations > 1)
 		note(d, "%" PRIu64 " migrations are in it: its total time is from the first one's start to the last one's end",
 		     a->stat.total.migrations);
