@@ -31,7 +31,7 @@
 #include <syslog.h>
 #include <time.h>
 
-#define TUNE_DIR "/run/hwdbm/tune"
+#define TUNE_DIR KNOBS_HELD_DIR
 #define JOURNAL "/dev/log"
 
 /* killall and pidof go by names: the watcher must not be killed with the command. */
