@@ -10,6 +10,7 @@
 #include "handover.h"
 #include "host.h"
 #include "summary.h"
+#include "knobs.h"
 #include "kvm.h"
 #include "meter.h"
 #include "kvmstat.h"
@@ -606,6 +607,7 @@ void collect__describe(const struct collector *c, struct header_sample *header)
 	header->pid = c->options.pid ? (uint64_t)c->options.pid : UNKNOWN;
 	if (c->options.pid)
 		name_program(c->options.pid, header->vmm, sizeof(header->vmm));
+	knobs__held(header->tuned, sizeof(header->tuned));
 	probes__list(&c->choice, &header->probes);
 }
 

@@ -240,6 +240,22 @@ int knobs__of_vm(pid_t pid, int pidfd, struct knob_place places[KNOB_PLACES], pi
 	return err ?: count ?: found ? -ENOENT : -ENODEV;
 }
 
+void knobs__held(char *names, size_t size)
+{
+	DIR *dir = opendir(KNOBS_HELD_DIR);
+	struct dirent *entry;
+	struct stat info;
+	size_t used = 0;
+
+	*names = '\0';
+	while (dir && used < size && (entry = readdir(dir)))
+		if (*entry->d_name != '.' && !fstatat(dirfd(dir), entry->d_name, &info, 0) && info.st_size)
+			used += (size_t)snprintf(names + used, size - used, "%s%s", used ? ", " : "",
+						 entry->d_name);
+	if (dir)
+		closedir(dir);
+}
+
 uint64_t knobs__start_time(pid_t pid)
 {
 	_cleanup_fclose_ FILE *file = NULL;

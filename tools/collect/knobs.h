@@ -51,6 +51,12 @@ bool knobs__settable(const struct knob *knob, char reason[KNOB_REASON]);
  */
 int knobs__of_vm(pid_t pid, int pidfd, struct knob_place places[KNOB_PLACES], pid_t *other);
 
+/* hwdbm tune keeps a file of each setting here while it is not what it was before. */
+#define KNOBS_HELD_DIR "/run/hwdbm/tune"
+
+/** knobs__held() - what hwdbm tune has changed at present, for people; "" if nothing, or not known */
+void knobs__held(char *names, size_t size);
+
 /** knobs__start_time() - when a process began, in clock ticks after boot; 0 if there is none */
 uint64_t knobs__start_time(pid_t pid);
 

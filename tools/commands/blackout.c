@@ -42,7 +42,7 @@ static const struct command_spec spec = {
 		 "they differ, and the rest is the error shown. If a phase is shorter than that, it is said.\n\n"
 		 "Requirements: none; it reads recordings.\n"
 		 "Exit status: 0; 1 if there is no blackout to be told; 2 for bad options; 3 if one is shown\n"
-		 "and a recording is cut off or has lost events.",
+		 "and a recording is cut off, damaged, or has lost events.",
 	.options = option_table,
 	.option_count = sizeof(option_table) / sizeof(option_table[0]),
 };
@@ -64,16 +64,19 @@ static int read_side(const char *path, struct reader *reader)
 	int err = recording__read(path, take_sample, reader, &reader->cut);
 
 	/* -EINVAL was said. */
-	if (err && err != -EINVAL)
+	if (err && err != -EINVAL) {
 		log__error("blackout: cannot read %s (%s)", path, strerror(-err));
-	if (err)
 		return err;
+	}
 	if (!reader->side.has_header) {
-		log__error("blackout: %s is no recording (it has no header line); make one with hwdbm record",
-			   path);
+		if (!err)
+			log__error("blackout: %s is no recording (it has no header line); make one with hwdbm record",
+				   path);
 		return -EINVAL;
 	}
-	if (!reader->side.has_end)
+	if (err)
+		log__warn("blackout: what is before that is used of %s", path);
+	else if (!reader->side.has_end)
 		log__warn("blackout: %s has no end, it was interrupted; what came later is missing", path);
 	if (reader->side.lost)
 		log__warn("blackout: %s has lost %llu events; what is missing may be among them", path,

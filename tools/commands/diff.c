@@ -55,11 +55,10 @@ static int load_last_good(struct sides *sides, const struct diff_options *option
 {
 	_cleanup_free_ char *path = NULL;
 	struct limits limits;
-	int err = 0;
+	int err;
 
 	limits__init(&limits);
-	for (size_t i = 0; !err && i < options->limits.count; i++)
-		err = limits__parse(&limits, "diff", options->limits.at[i]);
+	err = limits__parse(&limits, "diff", &options->limits);
 	err = err ?: last_good__find("diff", options->last_good, &limits, (const char *const *)paths, (size_t)count,
 				     &path);
 	return err ?: sides__load(sides, path);

@@ -36,7 +36,7 @@ static int find_quantity(const char *text, size_t length)
 	return -EINVAL;
 }
 
-int limits__parse(struct limits *limits, const char *command, const char *text)
+static int parse(struct limits *limits, const char *command, const char *text)
 {
 	const char *equals = strchr(text, '=');
 	int quantity = equals ? find_quantity(text, (size_t)(equals - text)) : -EINVAL;
@@ -52,8 +52,33 @@ int limits__parse(struct limits *limits, const char *command, const char *text)
 			   equals + 1, board__quantity(quantity)->name, command);
 		return -EINVAL;
 	}
+	if (limits->most[quantity] != UNKNOWN && limits->most[quantity] != value) {
+		log__error("%s: --limit %s: there is another limit on %s beside it; give one", command, text,
+			   board__quantity(quantity)->name);
+		return -EINVAL;
+	}
 	limits->most[quantity] = value;
 	return 0;
+}
+
+static void take(struct limits *limits, const struct limits *given)
+{
+	for (int q = 0; q < QUANTITIES; q++)
+		if (given->most[q] != UNKNOWN)
+			limits->most[q] = given->most[q];
+}
+
+int limits__parse(struct limits *limits, const char *command, const struct option_texts *texts)
+{
+	struct limits given;
+	int err = 0;
+
+	limits__init(&given);
+	for (size_t i = 0; !err && i < texts->count; i++)
+		err = parse(&given, command, texts->at[i]);
+	if (!err)
+		take(limits, &given);
+	return err;
 }
 
 /* Without comment and blanks around it. */
@@ -74,9 +99,11 @@ int limits__load(struct limits *limits, const char *command, const char *path)
 {
 	_cleanup_fclose_ FILE *file = fopen(path, "re");
 	_cleanup_free_ char *line = NULL;
+	struct limits given;
 	size_t size = 0;
 	int err = 0;
 
+	limits__init(&given);
 	if (!file) {
 		err = -errno;
 		log__error("%s: cannot read %s (%s)", command, path, strerror(errno));
@@ -86,11 +113,13 @@ int limits__load(struct limits *limits, const char *command, const char *path)
 		const char *limit = strip(line);
 
 		if (*limit)
-			err = limits__parse(limits, command, limit);
+			err = parse(&given, command, limit);
 	}
-	if (!err && !limits__any(limits)) {
+	if (!err && !limits__any(&given)) {
 		log__error("%s: %s declares no limit", command, path);
 		err = -EINVAL;
 	}
+	if (!err)
+		take(limits, &given);
 	return err;
 }

@@ -198,7 +198,11 @@ static int check_options(const struct predict_options *o)
 		log__error("predict: --rule %s: it is qemu or passes", o->rule);
 	else if (!o->iterations || o->iterations > UINT32_MAX)
 		log__error("predict: --max-iterations %" PRIu64 ": give 1 or more", o->iterations);
-	else if (o->vms > VMS_MAX)
+	else if (!o->downtime_ns)
+		log__error("predict: --downtime-limit 0: nothing can be sent in no time");
+	else if (!o->vms)
+		log__error("predict: --vms 0: a host without VMs is drained; give 1 or more");
+	else if (o->vms != UNKNOWN && o->vms > VMS_MAX)
 		log__error("predict: --vms %" PRIu64 ": no host has more than %d", o->vms, VMS_MAX);
 	else if (o->pid > INT32_MAX)
 		log__error("predict: --pid %" PRIu64 " is no process id", o->pid);
@@ -386,7 +390,7 @@ static int add_drain_row(struct predict *p, const struct precopy_setup *asked, u
 /* One at a time, two, four ..., and all together. */
 static int add_drain(struct predict *p, const struct precopy_setup *setup)
 {
-	uint64_t vms = p->options.vms;
+	uint64_t vms = p->options.vms == UNKNOWN ? 0 : p->options.vms;
 	int err = 0;
 
 	p->document.vms = vms;
@@ -471,7 +475,7 @@ static void put_assumptions(struct predict *p)
 					       "as much is written as in the recorded %s",
 				 units__bytes(history__memory(&p->history), a),
 				 (double)o->size / (double)history__memory(&p->history));
-	if (o->vms)
+	if (o->vms != UNKNOWN)
 		prediction__note(n, "all %" PRIu64 " VMs are like this one; those of a wave share the bandwidth evenly, also while they stand still, and the next wave begins when the last of them is done",
 				 o->vms);
 }
@@ -578,7 +582,7 @@ static int predict(struct predict *p, int count, char **paths)
 int predict__main(int argc, char **argv)
 {
 	struct predict p = {
-		.options = { .rule = "qemu", .downtime_ns = UNKNOWN,
+		.options = { .rule = "qemu", .downtime_ns = UNKNOWN, .vms = UNKNOWN,
 			     .stop_ns = STOP_NS, .iterations = 30 },
 		.load = { .command = "predict", .handler = take_sample, .context = &p,
 			  .wants_settings = true, .syncs = &p.history.rows.syncs },

@@ -205,9 +205,7 @@ static int load_limits(struct report *report, const struct report_options *optio
 	limits__init(&report->limits);
 	if (options->limits_file)
 		err = limits__load(&report->limits, "report", options->limits_file);
-	for (size_t i = 0; !err && i < options->limits.count; i++)
-		err = limits__parse(&report->limits, "report", options->limits.at[i]);
-	return err;
+	return err ?: limits__parse(&report->limits, "report", &options->limits);
 }
 
 static int find_last_good(struct report *report, const struct report_options *options)

@@ -164,6 +164,7 @@ static int list(const struct tune_options *o, const struct vm_target *target)
 	size_t count = 0;
 	int err;
 
+	tune__warn_left();
 	if (target->pid)
 		count = fill_vm_rows(target->pid, target->pidfd, rows);
 	for (size_t i = 0; i < knob__count(); i++)
@@ -297,6 +298,10 @@ static int parse_guards(struct tune *tune, const char *text)
 {
 	char list[256];
 
+	if (text && strlen(text) >= sizeof(list)) {
+		log__error("tune: --guard: no more than %zu characters", sizeof(list) - 1);
+		return -EINVAL;
+	}
 	string__copy(list, sizeof(list), text ?: "");
 	for (char *save, *word = strtok_r(list, ",", &save); word; word = strtok_r(NULL, ",", &save)) {
 		if (tune->guard_count == TUNE_GUARDS) {
@@ -306,6 +311,8 @@ static int parse_guards(struct tune *tune, const char *text)
 		if (tune__parse_guard(word, &tune->guards[tune->guard_count++]))
 			return -EINVAL;
 	}
+	if (text && !tune->guard_count)
+		return tune__parse_guard(text, &tune->guards[0]);
 	return 0;
 }
 

@@ -22,13 +22,17 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/timerfd.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <syslog.h>
+#include <time.h>
 
-#define TUNE_DIR "/run/hwdbm/tune"
+#define TUNE_DIR KNOBS_HELD_DIR
+#define JOURNAL "/dev/log"
 
 /* killall and pidof go by names: the watcher must not be killed with the command. */
 #define WATCHER_NAME "tune-undo"
@@ -48,30 +52,65 @@ struct tune *tune__new(void)
 
 /* ---- the journal ------------------------------------------------------------------- */
 
+/*
+ * As syslog(3), but that waits for a journal which hangs, and what is held would stay so.
+ * Return: 0 or -errno.
+ */
+static int write_journal(const char *text)
+{
+	const struct sockaddr_un address = { .sun_family = AF_UNIX, .sun_path = JOURNAL };
+	_cleanup_close_ int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	char line[1024], when[32];
+	struct tm broken;
+	time_t now = time(NULL);
+	int length;
+
+	if (fd < 0 || connect(fd, (const struct sockaddr *)&address, sizeof(address)))
+		return -errno;
+	strftime(when, sizeof(when), "%b %e %T", localtime_r(&now, &broken));
+	length = snprintf(line, sizeof(line), "<%d>%s hwdbm[%d]: %s", LOG_DAEMON | LOG_NOTICE, when,
+			  getpid(), text);
+	if (length >= (int)sizeof(line))
+		length = sizeof(line) - 1;
+	return send(fd, line, (size_t)length, MSG_NOSIGNAL) < 0 ? -errno : 0;
+}
+
 static void audit(const struct tune_setting *setting, const char *verb, const char *from,
 		  const char *to, const char *why)
 {
-	char one[KNOB_TEXT], two[KNOB_TEXT];
+	char one[KNOB_TEXT], two[KNOB_TEXT], text[900];
+	int err;
 
 	knobs__words(&setting->place, from, one);
 	knobs__words(&setting->place, to, two);
-	syslog(LOG_NOTICE, "tune: %s %s from %s to %s (%s; uid %u, process %d)", verb,
-	       setting->place.name, one, two, why, getuid(), getpid());
+	snprintf(text, sizeof(text), "tune: %s %s from %s to %s (%s; uid %u, process %d)", verb,
+		 setting->place.name, one, two, why, getuid(), getpid());
+	err = write_journal(text);
+	/* That there is none was said at the beginning. */
+	if (err && err != -ENOENT)
+		log__warn("tune: the journal does not take it (%s): %s", strerror(-err), text);
 }
 
 /* ---- records ----------------------------------------------------------------------- */
 
-/* What it was, what it is now, and whose it is. */
-static void write_record(const struct tune_setting *s)
+/*
+ * What it was, what it is now, and whose it is. Over the old record, which stays when the disk
+ * is full.
+ *
+ * Return: 0 or -errno.
+ */
+static int write_record(const struct tune_setting *s)
 {
 	char text[4 * KNOB_TEXT];
 	int length = snprintf(text, sizeof(text), "%s\n%s\n%s\n%d %d %u %" PRIu64 "\n",
 			      s->place.knob ? s->place.knob->name : "ioas", s->before, s->set,
 			      s->place.pid, s->place.fd, s->place.ioas, knobs__start_time(s->place.pid));
 
-	if (ftruncate(s->lock, 0) || pwrite(s->lock, text, length, 0) != length)
-		log__warn("tune: cannot keep a record of %s in " TUNE_DIR " (%s)", s->place.name,
-			  strerror(errno));
+	ssize_t written = pwrite(s->lock, text, (size_t)length, 0);
+
+	if (written == length && !ftruncate(s->lock, length))
+		return 0;
+	return written < 0 || written == length ? -errno : -ENOSPC;
 }
 
 static void drop_record(struct tune_setting *s)
@@ -86,10 +125,10 @@ static void drop_record(struct tune_setting *s)
 }
 
 /* A file that its holder has just removed is locked in vain: it is another one's by now. */
-static int open_locked(const char *path)
+static int open_locked(const char *path, int create)
 {
 	for (;;) {
-		_cleanup_close_ int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+		_cleanup_close_ int fd = open(path, O_RDWR | O_CLOEXEC | create, 0600);
 		struct stat info;
 		int locked;
 
@@ -118,7 +157,7 @@ static int lock_setting(struct tune_setting *s)
 		snprintf(s->record, sizeof(s->record), "vm-%d-%d-%u", s->place.pid, s->place.fd,
 			 s->place.ioas);
 	snprintf(path, sizeof(path), TUNE_DIR "/%s", s->record);
-	s->lock = open_locked(path);
+	s->lock = open_locked(path, O_CREAT);
 	if (s->lock == -EWOULDBLOCK)
 		log__error("tune: another hwdbm tune holds %s; wait for it, or end it", s->place.name);
 	else if (s->lock < 0)
@@ -137,12 +176,14 @@ static int lock_setting(struct tune_setting *s)
 
 static int make_dir(void)
 {
+	int err = 0;
+
 	if ((mkdir("/run", 0755) && errno != EEXIST) || (mkdir("/run/hwdbm", 0755) && errno != EEXIST) ||
 	    (mkdir(TUNE_DIR, 0700) && errno != EEXIST)) {
-		log__error("tune: cannot create " TUNE_DIR " (%s)", strerror(errno));
-		return -errno;
+		err = -errno;
+		log__error("tune: cannot create " TUNE_DIR " (%s): nothing was changed", strerror(-err));
 	}
-	return 0;
+	return err;
 }
 
 int tune__lock(struct tune *tune)
@@ -173,7 +214,14 @@ static int set_one(struct tune_setting *s, const char *why)
 
 	/* Until it is known what the kernel makes of it, what was asked for stands in. */
 	STRING_COPY(s->set, s->wanted);
-	write_record(s);
+	err = write_record(s);
+	if (err) {
+		log__error("tune: %s is not set: no record of what it was can be kept in " TUNE_DIR " (%s)",
+			   s->place.name, strerror(-err));
+		if (ftruncate(s->lock, 0))
+			log__warn("tune: " TUNE_DIR "/%s is no record", s->record);
+		return err;
+	}
 	s->state = TUNE_WRITING;
 	err = knobs__write(&s->place, s->wanted);
 	if (!err)
@@ -183,7 +231,9 @@ static int set_one(struct tune_setting *s, const char *why)
 		return err;
 	}
 	STRING_COPY(s->set, now);
-	write_record(s);
+	if (write_record(s))
+		log__warn("tune: the record of %s in " TUNE_DIR " has it as it was asked for, not as the kernel shows it",
+			  s->place.name);
 	s->state = TUNE_SET;
 	audit(s, "set", s->before, s->set, why);
 	knobs__words(&s->place, s->before, from);
@@ -461,7 +511,6 @@ static int watch(struct tune *tune, int life, int signals)
 static void become_watcher(void)
 {
 	setsid();
-	signal(SIGPIPE, SIG_IGN);
 	prctl(PR_SET_NAME, WATCHER_NAME);
 	/* Where /proc/PID/cmdline looks. */
 	strncpy(program_invocation_name, WATCHER_NAME, strlen(program_invocation_name));
@@ -513,9 +562,10 @@ int tune__hold(struct tune *tune)
 	sigset_t set;
 	pid_t pid;
 
-	openlog("hwdbm", LOG_PID, LOG_DAEMON);
-	if (access("/dev/log", F_OK))
-		log__warn("tune: there is no /dev/log: no journal keeps what is changed");
+	if (access(JOURNAL, F_OK))
+		log__warn("tune: there is no " JOURNAL ": no journal keeps what is changed");
+	/* Nobody may read what is said any more, and the undoing is still to come. */
+	signal(SIGPIPE, SIG_IGN);
 	block_signals(&set);
 	signals = signalfd(-1, &set, SFD_CLOEXEC);
 	if (signals < 0 || pipe2(pipes, O_CLOEXEC))
@@ -536,13 +586,14 @@ int tune__hold(struct tune *tune)
 
 /* ---- what is left of others -------------------------------------------------------- */
 
+/* Return: 1, 0 if nothing was written to it yet, -EINVAL if it is damaged, or -errno */
 static int read_record(struct tune_setting *s, char *name, uint64_t *start)
 {
 	char text[4 * KNOB_TEXT + 1] = "", *lines[4] = { text };
 	ssize_t length = pread(s->lock, text, sizeof(text) - 1, 0);
 
-	if (length < 0)
-		return -errno;
+	if (length <= 0)
+		return length ? -errno : 0;
 	for (int i = 1; i < 4; i++) {
 		lines[i] = strchr(lines[i - 1], '\n');
 		if (!lines[i])
@@ -553,7 +604,7 @@ static int read_record(struct tune_setting *s, char *name, uint64_t *start)
 	STRING_COPY(s->before, lines[1]);
 	STRING_COPY(s->set, lines[2]);
 	return sscanf(lines[3], "%d %d %u %" SCNu64, &s->place.pid, &s->place.fd, &s->place.ioas,
-		      start) == 4 ? 0 : -EINVAL;
+		      start) == 4 ? 1 : -EINVAL;
 }
 
 static int undo_record(struct tune_setting *s)
@@ -563,15 +614,21 @@ static int undo_record(struct tune_setting *s)
 	uint64_t start = 0;
 	int err = read_record(s, name, &start);
 
-	/* Nothing was written yet. */
-	if (err)
+	if (!err)
 		return 0;
-	s->state = TUNE_SET;
-	if (strcmp(name, "ioas")) {
+	if (err > 0 && strcmp(name, "ioas")) {
 		s->place.knob = knob__find(name);
 		STRING_COPY(s->place.name, name);
-		return s->place.knob ? undo_one(s, "left by a tune that was killed") : -EINVAL;
+		err = s->place.knob ? 1 : -EINVAL;
 	}
+	if (err < 0) {
+		log__error("tune: " TUNE_DIR "/%s cannot be read (%s): set it by hand, then remove that file",
+			   s->record, err == -EINVAL ? "it is damaged" : strerror(-err));
+		return err;
+	}
+	s->state = TUNE_SET;
+	if (s->place.knob)
+		return undo_one(s, "left by a tune that was killed");
 	snprintf(s->place.name, sizeof(s->place.name), "dirty_split of IOAS %u of process %d",
 		 s->place.ioas, s->place.pid);
 	pidfd = s->place.pidfd = (int)syscall(SYS_pidfd_open, s->place.pid, 0);
@@ -581,39 +638,82 @@ static int undo_record(struct tune_setting *s)
 	return undo_one(s, "left by a tune that was killed");
 }
 
+/* Return: 0, -EBUSY if a tune that runs holds it, -ENOENT if its holder has removed it, or -errno */
+static int open_record(const char *name, struct tune_setting *s)
+{
+	char path[300];
+
+	STRING_COPY(s->record, name);
+	snprintf(path, sizeof(path), TUNE_DIR "/%s", name);
+	s->lock = open_locked(path, 0);
+	return s->lock == -EWOULDBLOCK ? -EBUSY : s->lock < 0 ? s->lock : 0;
+}
+
+/* Return: whether there was anything left; *err is the first that went wrong */
+static bool undo_left(const char *name, int *err)
+{
+	struct tune_setting s = { .lock = -1 };
+	int one = open_record(name, &s);
+
+	if (one == -ENOENT)
+		return false;
+	if (one == -EBUSY) {
+		log__info("tune: %s is held by a tune that runs", name);
+		return false;
+	}
+	if (one) {
+		log__error("tune: cannot open " TUNE_DIR "/%s (%s)", name, strerror(-one));
+		*err = *err ?: one;
+		return true;
+	}
+	one = undo_record(&s);
+	if (!one)
+		log__info("tune: %s is as it was before", s.record);
+	if (!one || one == -ESTALE)
+		drop_record(&s);
+	cleanup__close(&s.lock);
+	*err = *err ?: one;
+	return true;
+}
+
 int tune__undo_left(void)
 {
 	DIR *dir = opendir(TUNE_DIR);
 	struct dirent *entry;
 	int err = 0, count = 0;
 
-	openlog("hwdbm", LOG_PID, LOG_DAEMON);
-	while (dir && (entry = readdir(dir))) {
-		struct tune_setting s = { .lock = -1 };
-		char path[300];
-		int one;
-
-		if (entry->d_name[0] == '.')
-			continue;
-		STRING_COPY(s.record, entry->d_name);
-		snprintf(path, sizeof(path), TUNE_DIR "/%s", s.record);
-		s.lock = open_locked(path);
-		if (s.lock < 0) {
-			log__info("tune: %s is held by a tune that runs", s.record);
-			continue;
-		}
-		one = undo_record(&s);
-		if (!one)
-			log__info("tune: %s is as it was before", s.record);
-		count++;
-		if (!one || one == -ESTALE)
-			drop_record(&s);
-		cleanup__close(&s.lock);
-		err = err ?: one;
+	if (!dir && errno != ENOENT) {
+		err = -errno;
+		log__error("tune: cannot look into " TUNE_DIR " (%s): whether anything is left to undo is not known",
+			   strerror(-err));
+		return err;
 	}
+	while (dir && (entry = readdir(dir)))
+		if (entry->d_name[0] != '.')
+			count += undo_left(entry->d_name, &err);
 	if (dir)
 		closedir(dir);
 	if (!count)
 		log__info("tune: nothing is left to undo");
 	return err;
+}
+
+void tune__warn_left(void)
+{
+	DIR *dir = opendir(TUNE_DIR);
+	struct dirent *entry;
+	struct stat info;
+
+	while (dir && (entry = readdir(dir))) {
+		struct tune_setting s = { .lock = -1 };
+
+		if (entry->d_name[0] == '.' || open_record(entry->d_name, &s))
+			continue;
+		if (!fstat(s.lock, &info) && info.st_size)
+			log__warn("tune: %s is still as a tune that was killed has left it; hwdbm tune --undo puts it back",
+				  s.record);
+		cleanup__close(&s.lock);
+	}
+	if (dir)
+		closedir(dir);
 }

@@ -78,4 +78,7 @@ int tune__hold(struct tune *tune);
 /** tune__undo_left() - put back what tunes that were killed have left. Return: 0 or -errno */
 int tune__undo_left(void);
 
+/** tune__warn_left() - say on stderr what tunes that were killed have left, as far as it may be seen */
+void tune__warn_left(void);
+
 #endif

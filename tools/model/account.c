@@ -57,6 +57,9 @@ static int take_phase(void *context, const struct converge_phase *phase)
 	bool begins = !strcmp(phase->phase, "start"), late = !strcmp(phase->phase, "late");
 
 	if (begins || late) {
+		a->several_vms |= a->migrated_pid && a->migrated_pid != phase->pid;
+		if (!a->migrated_pid)
+			a->migrated_pid = phase->pid;
 		if (a->begin_ns == UNKNOWN)
 			a->begin_ns = phase->t_ns;
 		if (a->begin_seen != TRI_FALSE)

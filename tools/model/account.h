@@ -69,6 +69,8 @@ struct account {
 
 	uint64_t first_ns, last_ns;	/* of all samples */
 	uint64_t begin_ns, finish_ns;	/* of the migration, by the kernel's events or the test bed */
+	uint64_t migrated_pid;		/* the first process whose migration began; 0: none */
+	bool several_vms;		/* others began one, too: sums are of all */
 	enum tristate begin_seen;
 	enum tristate finish_seen;	/* if not, it was later than finish_ns */
 	uint64_t finish_error_ns;	/* it may have been so much earlier */

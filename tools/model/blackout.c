@@ -314,6 +314,14 @@ static void add_connections(const struct blackout_side *source, const struct bla
 	}
 }
 
+static bool has_looks(const struct blackout_side *side, uint64_t pid)
+{
+	for (size_t i = 0; i < side->look_count; i++)
+		if (side->looks[i].pid == pid)
+			return true;
+	return false;
+}
+
 static void relate(const struct blackout_side *source, const struct blackout_side *target,
 		   uint64_t reference, struct blackout *out)
 {
@@ -329,6 +337,12 @@ static void relate(const struct blackout_side *source, const struct blackout_sid
 	if (out->same_clock == TRI_TRUE) {
 		out->offset_ns = 0;
 		out->offset_error_ns = 0;
+		/* One clock would join any two migrations of a host. */
+		if (!out->connections && has_looks(source, out->source_pid) &&
+		    has_looks(target, out->target_pid)) {
+			out->related = TRI_FALSE;
+			STRING_COPY(out->why, "no TCP connection is in both recordings: they seem to be of two migrations");
+		}
 		return;
 	}
 	out->related = TRI_FALSE;
@@ -546,10 +560,11 @@ static void find_last_sync(const struct blackout_side *side, uint64_t pid, struc
 static void find_bytes(const struct blackout_side *side, uint64_t pid, enum counter counter,
 		       uint64_t less, struct span *span)
 {
-	uint64_t total = 0, sum = 0, before = UNKNOWN;
+	uint64_t total = 0, sum, before;
 
 	for (int pass = 0; pass < 2; pass++) {
 		sum = 0;
+		before = UNKNOWN;
 		for (size_t i = 0; i < side->look_count; i++) {
 			const struct connection_sample *c = &side->looks[i];
 
@@ -723,11 +738,23 @@ static void find_downtime(const struct blackout_side *source, struct blackout *o
 			out->downtime_ns = source->answers[i].downtime_ns;
 }
 
+/* What the VMM said last of how the migration stands; "" if nothing. */
+static const char *last_word(const struct blackout_side *side, uint64_t pid)
+{
+	const char *word = "";
+
+	for (size_t i = 0; i < side->answer_count; i++)
+		if (*side->answers[i].status && (side->answers[i].pid == pid || side->answers[i].pid == UNKNOWN))
+			word = side->answers[i].status;
+	return word;
+}
+
 int blackout__join(const struct blackout_side *source, const struct blackout_side *target,
 		   struct blackout *out, char why[2 * BLACKOUT_REASON])
 {
 	enum blackout_event from;
 	struct facts facts = { 0 };
+	const char *ended;
 	int err;
 
 	field__clear(&blackout_table, out);
@@ -735,6 +762,12 @@ int blackout__join(const struct blackout_side *source, const struct blackout_sid
 	if (err)
 		return err;
 	find_facts(source, target, out, &facts);
+	ended = last_word(source, out->source_pid);
+	if (!strcmp(ended, "cancelled") || !strcmp(ended, "failed")) {
+		snprintf(why, 2 * BLACKOUT_REASON, "--src has no switch-over: its VMM says that the migration %s",
+			 *ended == 'c' ? "was cancelled" : "has failed");
+		return -ENODATA;
+	}
 	from = first_stop(&facts);
 	if (facts.runs_on || facts.spans[from].begin == UNKNOWN) {
 		snprintf(why, 2 * BLACKOUT_REASON, facts.runs_on ?

@@ -169,6 +169,13 @@ static bool is_floor(const struct board_run *run, enum quantity quantity)
 		quantity == QUANTITY_SENT);
 }
 
+/* What is told of a migration is told of one of several VMs, or added up. */
+static bool is_mixed(const struct board_run *run, enum quantity quantity)
+{
+	return run->account->several_vms && quantity != QUANTITY_MISSED && quantity != QUANTITY_LOST &&
+	       quantity != QUANTITY_OVERHEAD;
+}
+
 /* Of the evidence that may pass a run. */
 static uint64_t proof(const struct board_run *run, enum quantity quantity)
 {
@@ -200,6 +207,8 @@ static enum outcome judge_run(const struct board_run *run, enum quantity quantit
 	uint64_t value = proof(run, quantity), low, high;
 	uint64_t downtime = reported_figure(run->account, QUANTITY_DOWNTIME);
 
+	if (is_mixed(run, quantity))
+		return OUTCOME_UNDECIDED;
 	if (quantity == QUANTITY_BLACKOUT && downtime != UNKNOWN && downtime > limit)
 		return OUTCOME_FAIL;
 	if (value == UNKNOWN)
@@ -214,6 +223,8 @@ static const char *why_unknown(const struct board_run *run, enum quantity quanti
 {
 	if (run->damaged)
 		return "a recording is cut off or damaged: what came after is not known";
+	if (is_mixed(run, quantity))
+		return "several VMs migrate in a recording, and its figures are of all: record each by itself (-p, --vm)";
 	switch (quantity) {
 	case QUANTITY_BLACKOUT:
 		if (run->blackout_ns != UNKNOWN)

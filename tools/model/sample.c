@@ -37,6 +37,8 @@ static const struct field header_fields[] = {
 	  "process that was followed, with its children; null: all"),
 	F(header_sample, vmm, "vmm", NULL, FIELD_TEXT, NONE, METRIC_NONE,
 	  "program that this process runs"),
+	F(header_sample, tuned, "tuned", NULL, FIELD_TEXT, NONE, METRIC_NONE,
+	  "settings that hwdbm tune held when this began; null: none, or not known"),
 	F(header_sample, probes, "probes", NULL, FIELD_PROBES, NONE, METRIC_NONE,
 	  "which kernel hook served for what"),
 };

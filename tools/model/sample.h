@@ -60,6 +60,7 @@ struct header_sample {
 	char time_basis[16];
 	uint64_t pid;
 	char vmm[64];			/* the program that pid runs */
+	char tuned[128];		/* what hwdbm tune held as the recording began */
 	struct named_list probes;
 };
 

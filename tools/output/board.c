@@ -182,12 +182,25 @@ static bool splits(const struct board *board)
 	return strstr(mode, "eager") || strstr(mode, "lazy") || strstr(mode, "sample");
 }
 
+/* Whether hwdbm tune held a setting when a recording began. */
+static bool is_tuned(const struct report_document *d)
+{
+	for (size_t i = 0; i < d->dossiers->count; i++)
+		if (*d->dossiers->at[i]->account.header.tuned)
+			return true;
+	return false;
+}
+
 bool board__undo(const struct report_document *d, unsigned int step, char *text, size_t size)
 {
 	const struct board_change *changes = d->board.changes;
 	const struct board_change *kernel = &changes[SETTING_KERNEL], *vmm = &changes[SETTING_VMM];
 	unsigned int at = 0;
 
+	if (is_tuned(d) && step == at++) {
+		snprintf(text, size, "hwdbm tune --undo (if hwdbm tune was killed; else it puts back by itself what it has set)");
+		return true;
+	}
 	if (splits(&d->board) && step == at++) {
 		snprintf(text, size, "echo off > /sys/module/iommu/parameters/dirty_split");
 		return true;

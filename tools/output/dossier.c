@@ -116,6 +116,11 @@ static void examine(struct dossier *d, const char *command, const char *path, in
 		note(d, "the clock of %" PRIu64 " sync%s goes backwards: times around them are not to be trusted",
 		     a->backwards, a->backwards == 1 ? "" : "s");
 	}
+	if (a->several_vms) {
+		log__warn("%s: %s: several VMs migrate in it, and its figures are of all; record each by itself (-p, --vm)",
+			  command, path);
+		note(d, "several VMs migrate in it, and its figures are of all");
+	}
 	if (a->stat.total.migrations > 1)
 		note(d, "%" PRIu64 " migrations are in it: its total time is from the first one's start to the last one's end",
 		     a->stat.total.migrations);
@@ -272,6 +277,18 @@ static int load(struct dossiers *all, struct dossier *d, const char *command, co
 	return err;
 }
 
+/* Given twice it makes two runs of one, and percentiles of less than they seem. */
+static void find_twin(const struct dossiers *all, struct dossier *d, const char *command)
+{
+	for (size_t i = 0; i < all->count; i++)
+		if (*d->digest && !strcmp(all->at[i]->digest, d->digest)) {
+			log__warn("%s: %s is the same recording as %s, and counts as another run", command,
+				  d->name, all->at[i]->name);
+			note(d, "the same recording as %.60s", all->at[i]->name);
+			return;
+		}
+}
+
 int dossiers__load(struct dossiers *all, const char *command, const char *path)
 {
 	struct dossier **grown = realloc(all->at, (all->count + 1) * sizeof(*grown));
@@ -293,6 +310,7 @@ int dossiers__load(struct dossiers *all, const char *command, const char *path)
 		free_dossier(d);
 		return err;
 	}
+	find_twin(all, d, command);
 	all->at[all->count++] = d;
 	return 0;
 }
