@@ -28,7 +28,7 @@ struct doctor_options {
 };
 
 static const struct option_spec option_table[] = {
-	{ "pid", 'p', OPTION_U64, offsetof(struct doctor_options, pid), "PID",
+	{ "pid", 'p', OPTION_COUNT, offsetof(struct doctor_options, pid), "PID",
 	  "of VMs, look only at that of this process" },
 	{ "vm", 0, OPTION_TEXT, offsetof(struct doctor_options, vm), "NAME|UUID",
 	  "of VMs, look only at this one" },
@@ -138,7 +138,8 @@ static int check_options(const struct doctor_options *o, struct examine_options 
 static int find_vm(const struct doctor_options *o, struct examine_options *options)
 {
 	struct vm_target target = VM_TARGET_NONE;
-	int err = o->vm ? vms__find("doctor", o->vm, &target) : 0;
+	int err = o->vm ? vms__find("doctor", o->vm, &target) :
+		  o->pid ? vms__check_process("doctor", o->pid) : 0;
 
 	cleanup__close(&target.pidfd);
 	options->vm = o->vm ? target.pid : (int)o->pid;

@@ -81,6 +81,9 @@ static int open_target(struct session *s)
 	}
 	if (!pid)
 		return 0;
+	err = vms__check_process(name_of(s), pid);
+	if (err)
+		return err;
 	s->target = syscall(SYS_pidfd_open, pid, 0);
 	if (s->target >= 0)
 		return 0;

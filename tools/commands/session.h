@@ -53,7 +53,7 @@ struct session {
 
 /* Options that all such commands have; each has a uint64_t max_overhead and a bool always. */
 #define SESSION_OPTIONS(type)								\
-	{ "max-overhead", 0, OPTION_PERCENT, offsetof(type, max_overhead), "PERCENT",	\
+	{ "max-overhead", 0, OPTION_SHARE, offsetof(type, max_overhead), "PERCENT",	\
 	  "detach if the probes take more of a core for each VM that logs" },		\
 	{ "always", 0, OPTION_FLAG, offsetof(type, always), NULL,			\
 	  "attach everything at once, not only while a log is on" }
