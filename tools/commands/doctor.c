@@ -89,6 +89,7 @@ static int print(const struct doctor_options *o, const struct diagnosis *diagnos
 {
 	int err;
 
+	errno = 0;
 	if (o->json)
 		err = diagnosis__json(stdout, diagnosis);
 	else if (o->safety)
@@ -96,7 +97,8 @@ static int print(const struct doctor_options *o, const struct diagnosis *diagnos
 	else
 		err = diagnosis__text(stdout, diagnosis, o->verbose);
 	if (err)
-		log__error("doctor: cannot write (%s)", strerror(-err));
+		log__error("doctor: cannot write to stdout (%s)",
+			   strerror(err == -EIO && errno ? errno : -err));
 	return err;
 }
 
