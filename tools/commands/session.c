@@ -241,6 +241,7 @@ int session__follow(struct session *s, char **command)
 {
 	int err = *command ? child__start(&s->child) : 0;
 
+	s->has_begun = true;
 	if (!err)
 		return follow(s);
 	log__error("%s: cannot run %s (%s)", name_of(s), command[0], strerror(-err));
@@ -294,6 +295,9 @@ int session__finish(struct session *s)
 	int err, ended;
 
 	child__stop(&s->child);
+	/* Of what has not begun there is nothing to tell: the message that says why is the last. */
+	if (!s->has_begun)
+		return 0;
 	err = collect__finish(s->collector);
 	ended = hand_on_end(s);
 	return err ?: ended;
