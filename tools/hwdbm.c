@@ -6,8 +6,11 @@
 #include "commands/commands.h"
 #include "lib/log.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 static const struct command commands[] = {
 	{ "doctor", doctor__main, "what can be measured on this host, and why not the rest" },
@@ -77,21 +80,50 @@ static int help_on(const char *word)
 	return command ? command->main(2, argv) : COMMAND_USAGE;
 }
 
+/*
+ * Of closed standard streams the next file that is opened would take the place, and a recording would get the messages.
+ * What is written to one still fails: it is open for reading only.
+ */
+static int hold_streams(void)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDONLY) != fd)
+			return -errno;
+	return 0;
+}
+
+/* What is still in the buffer may find a disk full; commands that have failed have said why. */
+static int finish(int status)
+{
+	errno = 0;
+	if (status || (!fflush(stdout) && !ferror(stdout)))
+		return status;
+	log__error("cannot write to stdout (%s)", strerror(errno ?: EIO));
+	return COMMAND_FAILED;
+}
+
 int main(int argc, char **argv)
 {
 	const struct command *command;
 	const char *word = argc > 1 ? argv[1] : "";
+	int err = hold_streams();
+
+	if (err) {
+		log__error("a standard stream is closed, and /dev/null cannot be opened in its place (%s)",
+			   strerror(-err));
+		return COMMAND_FAILED;
+	}
 
 	if (!strcmp(word, "--version") || !strcmp(word, "-V")) {
 		puts("hwdbm " HWDBM_VERSION);
-		return COMMAND_OK;
+		return finish(COMMAND_OK);
 	}
 	if (!strcmp(word, "help") || !strcmp(word, "--help") || !strcmp(word, "-h"))
-		return argc > 2 ? help_on(argv[2]) : print_help();
+		return finish(argc > 2 ? help_on(argv[2]) : print_help());
 	if (!*word) {
 		log__error("which command? see hwdbm help");
 		return COMMAND_USAGE;
 	}
 	command = find(word);
-	return command ? command->main(argc - 1, argv + 1) : COMMAND_USAGE;
+	return command ? finish(command->main(argc - 1, argv + 1)) : COMMAND_USAGE;
 }

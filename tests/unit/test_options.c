@@ -18,6 +18,7 @@ struct values {
 	const char *text;
 	uint64_t number;
 	uint64_t ns;
+	uint64_t count;
 };
 
 static const struct option_spec table[] = {
@@ -25,10 +26,15 @@ static const struct option_spec table[] = {
 	{ "text", 't', OPTION_TEXT, offsetof(struct values, text), "TEXT", "a text" },
 	{ "number", 0, OPTION_U64, offsetof(struct values, number), "N", "a number" },
 	{ "time", 'd', OPTION_SECONDS, offsetof(struct values, ns), "TIME", "a time" },
+	{ "count", 'c', OPTION_COUNT, offsetof(struct values, count), "N", "not 0" },
+	{ "interval", 'I', OPTION_MS, offsetof(struct values, count), "MS", "not 0" },
+	{ "share", 's', OPTION_SHARE, offsetof(struct values, count), "PERCENT", "not 0" },
+	{ "period", 'p', OPTION_PERIOD, offsetof(struct values, count), "TIME", "not 0" },
 };
 
 static struct command_spec spec = {
-	.name = "test", .usage = "", .summary = "", .options = table, .option_count = 4,
+	.name = "test", .usage = "", .summary = "", .options = table,
+	.option_count = sizeof(table) / sizeof(table[0]),
 };
 
 #define PARSE(values, ...)								\
@@ -71,6 +77,26 @@ static void bad_options_are_refused(void)
 	CHECK(PARSE(&v, "--number", "99999999999999999999") == -EINVAL);
 	CHECK(PARSE(&v, "--flag=yes") == -EINVAL);
 	CHECK(!v.number && !v.flag);
+}
+
+/* The fields are 0 when the option is not given: a 0 that is given must not pass for that. */
+static void nothing_at_all_is_refused(void)
+{
+	static char * const letters[] = { "-c", "-I", "-s", "-p" };
+	struct values v = { 0 };
+
+	spec.stop_at_first = false;
+	for (size_t i = 0; i < sizeof(letters) / sizeof(letters[0]); i++) {
+		CHECK_NUMBER(PARSE(&v, letters[i], "0"), -EINVAL);
+		CHECK_NUMBER(PARSE(&v, letters[i], ""), -EINVAL);
+		CHECK_NUMBER(PARSE(&v, letters[i], "1"), 3);
+		CHECK(v.count);
+	}
+	CHECK_NUMBER(PARSE(&v, "-p", "0.1ns"), -EINVAL);
+	CHECK_NUMBER(PARSE(&v, "-s", "0.000001%"), -EINVAL);
+	CHECK_NUMBER(PARSE(&v, "-I", "4294967296"), -EINVAL);
+	CHECK_NUMBER(PARSE(&v, "-d", "0"), 3);
+	CHECK_NUMBER(v.ns, 0);
 }
 
 static void times_have_units(void)
@@ -205,7 +231,8 @@ static void stopping_ends_the_whole_group(void)
 }
 
 RUN_TESTS(TEST(options_reach_their_places), TEST(a_command_line_is_left_alone),
-	  TEST(bad_options_are_refused), TEST(times_have_units), TEST(shares_are_millionths),
+	  TEST(bad_options_are_refused),
+	  TEST(nothing_at_all_is_refused), TEST(times_have_units), TEST(shares_are_millionths),
 	  TEST(sizes_have_units),
 	  TEST(a_child_waits_and_reports_its_status),
 	  TEST(a_command_that_does_not_exist_is_an_error),

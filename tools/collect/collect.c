@@ -27,10 +27,14 @@
 #include <limits.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
 #include <time.h>
 #include <unistd.h>
+
+/* Files that may be open at once: 70 are where an IOMMU is missing and KVM has no functions to hook. */
+#define FILES_HELD 256
 
 struct collector {
 	struct hwdbm_bpf *skeleton;
@@ -417,6 +421,18 @@ static int look_at_kvm(struct collector *c)
 	return 0;
 }
 
+/* Programs, maps and links are files each; libbpf does not say so when there are too many. */
+static int check_files(const struct collect_options *options)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur >= FILES_HELD)
+		return 0;
+	log__error("%s: only %ju files may be open here, and it takes %d; raise that with ulimit -n %d",
+		   options->command, (uintmax_t)limit.rlim_cur, FILES_HELD, FILES_HELD);
+	return -EMFILE;
+}
+
 int collect__open(struct collector **out, const struct collect_options *options,
 		  sample_handler handler, void *context)
 {
@@ -430,7 +446,8 @@ int collect__open(struct collector **out, const struct collect_options *options,
 	c->handler = handler;
 	c->context = context;
 	libbpf_set_print(print_libbpf);
-	err = load(c);
+	err = check_files(options);
+	err = err ?: load(c);
 	err = err ?: options->stacks ? stacks__open(&c->stacks) : 0;
 	err = err ?: look_at_kvm(c);
 	if (!err) {

@@ -254,7 +254,7 @@ static int greet(struct qmp *qmp)
 		return -EBUSY;
 	got = recv(qmp->fd, line, sizeof(line), 0);
 	if (got <= 0)
-		return got ? -errno : -EBUSY;
+		return got ? -errno : -EPROTO;
 	said = json_loadb(line, got, 0, &error);
 	if (!json_object_get(said, "QMP"))
 		return -EPROTO;
@@ -294,7 +294,7 @@ int qmp__open(struct qmp **out, const char *command, const char *path, uint64_t 
 	qmp->context = context;
 	err = connect_to(qmp, path);
 	if (err == -EBUSY)
-		log__error("%s: --qmp %s: another client holds this monitor, which serves one at a time (libvirt keeps the one of its VMs: use --libvirt URI); add a -qmp socket to the VM, or do without",
+		log__error("%s: --qmp %s: no answer; most likely another client holds this monitor, which serves one at a time (libvirt keeps the one of its VMs: use --libvirt URI); add a -qmp socket to the VM, or do without",
 			   command, path);
 	else if (err == -EPROTO)
 		log__error("%s: --qmp %s: this is no QMP monitor, it does not greet as one",

@@ -18,6 +18,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <linux/kcmp.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/syscall.h>
 
@@ -326,7 +327,7 @@ static int complain(const char *command, const struct search *search)
 	int length = 0;
 
 	if (!matches->count && search->hidden)
-		log__error("%s: no VM is called \"%s\" as far as can be seen (hidden processes: %zu); run as root, or with CAP_SYS_PTRACE",
+		log__error("%s: no VM is called \"%s\" as far as can be seen (hidden processes: %zu, for which it takes root, or CAP_SYS_PTRACE, and a policy that allows it); hwdbm vms lists the others",
 			   command, search->which, search->hidden);
 	else if (!matches->count)
 		log__error("%s: no VM is called \"%s\"; hwdbm vms lists those of this host",
@@ -362,6 +363,35 @@ static int hold(const char *command, const struct search *search, struct vm_targ
 	target->pidfd = pidfd;
 	STRING_COPY(target->name, match->name);
 	return 0;
+}
+
+/* Return: the process that a thread belongs to; 0 if that cannot be seen. */
+static pid_t process_of(pid_t thread)
+{
+	char path[32], line[256];
+	_cleanup_fclose_ FILE *file = NULL;
+	int pid = 0;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", thread);
+	file = fopen(path, "re");
+	while (file && !pid && fgets(line, sizeof(line), file))
+		if (sscanf(line, "Tgid: %d", &pid) != 1)
+			pid = 0;
+	return pid;
+}
+
+int vms__check_process(const char *command, pid_t pid)
+{
+	pid_t process = process_of(pid);
+
+	if (kill(pid, 0) && errno == ESRCH) {
+		log__error("%s: cannot look at process %d (there is none)", command, pid);
+		return -ESRCH;
+	}
+	if (!process || process == pid)
+		return 0;
+	log__error("%s: %d is a thread of process %d; say -p %d", command, pid, process, process);
+	return -EINVAL;
 }
 
 int vms__find(const char *command, const char *which, struct vm_target *target)

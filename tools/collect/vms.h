@@ -38,6 +38,18 @@ struct vm_target {
 int vms__find(const char *command, const char *which, struct vm_target *target);
 
 /**
+ * vms__check_process() - whether -p names a process
+ *
+ * Says on stderr if there is none, or if it is a thread, with the process it belongs to: those of a VM's vCPUs are
+ * what top and QEMU show.
+ *
+ * @command: who asks; begins the message
+ *
+ * Return: 0, -ESRCH or -EINVAL.
+ */
+int vms__check_process(const char *command, pid_t pid);
+
+/**
  * vms__name() - what the VM of a process is called, for output
  *
  * Any process has a name: at least that of its command.

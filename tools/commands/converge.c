@@ -48,16 +48,16 @@ struct converge_options {
 };
 
 static const struct option_spec option_table[] = {
-	{ "pid", 'p', OPTION_U64, offsetof(struct converge_options, pid), "PID",
+	{ "pid", 'p', OPTION_COUNT, offsetof(struct converge_options, pid), "PID",
 	  "follow this process and its children, until it ends" },
 	{ "vm", 0, OPTION_TEXT, offsetof(struct converge_options, vm), "NAME|UUID",
 	  "follow the process of this VM" },
 	VIEW_OPTIONS(converge_options),
-	{ "interval", 'I', OPTION_U64, offsetof(struct converge_options, interval_ms), "MS",
+	{ "interval", 'I', OPTION_MS, offsetof(struct converge_options, interval_ms), "MS",
 	  "between iterations, a line every so many milliseconds" },
 	{ "json", 'j', OPTION_FLAG, offsetof(struct converge_options, json), NULL,
 	  "JSON lines, with sizes in bytes and times in nanoseconds" },
-	{ "duration", 'd', OPTION_SECONDS, offsetof(struct converge_options, duration_ns), "TIME",
+	{ "duration", 'd', OPTION_PERIOD, offsetof(struct converge_options, duration_ns), "TIME",
 	  "stop after this time: 10, 2.5s, 300ms, 5m" },
 	{ "output", 'o', OPTION_TEXT, offsetof(struct converge_options, output), "FILE",
 	  "write a recording too, for -i and for hwdbm report" },

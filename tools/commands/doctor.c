@@ -28,7 +28,7 @@ struct doctor_options {
 };
 
 static const struct option_spec option_table[] = {
-	{ "pid", 'p', OPTION_U64, offsetof(struct doctor_options, pid), "PID",
+	{ "pid", 'p', OPTION_COUNT, offsetof(struct doctor_options, pid), "PID",
 	  "of VMs, look only at that of this process" },
 	{ "vm", 0, OPTION_TEXT, offsetof(struct doctor_options, vm), "NAME|UUID",
 	  "of VMs, look only at this one" },
@@ -89,6 +89,7 @@ static int print(const struct doctor_options *o, const struct diagnosis *diagnos
 {
 	int err;
 
+	errno = 0;
 	if (o->json)
 		err = diagnosis__json(stdout, diagnosis);
 	else if (o->safety)
@@ -96,7 +97,8 @@ static int print(const struct doctor_options *o, const struct diagnosis *diagnos
 	else
 		err = diagnosis__text(stdout, diagnosis, o->verbose);
 	if (err)
-		log__error("doctor: cannot write (%s)", strerror(-err));
+		log__error("doctor: cannot write to stdout (%s)",
+			   strerror(err == -EIO && errno ? errno : -err));
 	return err;
 }
 
@@ -138,7 +140,8 @@ static int check_options(const struct doctor_options *o, struct examine_options 
 static int find_vm(const struct doctor_options *o, struct examine_options *options)
 {
 	struct vm_target target = VM_TARGET_NONE;
-	int err = o->vm ? vms__find("doctor", o->vm, &target) : 0;
+	int err = o->vm ? vms__find("doctor", o->vm, &target) :
+		  o->pid ? vms__check_process("doctor", o->pid) : 0;
 
 	cleanup__close(&target.pidfd);
 	options->vm = o->vm ? target.pid : (int)o->pid;

@@ -75,7 +75,7 @@ static const struct option_spec option_table[] = {
 	  "qemu, or passes: each pass is sent whole (qemu)" },
 	{ "max-iterations", 0, OPTION_U64, offsetof(struct predict_options, iterations), "N",
 	  "it does not converge if that takes more (30)" },
-	{ "pid", 'p', OPTION_U64, offsetof(struct predict_options, pid), "PID",
+	{ "pid", 'p', OPTION_COUNT, offsetof(struct predict_options, pid), "PID",
 	  "the VMM, if recordings have several" },
 	{ "scale", 0, OPTION_FLAG, offsetof(struct predict_options, scale), NULL,
 	  "let the load grow with --size: as many times more is written" },

@@ -63,6 +63,8 @@ static int open_signals(struct session *s)
 	signal(SIGINT, SIG_DFL);
 	/* A reader of our output that goes away is an error of write(). */
 	signal(SIGPIPE, SIG_IGN);
+	/* So is a file that may not grow (ulimit -f). */
+	signal(SIGXFSZ, SIG_IGN);
 	s->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	return s->signals < 0 ? -errno : 0;
 }
@@ -81,6 +83,9 @@ static int open_target(struct session *s)
 	}
 	if (!pid)
 		return 0;
+	err = vms__check_process(name_of(s), pid);
+	if (err)
+		return err;
 	s->target = syscall(SYS_pidfd_open, pid, 0);
 	if (s->target >= 0)
 		return 0;
@@ -236,6 +241,7 @@ int session__follow(struct session *s, char **command)
 {
 	int err = *command ? child__start(&s->child) : 0;
 
+	s->has_begun = true;
 	if (!err)
 		return follow(s);
 	log__error("%s: cannot run %s (%s)", name_of(s), command[0], strerror(-err));
@@ -289,6 +295,9 @@ int session__finish(struct session *s)
 	int err, ended;
 
 	child__stop(&s->child);
+	/* Of what has not begun there is nothing to tell: the message that says why is the last. */
+	if (!s->has_begun)
+		return 0;
 	err = collect__finish(s->collector);
 	ended = hand_on_end(s);
 	return err ?: ended;

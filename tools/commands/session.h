@@ -45,6 +45,7 @@ struct session {
 	int ticks;			/* timerfd, -1 if no interval */
 	int target;			/* pidfd of -p or --vm, -1 if none */
 	int signal;			/* that stopped us, 0 if none */
+	bool has_begun;			/* session__follow() was called */
 	bool target_ended;		/* the process of -p */
 	struct session_watch watches[SESSION_WATCHES];
 	size_t watch_count;
@@ -53,7 +54,7 @@ struct session {
 
 /* Options that all such commands have; each has a uint64_t max_overhead and a bool always. */
 #define SESSION_OPTIONS(type)								\
-	{ "max-overhead", 0, OPTION_PERCENT, offsetof(type, max_overhead), "PERCENT",	\
+	{ "max-overhead", 0, OPTION_SHARE, offsetof(type, max_overhead), "PERCENT",	\
 	  "detach if the probes take more of a core for each VM that logs" },		\
 	{ "always", 0, OPTION_FLAG, offsetof(type, always), NULL,			\
 	  "attach everything at once, not only while a log is on" }
@@ -111,7 +112,8 @@ int session__follow(struct session *session, char **command);
 /**
  * session__finish() - stop the command, detach, hand on what is left and the end sample
  *
- * The command is stopped first: what it does while ending is recorded too. Warns of losses.
+ * The command is stopped first: what it does while ending is recorded too. Warns of losses. Without session__follow()
+ * before it nothing is handed on.
  *
  * Return: 0 or -errno.
  */

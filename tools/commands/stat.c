@@ -36,14 +36,14 @@ struct stat_options {
 };
 
 static const struct option_spec option_table[] = {
-	{ "pid", 'p', OPTION_U64, offsetof(struct stat_options, pid), "PID",
+	{ "pid", 'p', OPTION_COUNT, offsetof(struct stat_options, pid), "PID",
 	  "follow this process and its children, until it ends" },
 	{ "vm", 0, OPTION_TEXT, offsetof(struct stat_options, vm), "NAME|UUID",
 	  "follow the process of this VM" },
 	VIEW_OPTIONS(stat_options),
 	{ "json", 'j', OPTION_FLAG, offsetof(struct stat_options, json), NULL,
 	  "JSON lines, with sizes in bytes and times in nanoseconds" },
-	{ "duration", 'd', OPTION_SECONDS, offsetof(struct stat_options, duration_ns), "TIME",
+	{ "duration", 'd', OPTION_PERIOD, offsetof(struct stat_options, duration_ns), "TIME",
 	  "stop after this time: 10, 2.5s, 300ms, 5m" },
 	{ "no-count", 0, OPTION_FLAG, offsetof(struct stat_options, no_count), NULL,
 	  "do not count bitmaps: costs nothing, and KVM's dirty bytes are unknown" },

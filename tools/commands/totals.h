@@ -33,15 +33,15 @@ struct totals_options {
 
 /* The options of all such commands. */
 #define TOTALS_OPTIONS									\
-	TOTALS_OPTION("pid", 'p', OPTION_U64, pid, "PID",				\
+	TOTALS_OPTION("pid", 'p', OPTION_COUNT, pid, "PID",				\
 		      "follow this process and its children, until it ends"),		\
 	TOTALS_OPTION("vm", 0, OPTION_TEXT, vm, "NAME|UUID",				\
 		      "follow the process of this VM"),					\
-	TOTALS_OPTION("interval", 'I', OPTION_U64, interval_ms, "MS",			\
+	TOTALS_OPTION("interval", 'I', OPTION_MS, interval_ms, "MS",			\
 		      "show the totals so far every so many milliseconds"),		\
 	TOTALS_OPTION("json", 'j', OPTION_FLAG, json, NULL,				\
 		      "JSON lines, with sizes in bytes and times in nanoseconds"),	\
-	TOTALS_OPTION("duration", 'd', OPTION_SECONDS, duration_ns, "TIME",		\
+	TOTALS_OPTION("duration", 'd', OPTION_PERIOD, duration_ns, "TIME",		\
 		      "stop after this time: 10, 2.5s, 300ms, 5m"),			\
 	TOTALS_OPTION("output", 'o', OPTION_TEXT, output, "FILE",			\
 		      "write a recording too, for -i"),					\

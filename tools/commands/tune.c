@@ -48,7 +48,7 @@ static const struct option_spec option_table[] = {
 	  "put everything back after this time, at most 24h: 10m, 90s" },
 	{ "vm", 0, OPTION_TEXT, offsetof(struct tune_options, vm), "NAME|UUID",
 	  "for this VM alone: dirty_split and dirty_granularity" },
-	{ "pid", 'p', OPTION_U64, offsetof(struct tune_options, pid), "PID",
+	{ "pid", 'p', OPTION_COUNT, offsetof(struct tune_options, pid), "PID",
 	  "the same, by the VMM's process" },
 	{ "guard", 0, OPTION_TEXT, offsetof(struct tune_options, guard), "LIST",
 	  "put everything back unless these hold, each second: cpu<80%,memory>2G,pressure<10%" },

@@ -22,7 +22,7 @@ struct vms_options {
 };
 
 static const struct option_spec option_table[] = {
-	{ "pid", 'p', OPTION_U64, offsetof(struct vms_options, pid), "PID",
+	{ "pid", 'p', OPTION_COUNT, offsetof(struct vms_options, pid), "PID",
 	  "only those of this process" },
 	{ "vm", 0, OPTION_TEXT, offsetof(struct vms_options, vm), "NAME|UUID",
 	  "only this one" },
@@ -96,7 +96,7 @@ int vms__main(int argc, char **argv)
 	struct vm_target target = VM_TARGET_NONE;
 	struct vms_options options = { 0 };
 	int first = options__parse(&spec, &options, argc, argv);
-	int err = 0;
+	int err;
 
 	if (first == -ECANCELED)
 		return COMMAND_OK;
@@ -114,8 +114,8 @@ int vms__main(int argc, char **argv)
 	}
 	log__set_verbose(options.verbose);
 	target.pid = options.pid;
-	if (options.vm)
-		err = vms__find("vms", options.vm, &target);
+	err = options.vm ? vms__find("vms", options.vm, &target) :
+	      options.pid ? vms__check_process("vms", options.pid) : 0;
 	err = err ?: list_vms(&options, &target);
 	cleanup__close(&target.pidfd);
 	return err ? COMMAND_FAILED : COMMAND_OK;

@@ -42,6 +42,7 @@ static void run_child(char **argv, int go, int failure, pid_t parent)
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	signal(SIGPIPE, SIG_DFL);
+	signal(SIGXFSZ, SIG_DFL);
 	execvp(argv[0], argv);
 	err = errno;
 	while (write(failure, &err, sizeof(err)) < 0 && errno == EINTR)

@@ -103,9 +103,16 @@ static int add_text(struct option_texts *texts, const char *text)
 	return 0;
 }
 
+/* What 0 means is nothing that a person would ask for: the field says with it that the option was not given. */
+static int refuse_zero(int err, const uint64_t *value)
+{
+	return err ?: *value ? 0 : -ERANGE;
+}
+
 static int store(const struct option_spec *option, void *into, const char *text)
 {
 	void *at = (char *)into + option->offset;
+	int err;
 
 	switch (option->type) {
 	case OPTION_FLAG:
@@ -116,10 +123,19 @@ static int store(const struct option_spec *option, void *into, const char *text)
 		return 0;
 	case OPTION_U64:
 		return options__u64(text, at);
+	case OPTION_COUNT:
+		return refuse_zero(options__u64(text, at), at);
+	case OPTION_MS:
+		err = refuse_zero(options__u64(text, at), at);
+		return err ?: *(uint64_t *)at > UINT32_MAX ? -EINVAL : 0;
 	case OPTION_PERCENT:
 		return options__percent(text, at);
+	case OPTION_SHARE:
+		return refuse_zero(options__percent(text, at), at);
 	case OPTION_SECONDS:
 		return options__seconds(text, at);
+	case OPTION_PERIOD:
+		return refuse_zero(options__seconds(text, at), at);
 	case OPTION_BYTES:
 		return options__bytes(text, at);
 	case OPTION_TEXTS:
@@ -181,7 +197,7 @@ int options__parse(const struct command_spec *command, void *into, int argc, cha
 {
 	struct option longs[OPTIONS_MAX + 2] = { { "help", no_argument, NULL, 'h' } };
 	char shorts[3 * OPTIONS_MAX] = "+:h", *next = shorts + 3;
-	int result, which;
+	int result, which, err;
 
 	if (!command->stop_at_first)
 		strcpy(shorts, ":h"), next = shorts + 2;
@@ -211,12 +227,16 @@ int options__parse(const struct command_spec *command, void *into, int argc, cha
 			options__help(command);
 			return -ECANCELED;
 		}
-		if (!o || store(o, into, optarg)) {
-			log__error("%s: --%s %s is not a valid %s; see hwdbm %s --help",
+		err = o ? store(o, into, optarg) : -EINVAL;
+		if (err == -ERANGE)
+			log__error("%s: --%s %s: it has to be more than 0; see hwdbm %s --help",
+				   command->name, o->name, optarg, command->name);
+		else if (err)
+			log__error("%s: --%s \"%s\" is not a valid %s; see hwdbm %s --help",
 				   command->name, o ? o->name : "?", optarg ? optarg : "",
 				   o && o->argument ? o->argument : "value", command->name);
+		if (err)
 			return -EINVAL;
-		}
 	}
 	return optind;
 }

@@ -14,8 +14,12 @@ enum option_type {
 	OPTION_FLAG,		/* bool */
 	OPTION_TEXT,		/* const char *, into argv */
 	OPTION_U64,		/* uint64_t, decimal */
+	OPTION_COUNT,		/* the same, but not 0: for what is 0 when it is not given */
+	OPTION_MS,		/* the same, and small enough to be had in nanoseconds */
 	OPTION_PERCENT,		/* uint64_t millionths, given as "0.1" or "0.1%" */
+	OPTION_SHARE,		/* the same, but not 0 */
 	OPTION_SECONDS,		/* uint64_t nanoseconds, given as seconds with a fraction or ms/s/m/h */
+	OPTION_PERIOD,		/* the same, but not 0 */
 	OPTION_BYTES,		/* uint64_t, with K, M, G, T, or as bits with kbit, Mbit, Gbit */
 	OPTION_TEXTS,		/* struct option_texts: may be given again and again */
 };
