@@ -27,6 +27,14 @@ struct bpf_object;
 #define BIT_OF(number) (UINT64_C(1) << (number))
 #define MEASURE_ALL (BIT_OF(HWDBM_MEASURES) - 1)
 
+/* Any of these tells of reads of dirty state, by whoever keeps it. */
+#define MEASURE_SYNCS (BIT_OF(HWDBM_MEASURE_SYNC) | BIT_OF(HWDBM_MEASURE_KVM_SYNC) | \
+		       BIT_OF(HWDBM_MEASURE_TYPE1_SYNC) | BIT_OF(HWDBM_MEASURE_DEVICE_SYNC))
+
+/* What there is to know of the dirty state of a migration, and of when it is tracked. */
+#define MEASURE_MIGRATION (MEASURE_SYNCS | BIT_OF(HWDBM_MEASURE_TRACKING) | \
+			   BIT_OF(HWDBM_MEASURE_DIRTY) | BIT_OF(HWDBM_MEASURE_KVM_RING))
+
 enum probe_kind {
 	PROBE_EVENT,		/* tp_btf: a tracepoint, its arguments typed by BTF */
 	PROBE_FENTRY,		/* fentry and fexit of a function, by BPF trampoline */

@@ -443,11 +443,8 @@ int advise__main(int argc, char **argv)
 	struct session_options options = {
 		.collect = {
 			.command = "advise", .count_every = 1,
-			.measure = BIT_OF(HWDBM_MEASURE_TRACKING) | BIT_OF(HWDBM_MEASURE_SYNC) |
-				   BIT_OF(HWDBM_MEASURE_DIRTY) | BIT_OF(HWDBM_MEASURE_KVM_SYNC) |
-				   BIT_OF(HWDBM_MEASURE_KVM_RING) | BIT_OF(HWDBM_MEASURE_TYPE1_SYNC),
-			.require = BIT_OF(HWDBM_MEASURE_SYNC) | BIT_OF(HWDBM_MEASURE_KVM_SYNC) |
-				   BIT_OF(HWDBM_MEASURE_TYPE1_SYNC),
+			.measure = MEASURE_MIGRATION,
+			.require = MEASURE_SYNCS,
 		},
 		.handler = view__take, .context = &a.view,
 	};

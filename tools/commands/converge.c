@@ -250,13 +250,8 @@ int converge__main(int argc, char **argv)
 	struct session_options options = {
 		.collect = {
 			.command = "converge", .count_every = 1,
-			.measure = BIT_OF(HWDBM_MEASURE_TRACKING) | BIT_OF(HWDBM_MEASURE_SYNC) |
-				   BIT_OF(HWDBM_MEASURE_DIRTY) | BIT_OF(HWDBM_MEASURE_KVM_SYNC) |
-				   BIT_OF(HWDBM_MEASURE_KVM_RING) | BIT_OF(HWDBM_MEASURE_TYPE1_SYNC) |
-				   BIT_OF(HWDBM_MEASURE_DEVICE_SYNC),
-			.require = BIT_OF(HWDBM_MEASURE_SYNC) | BIT_OF(HWDBM_MEASURE_KVM_SYNC) |
-				   BIT_OF(HWDBM_MEASURE_TYPE1_SYNC) |
-				   BIT_OF(HWDBM_MEASURE_DEVICE_SYNC),
+			.measure = MEASURE_MIGRATION,
+			.require = MEASURE_SYNCS,
 		},
 		.interval_ns = TICK_MS * NS_PER_MS,
 		.until_command = true, .handler = view__take, .tick = tick, .context = &c.view,

@@ -279,14 +279,8 @@ int dirtysync__main(int argc, char **argv)
 	struct session_options options = {
 		.collect = {
 			.command = "dirtysync",
-			.measure = BIT_OF(HWDBM_MEASURE_TRACKING) | BIT_OF(HWDBM_MEASURE_SYNC) |
-				   BIT_OF(HWDBM_MEASURE_DIRTY) | BIT_OF(HWDBM_MEASURE_WALK) |
-				   BIT_OF(HWDBM_MEASURE_KVM_SYNC) | BIT_OF(HWDBM_MEASURE_KVM_RING) |
-				   BIT_OF(HWDBM_MEASURE_TYPE1_SYNC) |
-				   BIT_OF(HWDBM_MEASURE_DEVICE_SYNC),
-			.require = BIT_OF(HWDBM_MEASURE_SYNC) | BIT_OF(HWDBM_MEASURE_KVM_SYNC) |
-				   BIT_OF(HWDBM_MEASURE_TYPE1_SYNC) |
-				   BIT_OF(HWDBM_MEASURE_DEVICE_SYNC),
+			.measure = MEASURE_MIGRATION | BIT_OF(HWDBM_MEASURE_WALK),
+			.require = MEASURE_SYNCS,
 		},
 		.handler = view__take, .tick = tick, .context = &d.view,
 	};

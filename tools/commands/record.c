@@ -175,9 +175,7 @@ int record__main(int argc, char **argv)
 		.collect = {
 			.command = "record", .measure = MEASURE_ALL, .count_every = 1,
 			.count_share = COUNT_SHARE,
-			.require = BIT_OF(HWDBM_MEASURE_SYNC) | BIT_OF(HWDBM_MEASURE_KVM_SYNC) |
-				   BIT_OF(HWDBM_MEASURE_TYPE1_SYNC) |
-				   BIT_OF(HWDBM_MEASURE_DEVICE_SYNC),
+			.require = MEASURE_SYNCS,
 		},
 		.handler = view__take, .context = &r.view,
 	};

@@ -171,9 +171,7 @@ int stat__main(int argc, char **argv)
 	struct session_options options = {
 		.collect = {
 			.command = "stat", .measure = MEASURE_ALL & ~BIT_OF(HWDBM_MEASURE_VCPUS),
-			.require = BIT_OF(HWDBM_MEASURE_SYNC) | BIT_OF(HWDBM_MEASURE_KVM_SYNC) |
-				   BIT_OF(HWDBM_MEASURE_TYPE1_SYNC) |
-				   BIT_OF(HWDBM_MEASURE_DEVICE_SYNC),
+			.require = MEASURE_SYNCS,
 		},
 		.until_command = true, .handler = view__take, .context = &t.view,
 	};
