@@ -42,3 +42,8 @@ probe_lines() {
 	sed -n -e "s/^ok \(.*\) # SKIP \(.*\)/skip $1\1: \2/p" -e '/# SKIP/d' \
 		-e "s/^ok /ok $1/p" -e "s/^not ok /not ok $1/p" "$2"
 }
+
+# no_result FILE: why testbed/run, whose words FILE holds, has no result
+no_result() {
+	sed -n 's/^testbed\/run: //p' "$1" | tail -n 1
+}
