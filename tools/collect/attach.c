@@ -24,9 +24,10 @@
 #define NS_PER_SECOND UINT64_C(1000000000)
 #define NS_PER_MS UINT64_C(1000000)
 
-/* How often to look at the VMs: if the start of a log wakes us, and if nothing else tells. */
-#define LOOK_NS (500 * NS_PER_MS)
+/* How often to look at the VMs: if the start of a log wakes us, and if nothing else tells (and at least). */
+#define LOOK_NS (1000 * NS_PER_MS)
 #define LOOK_ALONE_NS (20 * NS_PER_MS)
+#define LOOK_ALONE_MOST_NS (500 * NS_PER_MS)
 
 /* And not so often that it takes more than this part of a core, one in so many. */
 #define LOOK_REST 2000
@@ -98,8 +99,8 @@ static uint64_t look_interval(const struct attachments *a)
 	uint64_t rest = look__cost_ns(a->look) * LOOK_REST;
 
 	/* What is missed is worse than a look that takes long. */
-	if (alone && rest > LOOK_NS)
-		return LOOK_NS;
+	if (alone && rest > LOOK_ALONE_MOST_NS)
+		return LOOK_ALONE_MOST_NS;
 	return rest > least ? rest : least;
 }
 

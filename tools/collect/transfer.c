@@ -161,6 +161,7 @@ void transfer__begin(struct transfer *t, uint64_t t_ns)
 	for (size_t i = 0; i < t->count; i++)
 		t->sockets[i].foreign = t->sockets[i].seen_ns + CONNECTS_BEFORE_NS < t_ns;
 	t->listed_ns = 0;
+	t->expected_ns = t_ns + LIST_EVERY_NS;
 }
 
 static struct transfer_socket *find(const struct transfer *t, uint64_t inode)
@@ -322,6 +323,20 @@ static struct question question_of(uint8_t family, uint16_t flags)
 	};
 }
 
+static bool has_connection(const struct transfer *t)
+{
+	for (size_t i = 0; i < t->count; i++)
+		if (t->sockets[i].family && t->sockets[i].open && !t->sockets[i].foreign)
+			return true;
+	return false;
+}
+
+/* A process whose migration has not connected is asked again at once, but not all the time it tracks. */
+static bool knows_sockets(const struct transfer *t, uint64_t now)
+{
+	return (has_connection(t) || now >= t->expected_ns) && now < t->listed_ns + LIST_EVERY_NS;
+}
+
 /* Whether there are sockets of which nobody knows yet what they are. */
 static bool look_again(struct transfer *t)
 {
@@ -360,14 +375,6 @@ static int ask_each(struct transfer *t)
 			return err;
 	}
 	return 0;
-}
-
-static bool has_connection(const struct transfer *t)
-{
-	for (size_t i = 0; i < t->count; i++)
-		if (t->sockets[i].family && t->sockets[i].open && !t->sockets[i].foreign)
-			return true;
-	return false;
 }
 
 static int list(struct transfer *t, uint64_t now)
@@ -413,7 +420,7 @@ int transfer__read(struct transfer *t, struct transfer_sample *sample)
 	}
 	/* Of a process that has ended the last words are left. */
 	if (!ended)
-		err = has_connection(t) && now < t->listed_ns + LIST_EVERY_NS ? ask_each(t) : list(t, now);
+		err = knows_sockets(t, now) ? ask_each(t) : list(t, now);
 	take_farewells(t);
 	if (err == -ENOMEM)
 		return err;

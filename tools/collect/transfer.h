@@ -23,6 +23,7 @@ struct transfer {
 	int error;			/* why there is none of these; 0: there is */
 	bool foreign;			/* another network namespace than ours */
 	uint64_t listed_ns;		/* when its descriptors were looked through */
+	uint64_t expected_ns;		/* until then its migration may still connect */
 	struct transfer_socket *sockets;
 	size_t count;
 };
