@@ -7,6 +7,7 @@
 #include "unit.h"
 #include "../bench/guest.c"
 #include "../../tools/model/predict.h"
+#include "../../tools/model/random.h"
 
 #include <math.h>
 
@@ -159,6 +160,46 @@ static void steady_writers_are_predicted(void)
 	CHECK(p.forced_blackout_ns > 1000000000);
 }
 
+/* Times of @count copies, a tenth of them their deviation; return: that of one more, their mean is 1 */
+static double copies(struct random *random, unsigned int count, struct precopy_setup *s)
+{
+	double mean = 0, squares = 0;
+
+	for (unsigned int i = 1; i <= count; i++) {
+		double time = 1 + 0.1 * random__normal(random), away = time - mean;
+
+		mean += away / i;
+		squares += away * (time - mean);
+	}
+	s->last_bandwidth = 100 * MB / mean;
+	s->last_spread = sqrt(squares / (count - 1)) / mean;
+	s->last_runs = count;
+	return 1 + 0.1 * random__normal(random);
+}
+
+static void a_last_copy_as_unsteady_as_those_before(void)
+{
+	struct working_point points[20];
+	struct random random = { 7 };
+	int held = 0;
+
+	/* 10 MB are left after the first pass, and take 100 ms */
+	for (int i = 0; i < 20; i++)
+		points[i] = (struct working_point){ 1 + i, MB * (1 + i) };
+	for (unsigned int i = 0; i < 300; i++) {
+		struct precopy_setup s = setup();
+		double time = copies(&random, 2 + i % 4, &s);
+		struct prediction p;
+
+		s.downtime_limit_s = 0.2;
+		CHECK(!predict_points(points, 20, &s, &p));
+		CHECK(p.converges == TRI_TRUE);
+		held += (double)p.blackout_bound_ns >= 1e8 * time;
+	}
+	CHECK(held >= 285);
+	CHECK(held < 300);
+}
+
 static void what_was_not_observed_cannot_be_told(void)
 {
 	/* One sync after 10 s: is it a hot set of 50 MB, or 5 MB a second? */
@@ -271,6 +312,7 @@ static void guests_migrated_page_by_page(void)
 
 RUN_TESTS(TEST(whole_passes_by_hand), TEST(everything_that_takes_time_is_in_it),
 	  TEST(qemu_leaves_a_rest_and_looks_again), TEST(lazy_goes_one_level_a_sync),
-	  TEST(steady_writers_are_predicted), TEST(what_was_not_observed_cannot_be_told),
+	  TEST(steady_writers_are_predicted),
+	  TEST(a_last_copy_as_unsteady_as_those_before), TEST(what_was_not_observed_cannot_be_told),
 	  TEST(the_same_seed_gives_the_same), TEST(more_bandwidth_is_never_worse),
 	  TEST(nonsense_is_refused), TEST(guests_migrated_page_by_page))

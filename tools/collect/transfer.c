@@ -133,6 +133,7 @@ void transfer__open(struct transfer *t, pid_t pid)
 	int fd;
 
 	t->pid = pid;
+	t->expected_ns = now_ns() + LIST_EVERY_NS;
 	t->process = syscall(SYS_pidfd_open, pid, 0);
 	snprintf(path, sizeof(path), "/proc/%d/fd", pid);
 	t->descriptors = t->process < 0 ? -1 : open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

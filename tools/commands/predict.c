@@ -14,6 +14,8 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define NS_PER_SECOND 1e9
@@ -31,7 +33,7 @@ struct predict_options {
 	const char *rule;
 	uint64_t pid;
 	uint64_t bandwidth;
-	uint64_t last_bandwidth;
+	struct option_texts last_bandwidths;
 	uint64_t downtime_ns;
 	uint64_t granularity;
 	uint64_t backing;
@@ -69,8 +71,9 @@ static const struct option_spec option_table[] = {
 	  "from the last byte to the VM running (0)" },
 	{ "stop-delay", 0, OPTION_SECONDS, offsetof(struct predict_options, stop_ns), "TIME",
 	  "from the decision to the VM standing still (5ms)" },
-	{ "switchover-bandwidth", 0, OPTION_BYTES, offsetof(struct predict_options, last_bandwidth),
-	  "BYTES", "with the VM stopped, where that differs" },
+	{ "switchover-bandwidth", 0, OPTION_TEXTS,
+	  offsetof(struct predict_options, last_bandwidths), "BYTES",
+	  "with the VM stopped, if that differs; once for each time it was measured" },
 	{ "rule", 0, OPTION_TEXT, offsetof(struct predict_options, rule), "RULE",
 	  "qemu, or passes: each pass is sent whole (qemu)" },
 	{ "max-iterations", 0, OPTION_U64, offsetof(struct predict_options, iterations), "N",
@@ -95,7 +98,8 @@ static const struct command_spec spec = {
 		 "written as a function of time; the migration is played through 400 times on curves that\n"
 		 "fit the points. Times that no iteration came near are bounds, not guesses: where they\n"
 		 "decide, the answer is \"cannot be told\". The best recording is of an earlier migration of\n"
-		 "the same load with another bandwidth, or of several.\n"
+		 "the same load with another bandwidth, or of several. How much the times of last copies\n"
+		 "differ that --switchover-bandwidth gives, two or more, widens the bound.\n"
 		 "Everything assumed is printed, and so is what is not known.\n\n"
 		 "Requirements: none; recordings of any host will do.\n"
 		 "Exit status: 0; 1 if there is nothing to predict from; 2 for bad options; 3 if a\n"
@@ -106,6 +110,9 @@ static const struct command_spec spec = {
 
 struct predict {
 	struct predict_options options;
+	double last_bandwidth;		/* these three as in struct precopy_setup */
+	double last_spread;
+	unsigned int last_runs;
 	struct history history;
 	struct prediction_document document;
 	struct forecast forecast;
@@ -148,8 +155,8 @@ static void take_defaults(struct predict *p)
 	if (o->downtime_ns == UNKNOWN)
 		o->downtime_ns = vmm->downtime_limit_ns == UNKNOWN ? DOWNTIME_LIMIT_NS :
 								      vmm->downtime_limit_ns;
-	if (!o->last_bandwidth)
-		o->last_bandwidth = o->bandwidth;
+	if (!p->last_runs)
+		p->last_bandwidth = (double)o->bandwidth;
 	if (!o->size)
 		o->size = vmm->memory_bytes != UNKNOWN ? vmm->memory_bytes :
 							  history__memory(&p->history);
@@ -182,6 +189,33 @@ static int choose_levels(struct predict *p)
 		return 0;
 	log__error("predict: lazily split are 2M blocks to 4K, 1G blocks to 2M or to 4K; give such --backing and --granularity");
 	return -EINVAL;
+}
+
+/* In times, not rates: a blackout is a time. */
+static int take_last_bandwidths(struct predict *p)
+{
+	const struct option_texts *texts = &p->options.last_bandwidths;
+	double mean = 0, squares = 0;
+
+	for (size_t i = 0; i < texts->count; i++) {
+		uint64_t bandwidth;
+		double away;
+
+		if (options__bytes(texts->at[i], &bandwidth) || !bandwidth) {
+			log__error("predict: --switchover-bandwidth \"%s\": give bytes per second, such as 1.2G or 10Gbit",
+				   texts->at[i]);
+			return -EINVAL;
+		}
+		away = 1 / (double)bandwidth - mean;
+		mean += away / (double)(i + 1);
+		squares += away * (1 / (double)bandwidth - mean);
+	}
+	if (!texts->count)
+		return 0;
+	p->last_bandwidth = 1 / mean;
+	p->last_runs = (unsigned int)texts->count;
+	p->last_spread = texts->count > 1 ? sqrt(squares / (double)(texts->count - 1)) / mean : 0;
+	return 0;
 }
 
 static int check_options(const struct predict_options *o)
@@ -294,7 +328,8 @@ static struct precopy_setup make_setup(struct predict *p)
 		.memory_bytes = (double)o->size,
 		.pending_bytes = (double)(o->left ? o->left : o->size),
 		.pending_s = o->left ? forecast__last_interval(&p->history) : 0,
-		.bandwidth = (double)o->bandwidth, .last_bandwidth = (double)o->last_bandwidth,
+		.bandwidth = (double)o->bandwidth, .last_bandwidth = p->last_bandwidth,
+		.last_spread = p->last_spread, .last_runs = p->last_runs,
 		.downtime_limit_s = (double)o->downtime_ns / NS_PER_SECOND,
 		.device_bytes = (double)o->device, .load_s = (double)o->load_ns / NS_PER_SECOND,
 		.stop_s = (double)o->stop_ns / NS_PER_SECOND,
@@ -452,7 +487,10 @@ static void put_assumptions(struct predict *p)
 	prediction__note(n, "the load stays as recorded");
 	prediction__note(n, "%s of memory, sent at %s/s; with the VM stopped at %s/s",
 			 units__bytes(o->size, a), units__bytes(o->bandwidth, b),
-			 units__bytes(o->last_bandwidth, c));
+			 units__bytes((uint64_t)p->last_bandwidth, c));
+	if (p->last_runs > 1)
+		prediction__note(n, "the time of that last copy differs from run to run by %.1f %% (standard deviation of %u)",
+				 100 * p->last_spread, p->last_runs);
 	if (o->left)
 		prediction__note(n, "%s are left to send now; times and bytes count from now",
 				 units__bytes(o->left, a));
@@ -488,6 +526,9 @@ static void put_price_gaps(struct predict *p)
 	    o->granularity != p->history.granularity_bytes)
 		prediction__note(&p->document.unknown,
 				 "how long syncs take at another granularity than recorded: taken as equal");
+	if (p->last_runs < 2)
+		prediction__note(&p->document.unknown,
+				 "how much the rate with the VM stopped differs from run to run: taken as up to 2 %% less (--switchover-bandwidth, for each measured one)");
 	if (!o->device)
 		prediction__note(&p->document.unknown,
 				 "the size of the devices' state: taken as 0 (--device-state)");
@@ -579,6 +620,25 @@ static int predict(struct predict *p, int count, char **paths)
 	return err;
 }
 
+/* Return: exit status */
+static int run(struct predict *p, int count, char **paths)
+{
+	int err;
+
+	if (check_options(&p->options) || take_last_bandwidths(p))
+		return COMMAND_USAGE;
+	if (!count && !p->options.input) {
+		log__error("predict: from which recordings? see hwdbm predict --help");
+		return COMMAND_USAGE;
+	}
+	history__init(&p->history);
+	err = predict(p, count, paths);
+	history__release(&p->history);
+	if (err)
+		return COMMAND_FAILED;
+	return p->load.unsound ? COMMAND_UNSOUND : COMMAND_OK;
+}
+
 int predict__main(int argc, char **argv)
 {
 	struct predict p = {
@@ -588,20 +648,9 @@ int predict__main(int argc, char **argv)
 			  .wants_settings = true, .syncs = &p.history.rows.syncs },
 	};
 	int first = options__parse(&spec, &p.options, argc, argv);
-	int err;
+	int status = first == -ECANCELED ? COMMAND_OK :
+		     first < 0 ? COMMAND_USAGE : run(&p, argc - first, argv + first);
 
-	if (first == -ECANCELED)
-		return COMMAND_OK;
-	if (first < 0 || check_options(&p.options))
-		return COMMAND_USAGE;
-	if (first == argc && !p.options.input) {
-		log__error("predict: from which recordings? see hwdbm predict --help");
-		return COMMAND_USAGE;
-	}
-	history__init(&p.history);
-	err = predict(&p, argc - first, argv + first);
-	history__release(&p.history);
-	if (err)
-		return COMMAND_FAILED;
-	return p.load.unsound ? COMMAND_UNSOUND : COMMAND_OK;
+	free(p.options.last_bandwidths.at);
+	return status;
 }

@@ -40,6 +40,8 @@ struct precopy_setup {
 	double pending_s;		/* time in which that was written; 0: all memory */
 	double bandwidth;		/* bytes per second */
 	double last_bandwidth;		/* with the VM stopped */
+	double last_spread;		/* of the time of a byte then: standard deviation as a share of its mean */
+	unsigned int last_runs;		/* that were measured for it; below 2: last_spread is not known */
 	double downtime_limit_s;
 	double device_bytes;		/* state that is sent with the VM stopped */
 	double load_s;			/* from the last byte to the VM running */

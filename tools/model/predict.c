@@ -37,6 +37,9 @@ const struct field_table prediction_table = FIELD_TABLE("prediction", prediction
 /* The last copy may be slower than was said by up to this share. */
 #define UNSTEADY 0.02
 
+/* And is not so many times as fast, however much it differed when it was measured. */
+#define FASTER_MOST 4
+
 /* Curves that are drawn once and used by many trials. */
 #define CURVES 20
 
@@ -227,6 +230,29 @@ static bool makes_sense(const struct precopy_setup *setup, const struct predict_
 	return true;
 }
 
+/* Student's t with n - 1 degrees of freedom, as wide as one more of n normal values is. */
+static double one_more(struct random *random, unsigned int n)
+{
+	double squares = 0, normal = random__normal(random);
+
+	for (unsigned int i = 1; i < n; i++) {
+		double other = random__normal(random);
+
+		squares += other * other;
+	}
+	return normal / sqrt(squares / (n - 1)) * sqrt(1 + 1.0 / n);
+}
+
+static double draw_last_bandwidth(const struct precopy_setup *setup, struct random *random)
+{
+	double slower;
+
+	if (setup->last_runs < 2)
+		return setup->last_bandwidth * (1 - UNSTEADY * random__share(random));
+	slower = 1 + setup->last_spread * one_more(random, setup->last_runs);
+	return setup->last_bandwidth / fmax(slower, 1.0 / FASTER_MOST);
+}
+
 int predict__run(const struct precopy_setup *setup, const struct predict_source *sources,
 		 size_t count, uint64_t seed, struct prediction *out)
 {
@@ -254,8 +280,7 @@ int predict__run(const struct precopy_setup *setup, const struct predict_source 
 			draw_curves(&trial);
 		}
 		played.overlap = 0.5 + random__share(&trial.random);
-		played.last_bandwidth = setup->last_bandwidth *
-					(1 - UNSTEADY * random__share(&trial.random));
+		played.last_bandwidth = draw_last_bandwidth(setup, &trial.random);
 		precopy__run(&played, &writers, &outcomes[i]);
 	}
 	if (!err) {

@@ -6,7 +6,8 @@
  * Each trial takes one curve of those that explain the points as well (their errors drawn
  * anew, the curve fitted again), one place between the bounds outside the observed times,
  * half to one and a half times the overlap with what is left unsent, a last copy up to 2 %
- * slower, and for each sync an error like those of points with similar intervals. The point
+ * slower, or where several were measured as fast as one more of them may be (Student's t), and
+ * for each sync an error like those of points with similar intervals. The point
  * is the median of the trials that converge, the bound is their quantile PREDICT_QUANTILE.
  * The verdict is theirs too: "converges" if all but PREDICT_DOUBT do, "does not" if no more
  * than that do, else it cannot be told. It all assumes that the load stays as recorded.
