@@ -407,28 +407,18 @@ static int check_options(struct advise_options *o)
 	return -EINVAL;
 }
 
+/* What the session and the view of a live VM need to know. */
 static int check_live(const struct advise_options *o, struct session_options *session,
-		      const struct view_options *view, bool has_recording)
+		      struct view_options *view, bool has_recording)
 {
-	const bool is_live = o->vm || o->qmp || o->libvirt || o->output || o->duration_ns ||
-			     o->avoid || o->max_overhead || o->always;
-
-	if (has_recording && is_live) {
-		log__error("advise: recordings that exist are asked; --vm, -d, -o, --qmp, --libvirt, --avoid, --max-overhead and --always are for a migration that is watched");
-		return -EINVAL;
-	}
-	if (has_recording)
-		return 0;
-	if (!o->pid && !o->vm) {
-		log__error("advise: which recording, or which VM (-p, --vm)? see hwdbm advise --help");
-		return -EINVAL;
-	}
 	session->collect.pid = o->pid;
 	session->collect.max_overhead = o->max_overhead;
 	session->vm = o->vm;
 	session->always = o->always;
 	session->duration_ns = o->duration_ns;
-	return session__check(session, o->avoid, false) ?: view__check(view, session);
+	view->qmp = o->qmp;
+	view->libvirt = o->libvirt;
+	return view__check_input(view, session, o->avoid, o->output, has_recording);
 }
 
 int advise__main(int argc, char **argv)
@@ -460,8 +450,6 @@ int advise__main(int argc, char **argv)
 	if (first < 0 || check_options(&a.options))
 		return COMMAND_USAGE;
 	has_recording = first < argc || a.options.input;
-	view.qmp = a.options.qmp;
-	view.libvirt = a.options.libvirt;
 	if (check_live(&a.options, &options, &view, has_recording))
 		return COMMAND_USAGE;
 	log__set_verbose(a.options.verbose);

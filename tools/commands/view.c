@@ -67,6 +67,28 @@ int view__check(const struct view_options *o, const struct session_options *sess
 	return -EINVAL;
 }
 
+/* -p is of use with recordings, too: it says which of several VMMs. */
+int view__check_input(const struct view_options *o, struct session_options *session, const char *avoid,
+		      const char *output, bool has_recording)
+{
+	const bool is_live = session->vm || o->qmp || o->libvirt || output || session->duration_ns ||
+			     avoid || session->collect.max_overhead || session->always;
+
+	if (has_recording && is_live) {
+		log__error("%s: recordings that exist are asked; --vm, -d, -o, --qmp, --libvirt, --avoid, --max-overhead and --always are for a migration that is watched",
+			   o->command);
+		return -EINVAL;
+	}
+	if (has_recording)
+		return 0;
+	if (!session->collect.pid && !session->vm) {
+		log__error("%s: which recording, or which VM (-p, --vm)? see hwdbm %s --help", o->command,
+			   o->command);
+		return -EINVAL;
+	}
+	return session__check(session, avoid, false) ?: view__check(o, session);
+}
+
 /* How long a VM stood still is what it says last, and it may not wait for another question. */
 static int take_answer(void *context, enum sample_kind kind, union sample *sample)
 {

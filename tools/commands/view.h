@@ -57,6 +57,17 @@ struct view {
 int view__check(const struct view_options *options, const struct session_options *session);
 
 /**
+ * view__check_input() - view__check() and session__check() for a command that draws its answer from
+ * recordings or from a VM that it watches, but not from both
+ *
+ * @avoid, @output: what --avoid and -o say, or NULL
+ *
+ * Return: 0, or -EINVAL after a message.
+ */
+int view__check_input(const struct view_options *options, struct session_options *session,
+		      const char *avoid, const char *output, bool has_recording);
+
+/**
  * view__open() - connect to the VMM, and watch in this session, which is open
  *
  * The session's handler has to be view__take(), its context, and so that of the tick, the

@@ -240,28 +240,18 @@ static int answer_live(struct asker *a, const struct view_options *view,
 	return a->session.gave_up ? COMMAND_UNSOUND : COMMAND_OK;
 }
 
+/* What the session and the view of a live VM need to know. */
 static int check_live(const struct why_options *o, struct session_options *session,
-		      const struct view_options *view, bool has_recording)
+		      struct view_options *view, bool has_recording)
 {
-	const bool is_live = o->vm || o->qmp || o->libvirt || o->output || o->duration_ns ||
-			     o->avoid || o->max_overhead || o->always;
-
-	if (has_recording && is_live) {
-		log__error("why: a recording that exists is asked; --vm, -d, -o, --qmp, --libvirt, --avoid, --max-overhead and --always are for a migration that is watched");
-		return -EINVAL;
-	}
-	if (has_recording)
-		return 0;
-	if (!o->pid && !o->vm) {
-		log__error("why: which recording, or which VM (-p, --vm)? see hwdbm why --help");
-		return -EINVAL;
-	}
 	session->collect.pid = o->pid;
 	session->collect.max_overhead = o->max_overhead;
 	session->vm = o->vm;
 	session->always = o->always;
 	session->duration_ns = o->duration_ns;
-	return session__check(session, o->avoid, false) ?: view__check(view, session);
+	view->qmp = o->qmp;
+	view->libvirt = o->libvirt;
+	return view__check_input(view, session, o->avoid, o->output, has_recording);
 }
 
 int why__main(int argc, char **argv)
@@ -295,8 +285,6 @@ int why__main(int argc, char **argv)
 		log__error("why: which recording? give one; see hwdbm why --help");
 		return COMMAND_USAGE;
 	}
-	view.qmp = a.options.qmp;
-	view.libvirt = a.options.libvirt;
 	if (check_live(&a.options, &options, &view, recordings))
 		return COMMAND_USAGE;
 	log__set_verbose(a.options.verbose);
