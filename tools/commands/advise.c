@@ -51,7 +51,7 @@ struct advise_options {
 
 static const struct option_spec option_table[] = {
 	{ "input", 'i', OPTION_TEXT, offsetof(struct advise_options, input), "FILE",
-	  "a recording, or the folder of a test-bed run; more may follow as operands" },
+	  "a recording (- is stdin), or the folder of a test-bed run; more may follow as operands" },
 	{ "objective", 0, OPTION_TEXT, offsetof(struct advise_options, objective), "WHAT",
 	  "blackout, total (time), or brownout (time lost): what is to be least (blackout)" },
 	{ "bandwidth", 'b', OPTION_BYTES, offsetof(struct advise_options, settings.why.bandwidth),

@@ -49,7 +49,8 @@ static const struct command_spec spec = {
 
 struct reader {
 	struct blackout_side side;
-	bool cut;
+	struct recording_flaws flaws;
+	bool damaged;
 };
 
 static int take_sample(void *context, enum sample_kind kind, union sample *sample)
@@ -61,32 +62,34 @@ static int take_sample(void *context, enum sample_kind kind, union sample *sampl
 
 static int read_side(const char *path, struct reader *reader)
 {
-	int err = recording__read(path, take_sample, reader, &reader->cut);
+	int err = recording__read(path, take_sample, reader, &reader->flaws);
+	const char *name = recording__label(path);
 
 	/* -EINVAL was said. */
 	if (err && err != -EINVAL) {
-		log__error("blackout: cannot read %s (%s)", path, strerror(-err));
+		log__error("blackout: cannot read %s (%s)", name, strerror(-err));
 		return err;
 	}
 	if (!reader->side.has_header) {
 		if (!err)
 			log__error("blackout: %s is no recording (it has no header line); make one with hwdbm record",
-				   path);
+				   name);
 		return -EINVAL;
 	}
+	reader->damaged = err;
 	if (err)
-		log__warn("blackout: what is before that is used of %s", path);
+		log__warn("blackout: what is before that is used of %s", name);
 	else if (!reader->side.has_end)
-		log__warn("blackout: %s has no end, it was interrupted; what came later is missing", path);
+		log__warn("blackout: %s has no end, it was interrupted; what came later is missing", name);
 	if (reader->side.lost)
-		log__warn("blackout: %s has lost %llu events; what is missing may be among them", path,
+		log__warn("blackout: %s has lost %llu events; what is missing may be among them", name,
 			  (unsigned long long)reader->side.lost);
 	return 0;
 }
 
 static bool is_sound(const struct reader *reader)
 {
-	return !reader->cut && reader->side.has_end && !reader->side.lost;
+	return !reader->damaged && !recording__is_flawed(&reader->flaws) && reader->side.has_end && !reader->side.lost;
 }
 
 static int show(const struct blackout_options *o, const struct reader *source,
@@ -122,6 +125,10 @@ int blackout__main(int argc, char **argv)
 		return COMMAND_USAGE;
 	if (first < argc || !options.source || !options.target) {
 		log__error("blackout: which recordings? give --src and --dst; see hwdbm blackout --help");
+		return COMMAND_USAGE;
+	}
+	if (!strcmp(options.source, "-") && !strcmp(options.target, "-")) {
+		log__error("blackout: --src and --dst cannot both be stdin; write one of them to a file");
 		return COMMAND_USAGE;
 	}
 	if (!read_side(options.source, &source) && !read_side(options.target, &target))

@@ -62,7 +62,7 @@ static const struct option_spec option_table[] = {
 	{ "output", 'o', OPTION_TEXT, offsetof(struct converge_options, output), "FILE",
 	  "write a recording too, for -i and for hwdbm report" },
 	{ "input", 'i', OPTION_TEXT, offsetof(struct converge_options, input), "FILE",
-	  "show the migration of a recording" },
+	  "show the migration of a recording; - is stdin" },
 	{ "avoid", 0, OPTION_TEXT, offsetof(struct converge_options, avoid), "KINDS",
 	  "do without these kinds of probe: event,fentry,kprobe,syscall,syscalls" },
 	SESSION_OPTIONS(struct converge_options),
@@ -218,7 +218,7 @@ static int tick(void *context)
 
 static int show_recording(struct converger *c)
 {
-	int err = recording__read(c->options.input, take_sample, c, &c->shown.cut);
+	int err = kept__read(&c->shown, take_sample, c);
 
 	err = err ?: converge__settle(&c->model, UINT64_MAX);
 	return kept__shown(&c->kept, &c->shown, err);
@@ -241,7 +241,8 @@ static int check_options(const struct converge_options *o, struct session_option
 	session->collect.max_overhead = o->max_overhead;
 	session->always = o->always;
 	session->duration_ns = o->duration_ns;
-	return session__check(session, o->avoid, has_command) ?: view__check(view, session);
+	return kept__check("converge", o->output) ?: session__check(session, o->avoid, has_command) ?:
+	       view__check(view, session);
 }
 
 int converge__main(int argc, char **argv)

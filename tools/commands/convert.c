@@ -24,7 +24,7 @@ static const struct option_spec option_table[] = {
 	{ "format", 'f', OPTION_TEXT, offsetof(struct convert_options, format), "FORMAT",
 	  "perfetto: a trace for ui.perfetto.dev; csv: a row for each sync (csv)" },
 	{ "input", 'i', OPTION_TEXT, offsetof(struct convert_options, input), "FILE",
-	  "the recording, which may also be given as an operand" },
+	  "the recording, which may also be given as an operand; - is stdin" },
 	{ "output", 'o', OPTION_TEXT, offsetof(struct convert_options, output), "FILE",
 	  "where to write; - is stdout (-)" },
 };
@@ -88,7 +88,7 @@ static int end(struct convert *c)
 	return c->write_error ?: err;
 }
 
-static int status_of(const struct convert *c, const char *path, int err, bool cut)
+static int status_of(const struct convert *c, const char *path, int err, bool flawed)
 {
 	if (err && err != -EINVAL) {
 		log__error("convert: cannot read %s (%s)", path, strerror(-err));
@@ -105,21 +105,21 @@ static int status_of(const struct convert *c, const char *path, int err, bool cu
 			  c->syncs, path);
 	else if (!c->has_end)
 		log__warn("convert: %s has no end, it was interrupted; what was lost is unknown", path);
-	return err || cut || !c->has_end ? COMMAND_UNSOUND : COMMAND_OK;
+	return err || flawed || !c->has_end ? COMMAND_UNSOUND : COMMAND_OK;
 }
 
 static int convert(struct convert *c, const char *path, FILE *out)
 {
-	bool cut = false;
+	struct recording_flaws flaws = { 0 };
 	int err = begin(c, out), ended;
 
-	err = err ?: recording__read(path, take_sample, c, &cut);
+	err = err ?: recording__read(path, take_sample, c, &flaws);
 	ended = end(c);
 	if (ended) {
 		log__error("convert: cannot write %s (%s)", c->options.output, strerror(-ended));
 		return COMMAND_FAILED;
 	}
-	return status_of(c, path, err, cut);
+	return status_of(c, recording__label(path), err, recording__is_flawed(&flaws));
 }
 
 static int choose_format(struct convert *c)

@@ -71,7 +71,7 @@ static const struct option_spec option_table[] = {
 	{ "output", 'o', OPTION_TEXT, offsetof(struct dirtysync_options, output), "FILE",
 	  "write a recording too, for -i and for hwdbm report" },
 	{ "input", 'i', OPTION_TEXT, offsetof(struct dirtysync_options, input), "FILE",
-	  "show the syncs of a recording" },
+	  "show the syncs of a recording; - is stdin" },
 	{ "avoid", 0, OPTION_TEXT, offsetof(struct dirtysync_options, avoid), "KINDS",
 	  "do without these kinds of probe: event,fentry,kprobe,syscall,syscalls,iter" },
 	{ "verbose", 'v', OPTION_FLAG, offsetof(struct dirtysync_options, verbose), NULL,
@@ -258,12 +258,13 @@ fine:
 	session->always = o->always;
 	session->duration_ns = o->duration_ns;
 	session->interval_ns = o->interval_ms * NS_PER_MS;
-	return session__check(session, o->avoid, has_command) ?: view__check(view, session);
+	return kept__check("dirtysync", o->output) ?: session__check(session, o->avoid, has_command) ?:
+	       view__check(view, session);
 }
 
 static int show_recording(struct dirtysync *d)
 {
-	int err = recording__read(d->options.input, take_sample, d, &d->shown.cut);
+	int err = kept__read(&d->shown, take_sample, d);
 
 	err = err ?: sync_rows__flush(&d->rows);
 	return kept__shown(&d->kept, &d->shown, err);

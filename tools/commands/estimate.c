@@ -21,7 +21,7 @@ struct estimate_options {
 
 static const struct option_spec option_table[] = {
 	{ "input", 'i', OPTION_TEXT, offsetof(struct estimate_options, input), "FILE",
-	  "a recording, or the folder of a test-bed run" },
+	  "a recording (- is stdin), or the folder of a test-bed run" },
 	{ "pid", 'p', OPTION_COUNT, offsetof(struct estimate_options, pid), "PID",
 	  "only what this process tracks" },
 	{ "json", 'j', OPTION_FLAG, offsetof(struct estimate_options, json), NULL,
@@ -64,10 +64,7 @@ static int take_sample(void *context, enum sample_kind kind, union sample *sampl
 
 static int load(struct estimating *x, const char *path)
 {
-	int err = load__recording(&x->load, path);
-
-	x->load.unsound |= !x->estimator.lost_known;
-	return err ?: estimate__end(&x->estimator);
+	return load__recording(&x->load, path) ?: estimate__end(&x->estimator);
 }
 
 /* Why there is not one estimate, in one sentence. */

@@ -15,6 +15,15 @@ static int explain_file(const struct kept *kept, int err)
 	return err;
 }
 
+int kept__check(const char *command, const char *path)
+{
+	if (!path || strcmp(path, "-"))
+		return 0;
+	log__error("%s: -o -: stdout has what this command shows; hwdbm record -o - writes the recording alone",
+		   command);
+	return -EINVAL;
+}
+
 int kept__open(struct kept *kept)
 {
 	if (!kept->path)
@@ -47,20 +56,32 @@ int kept__close(struct kept *kept, int err)
 	return file && fclose(file) && !err ? explain_file(kept, -errno) : 0;
 }
 
+int kept__read(struct shown *shown, sample_handler handler, void *context)
+{
+	int err = recording__read(shown->path, handler, context, &shown->flaws);
+
+	shown->damaged = err == -EINVAL && shown->has_header;
+	return shown->damaged ? 0 : err;
+}
+
 int kept__shown(const struct kept *kept, const struct shown *shown, int err)
 {
+	const char *path = recording__label(shown->path);
+
 	kept__explain(kept);
 	if (err && err != -EINVAL && !kept->output_error)
-		log__error("%s: cannot read %s (%s)", kept->command, shown->path, strerror(-err));
+		log__error("%s: cannot read %s (%s)", kept->command, path, strerror(-err));
 	if (!err && !shown->has_header) {
 		log__error("%s: %s is no recording (it has no header line); make one with -o, or with hwdbm record",
-			   kept->command, shown->path);
+			   kept->command, path);
 		err = -EINVAL;
 	}
 	if (err)
 		return COMMAND_FAILED;
-	if (!shown->has_end)
-		log__warn("%s: %s has no end, it was interrupted; %s", kept->command, shown->path,
-			  shown->missing);
-	return shown->cut || !shown->has_end ? COMMAND_UNSOUND : COMMAND_OK;
+	if (shown->damaged)
+		log__warn("%s: what is before that is shown of %s; %s", kept->command, path, shown->missing);
+	else if (!shown->has_end)
+		log__warn("%s: %s has no end, it was interrupted; %s", kept->command, path, shown->missing);
+	return shown->damaged || !shown->has_end || recording__is_flawed(&shown->flaws) ?
+		       COMMAND_UNSOUND : COMMAND_OK;
 }

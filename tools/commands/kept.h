@@ -20,6 +20,12 @@ struct kept {
 	int output_error;		/* the command's own, of a write to stdout */
 };
 
+/**
+ * kept__check() - whether -o goes together with what the command shows, which is on stdout
+ * Return: 0, or -EINVAL after a message.
+ */
+int kept__check(const char *command, const char *path);
+
 /** kept__open() - create the recording. Return: 0, or -errno after a message. */
 int kept__open(struct kept *kept);
 
@@ -47,13 +53,23 @@ struct shown {
 	const char *path;
 	bool has_header;
 	bool has_end;
-	bool cut;			/* its last line was cut off */
+	bool damaged;			/* it was read up to a line that is none */
+	struct recording_flaws flaws;
 	const char *missing;		/* what is without an end: "what was lost is unknown" */
 };
 
 /**
+ * kept__read() - hand on the samples of the recording, as far as they are good
+ *
+ * The handler says in @shown which of header and end it was given.
+ *
+ * Return: 0 if anything is to be shown, else the error that kept__shown() explains.
+ */
+int kept__read(struct shown *shown, sample_handler handler, void *context);
+
+/**
  * kept__shown() - explain what was wrong with a recording
- * @err: of recording__read() and all that followed; -EINVAL has been said
+ * @err: of kept__read() and all that followed; -EINVAL has been said
  * Return: the exit status.
  */
 int kept__shown(const struct kept *kept, const struct shown *shown, int err);

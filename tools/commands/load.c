@@ -10,13 +10,13 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
-#include <sys/stat.h>
 
 static int take_sample(void *context, enum sample_kind kind, union sample *sample)
 {
 	struct load *load = context;
 
 	load->has_header |= kind == SAMPLE_HEADER;
+	load->has_end |= kind == SAMPLE_END;
 	return load->handler(load->context, kind, sample);
 }
 
@@ -29,49 +29,49 @@ static int take_settings(void *context, enum sample_kind kind, union sample *sam
 
 static int explain(const struct load *load, const char *path, int err)
 {
-	log__error("%s: cannot read %s (%s)", load->command, path, strerror(-err));
+	log__error("%s: cannot read %s (%s)", load->command, recording__label(path), strerror(-err));
 	return err;
 }
 
 static int load_file(struct load *load, const char *path)
 {
 	uint64_t before = *load->syncs;
-	bool cut = false;
+	struct recording_flaws flaws = { 0 };
 	int err;
 
-	load->has_header = false;
-	err = recording__read(path, take_sample, load, &cut);
+	load->has_header = load->has_end = false;
+	err = recording__read(path, take_sample, load, &flaws);
 	if (err && err != -EINVAL)
 		return explain(load, path, err);
 	if (!load->has_header) {
 		if (!err)
 			log__error("%s: %s is no recording (it has no header line); make one with hwdbm record",
-				   load->command, path);
+				   load->command, recording__label(path));
 		return -EINVAL;
 	}
 	if (err && load->needs_sync && *load->syncs == before)
 		return err;
 	if (err)
 		log__warn("%s: what is before that is used: %" PRIu64 " syncs of %s", load->command,
-			  *load->syncs - before, path);
-	load->unsound |= cut || err;
+			  *load->syncs - before, recording__label(path));
+	else if (!load->has_end && !flaws.cut)
+		log__warn("%s: %s has no end, it was interrupted; what was lost is unknown", load->command,
+			  recording__label(path));
+	load->unsound |= err || !load->has_end || recording__is_flawed(&flaws);
 	return 0;
 }
 
 int load__recording(struct load *load, const char *path)
 {
 	_cleanup_free_ char *recording = NULL, *log = NULL;
-	struct stat info;
-	bool cut = false;
+	struct recording_flaws flaws = { 0 };
 
-	if (stat(path, &info))
-		return explain(load, path, -errno);
-	if (!S_ISDIR(info.st_mode))
+	if (!recording__is_folder(path))
 		return load_file(load, path);
 	if (asprintf(&recording, "%s/recording.jsonl", path) < 0 ||
 	    asprintf(&log, "%s/vmm.jsonl", path) < 0)
 		return -ENOMEM;
 	if (load->wants_settings)
-		recording__read(log, take_settings, load, &cut);
+		recording__read(log, take_settings, load, &flaws);
 	return load_file(load, recording);
 }

@@ -18,7 +18,7 @@ struct load {
 	const uint64_t *syncs;		/* that the handler has counted so far */
 	bool needs_sync;		/* before a damage, or nothing of that recording is used */
 	bool wants_settings;		/* of a folder: a test bed's VMM logs its settings apart */
-	bool has_header;		/* the recording that was read last */
+	bool has_header, has_end;	/* the recording that was read last */
 	bool unsound;			/* any of them was damaged or cut off */
 };
 

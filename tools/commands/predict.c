@@ -50,7 +50,7 @@ struct predict_options {
 
 static const struct option_spec option_table[] = {
 	{ "input", 'i', OPTION_TEXT, offsetof(struct predict_options, input), "FILE",
-	  "a recording; more may follow as operands" },
+	  "a recording (- is stdin); more may follow as operands" },
 	{ "bandwidth", 'b', OPTION_BYTES, offsetof(struct predict_options, bandwidth), "BYTES",
 	  "of the transfer, per second: 1.2G, 25Gbit" },
 	{ "downtime-limit", 'l', OPTION_SECONDS, offsetof(struct predict_options, downtime_ns),

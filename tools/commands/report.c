@@ -38,7 +38,7 @@ struct report_options {
 
 static const struct option_spec option_table[] = {
 	{ "input", 'i', OPTION_TEXTS, offsetof(struct report_options, inputs), "RUN",
-	  "a run, as an operand; any number of times" },
+	  "a run, as an operand (- is stdin); any number of times" },
 	{ "html", 0, OPTION_TEXT, offsetof(struct report_options, html), "FILE",
 	  "write the report as one HTML file" },
 	{ "json", 'j', OPTION_TEXT, offsetof(struct report_options, json), "FILE",

@@ -50,7 +50,7 @@ static const struct option_spec option_table[] = {
 	{ "output", 'o', OPTION_TEXT, offsetof(struct stat_options, output), "FILE",
 	  "write a recording too, for -i and for hwdbm report" },
 	{ "input", 'i', OPTION_TEXT, offsetof(struct stat_options, input), "FILE",
-	  "show the totals of a recording" },
+	  "show the totals of a recording; - is stdin" },
 	{ "avoid", 0, OPTION_TEXT, offsetof(struct stat_options, avoid), "KINDS",
 	  "do without these kinds of probe: event,fentry,kprobe,syscall,syscalls" },
 	SESSION_OPTIONS(struct stat_options),
@@ -138,7 +138,7 @@ static int write_totals(struct totaller *t)
 
 static int show_recording(struct totaller *t)
 {
-	int err = recording__read(t->options.input, take_sample, t, &t->shown.cut);
+	int err = kept__read(&t->shown, take_sample, t);
 
 	if (!err && t->shown.has_header)
 		err = write_totals(t);
@@ -162,7 +162,8 @@ static int check_options(const struct stat_options *o, struct session_options *s
 	session->always = o->always;
 	session->collect.count_every = o->no_count ? 0 : 1;
 	session->duration_ns = o->duration_ns;
-	return session__check(session, o->avoid, has_command) ?: view__check(view, session);
+	return kept__check("stat", o->output) ?: session__check(session, o->avoid, has_command) ?:
+	       view__check(view, session);
 }
 
 int stat__main(int argc, char **argv)

@@ -374,12 +374,12 @@ fine:
 	session->collect.stacks = o->stacks;
 	session->duration_ns = o->duration_ns;
 	session->interval_ns = o->interval_ms ? o->interval_ms * NS_PER_MS : LOOK_NS;
-	return session__check(session, o->avoid, has_command);
+	return kept__check(name, o->output) ?: session__check(session, o->avoid, has_command);
 }
 
 static int show_recording(struct totals *t)
 {
-	int err = recording__read(t->options.input, take_sample, t, &t->shown.cut);
+	int err = kept__read(&t->shown, take_sample, t);
 
 	if (!err && t->shown.has_header && !t->shown.has_end)
 		err = show(t);

@@ -46,7 +46,7 @@ struct totals_options {
 	TOTALS_OPTION("output", 'o', OPTION_TEXT, output, "FILE",			\
 		      "write a recording too, for -i"),					\
 	TOTALS_OPTION("input", 'i', OPTION_TEXT, input, "FILE",				\
-		      "show the totals of a recording"),				\
+		      "show the totals of a recording; - is stdin"),			\
 	TOTALS_OPTION("avoid", 0, OPTION_TEXT, avoid, "KINDS",				\
 		      "do without these kinds of probe: event,fentry,kprobe,iter"),	\
 	TOTALS_OPTION("verbose", 'v', OPTION_FLAG, verbose, NULL,			\

@@ -86,7 +86,8 @@ int view__check_input(const struct view_options *o, struct session_options *sess
 			   o->command);
 		return -EINVAL;
 	}
-	return session__check(session, avoid, false) ?: view__check(o, session);
+	return kept__check(o->command, output) ?: session__check(session, avoid, false) ?:
+	       view__check(o, session);
 }
 
 /* How long a VM stood still is what it says last, and it may not wait for another question. */

@@ -40,7 +40,7 @@ struct why_options {
 
 static const struct option_spec option_table[] = {
 	{ "input", 'i', OPTION_TEXT, offsetof(struct why_options, input), "FILE",
-	  "a recording, or the folder of a test-bed run" },
+	  "a recording (- is stdin), or the folder of a test-bed run" },
 	{ "bandwidth", 'b', OPTION_BYTES, offsetof(struct why_options, settings.bandwidth), "BYTES",
 	  "of the transfer, per second: 1.2G, 25Gbit (as measured, or as the VMM says)" },
 	{ "link", 0, OPTION_BYTES, offsetof(struct why_options, settings.link), "BYTES",

@@ -270,8 +270,6 @@ static int take_sync(struct account *a, const struct sync_sample *sync)
 		return -ENOMEM;
 	a->syncs++;
 	source->syncs++;
-	if (sync->t_ns < a->last_sync_ns)
-		a->backwards++;
 	a->last_sync_ns = sync->t_ns;
 	if (!sample__is_iommu(sync->source) && sync->page_bytes != UNKNOWN && !*a->settings[SETTING_LEAF])
 		add_leaf(a, sync->page_bytes);

@@ -76,7 +76,6 @@ struct account {
 	uint64_t finish_error_ns;	/* it may have been so much earlier */
 	uint64_t device_stop_ns, destination_running_ns;
 	uint64_t samples, syncs;
-	uint64_t backwards;		/* syncs that ended before one recorded earlier */
 	uint64_t missed_pages;		/* by a truth check; UNKNOWN without one */
 
 	struct stat_sums stat;

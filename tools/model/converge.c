@@ -408,9 +408,9 @@ static void fill_row(const struct migration *m, struct converge_row *row)
 	row->syncs = round->syncs;
 	row->took_ns = round->took_ns;
 	if (m->before.number)
-		row->interval_ns = round->begin_ns - m->before.begin_ns;
+		row->interval_ns = sample__between(m->before.begin_ns, round->begin_ns);
 	else if (m->start_seen && !round->at_start)
-		row->interval_ns = round->begin_ns - m->start_ns;
+		row->interval_ns = sample__between(m->start_ns, round->begin_ns);
 	row->remaining_bytes = remaining(m);
 	/* What is on record when tracking begins says nothing about a time. */
 	if (!round->at_start) {
@@ -512,7 +512,7 @@ static uint64_t iteration_of(const struct migration *m, const struct sync_sample
 
 	if (strcmp(sync->source, "kvm-ring"))
 		return sync->iteration;
-	return (sync->t_ns - start) / NS_PER_SECOND + 1;
+	return sync->t_ns > start ? (sync->t_ns - start) / NS_PER_SECOND + 1 : 1;
 }
 
 static struct member *find_member(const struct migration *m, enum tracker_class class,
@@ -731,7 +731,7 @@ static bool fill_progress(const struct migration *m, struct converge_row *row)
 	    sent >= row->remaining_bytes || m->sent_ns <= round->sent_ns)
 		return false;
 	row->t_ns = m->sent_ns;
-	row->after_ns = row->t_ns - m->start_ns;
+	row->after_ns = sample__between(m->start_ns, row->t_ns);
 	row->syncs = row->took_ns = row->interval_ns = UNKNOWN;
 	row->vcpu_rate = row->dma_rate = row->device_rate = UNKNOWN;
 	row->blackout_ns = UNKNOWN;

@@ -456,6 +456,12 @@ union sample {
  */
 typedef int (*sample_handler)(void *context, enum sample_kind kind, union sample *sample);
 
+/** sample__between() - the time from one moment to another; UNKNOWN by a clock that goes backwards */
+static inline uint64_t sample__between(uint64_t from, uint64_t to)
+{
+	return to >= from ? to - from : UNKNOWN;
+}
+
 /** sample__is_iommu() - whether a source's dirty state is an IOMMU's */
 bool sample__is_iommu(const char *source);
 

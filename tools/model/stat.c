@@ -149,8 +149,8 @@ static int count_phase(struct stat_sums *s, const struct converge_phase *phase)
 		return 0;
 	}
 	m->is_on = false;
-	count(&s->total.tracking_ns, phase->t_ns - m->since_ns);
-	count(&s->total.active_ns, m->last_ns - m->first_ns);
+	count(&s->total.tracking_ns, sample__between(m->since_ns, phase->t_ns));
+	count(&s->total.active_ns, sample__between(m->first_ns, m->last_ns));
 	m->first_ns = m->last_ns = 0;
 	return 0;
 }
@@ -400,7 +400,7 @@ void stat__finish(struct stat_sums *s)
 	for (size_t i = 0; i < s->running_count; i++) {
 		const struct stat_migration *m = &s->running[i];
 
-		if (m->sent_before == UNKNOWN || m->sent_ns <= m->sent_before_ns)
+		if (m->sent_before == UNKNOWN || m->sent_ns <= m->sent_before_ns || m->sent < m->sent_before)
 			continue;
 		count(&s->total.sent_bytes, m->sent - m->sent_before);
 		sent_ns += m->sent_ns - m->sent_before_ns;

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <spawn.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -28,9 +29,19 @@ static int spawn(struct digest *digest, int file, int output)
 	return err;
 }
 
+/* What comes out of a pipe comes out of it once, and is for others. */
+static int open_file(const char *path)
+{
+	struct stat info;
+
+	if (stat(path, &info) || !S_ISREG(info.st_mode))
+		return -1;
+	return open(path, O_RDONLY | O_CLOEXEC);
+}
+
 void digest__start(struct digest *digest, const char *path)
 {
-	int file = open(path, O_RDONLY | O_CLOEXEC), ends[2] = { -1, -1 };
+	int file = open_file(path), ends[2] = { -1, -1 };
 
 	*digest = (struct digest)DIGEST_NONE;
 	if (file >= 0 && !pipe2(ends, O_CLOEXEC)) {

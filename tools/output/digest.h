@@ -18,7 +18,7 @@ struct digest {
 
 #define DIGEST_NONE { .pid = -1, .pipe = -1 }
 
-/** digest__start() - begin with a file; what fails is told by digest__finish() */
+/** digest__start() - begin with a file, which has to be a regular one; what fails is told by digest__finish() */
 void digest__start(struct digest *digest, const char *path);
 
 /**

@@ -90,7 +90,8 @@ static void note(struct dossier *d, const char *format, ...)
 	va_end(arguments);
 }
 
-static void examine(struct dossier *d, const char *command, const char *path, int err, bool cut)
+static void examine(struct dossier *d, const char *command, const char *path, int err,
+		    const struct recording_flaws *flaws)
 {
 	const struct account *a = &d->account;
 
@@ -99,7 +100,7 @@ static void examine(struct dossier *d, const char *command, const char *path, in
 			  path);
 		note(d, "damaged after %" PRIu64 " samples; what is before that is used", a->samples);
 	}
-	if (cut)
+	if (flaws->cut)
 		note(d, "its last line is cut off");
 	if (!err && !a->has_end) {
 		log__warn("%s: %s: the recording has no end, it was interrupted; totals and losses are unknown",
@@ -110,12 +111,8 @@ static void examine(struct dossier *d, const char *command, const char *path, in
 		log__warn("%s: %s: there is no sync in it", command, path);
 		note(d, "there is no sync in it");
 	}
-	if (a->backwards) {
-		log__warn("%s: %s: the clock of %" PRIu64 " syncs goes backwards; times around them are not to be trusted",
-			  command, path, a->backwards);
-		note(d, "the clock of %" PRIu64 " sync%s goes backwards: times around them are not to be trusted",
-		     a->backwards, a->backwards == 1 ? "" : "s");
-	}
+	if (flaws->skewed)
+		note(d, "its clock goes backwards: times around that are not to be trusted");
 	if (a->several_vms) {
 		log__warn("%s: %s: several VMs migrate in it, and its figures are of all; record each by itself (-p, --vm)",
 			  command, path);
@@ -126,7 +123,7 @@ static void examine(struct dossier *d, const char *command, const char *path, in
 		     a->stat.total.migrations);
 	if (a->end.gave_up == TRI_TRUE)
 		note(d, "hwdbm detached before the end, because of --max-overhead");
-	d->damaged = err || cut || !a->has_end || a->backwards;
+	d->damaged = err || !a->has_end || recording__is_flawed(flaws);
 }
 
 static int exclude(struct dossiers *all, const char *name, const char *why)
@@ -156,7 +153,7 @@ static void name_it(struct dossiers *all, struct dossier *d, const char *path)
 	const char *from = path + strlen(path);
 	struct run named;
 
-	recording__name_run(path, &named);
+	recording__name_run(recording__label(path), &named);
 	STRING_COPY(d->name, named.name);
 	while (is_taken(all, d->name) && from > path) {
 		while (from > path && (*--from != '/' || from[1] == '/' || !from[1]))
@@ -171,7 +168,7 @@ static void name_it(struct dossiers *all, struct dossier *d, const char *path)
 }
 
 static int read_log(struct loading *loading, const char *command, const char *path, const char *log,
-		    bool *cut)
+		    struct recording_flaws *flaws)
 {
 	struct digest digest;
 	int err;
@@ -182,26 +179,31 @@ static int read_log(struct loading *loading, const char *command, const char *pa
 	}
 	loading->is_log = true;
 	digest__start(&digest, log);
-	err = recording__read(log, take_sample, loading, cut);
+	err = recording__read(log, take_sample, loading, flaws);
 	digest__finish(&digest, loading->dossier->log_digest);
 	return err;
 }
 
-static int read_recording(struct loading *loading, const char *path, bool *cut)
+static int read_recording(struct loading *loading, const char *path, struct recording_flaws *flaws)
 {
 	struct digest digest;
 	struct stat info;
 	int err;
 
-	if (!stat(path, &info))
-		loading->dossier->bytes = (uint64_t)info.st_size;
-	digest__start(&digest, path);
-	err = recording__read(path, take_sample, loading, cut);
+	if (strcmp(path, "-")) {
+		if (!stat(path, &info))
+			loading->dossier->bytes = (uint64_t)info.st_size;
+		digest__start(&digest, path);
+	} else {
+		digest = (struct digest)DIGEST_NONE;
+	}
+	err = recording__read(path, take_sample, loading, flaws);
 	digest__finish(&digest, loading->dossier->digest);
 	return err;
 }
 
-static int read_folder(struct loading *loading, const char *command, const char *path, bool *cut)
+static int read_folder(struct loading *loading, const char *command, const char *path,
+		       struct recording_flaws *flaws)
 {
 	_cleanup_free_ char *plan = NULL, *recording = NULL, *log = NULL;
 	int err;
@@ -211,8 +213,8 @@ static int read_folder(struct loading *loading, const char *command, const char 
 	    asprintf(&log, "%s/vmm.jsonl", path) < 0)
 		return -ENOMEM;
 	err = take_plan(loading->dossiers, loading->dossier, plan);
-	err = err ?: read_recording(loading, recording, cut);
-	return err ?: read_log(loading, command, path, log, cut);
+	err = err ?: read_recording(loading, recording, flaws);
+	return err ?: read_log(loading, command, path, log, flaws);
 }
 
 /* Names in a plan take the place of the file's. */
@@ -245,32 +247,29 @@ static void drop_addresses(struct dossier *d)
 static int load(struct dossiers *all, struct dossier *d, const char *command, const char *path)
 {
 	struct loading loading = { .dossiers = all, .dossier = d };
-	struct stat info;
-	bool cut = false;
+	struct recording_flaws flaws = { 0 };
 	int err;
 
-	if (stat(path, &info)) {
-		err = -errno;
-	} else if (S_ISDIR(info.st_mode)) {
-		err = read_folder(&loading, command, path, &cut);
+	if (recording__is_folder(path)) {
+		err = read_folder(&loading, command, path, &flaws);
 	} else {
-		err = read_recording(&loading, path, &cut);
+		err = read_recording(&loading, path, &flaws);
 		if (!err && all->truth)
-			err = read_log(&loading, command, path, all->truth, &cut);
+			err = read_log(&loading, command, path, all->truth, &flaws);
 	}
 	if (err == -ENOMEM)
 		return err;
 	if (err && err != -EINVAL)
-		log__error("%s: %s: cannot read it (%s)", command, path, strerror(-err));
+		log__error("%s: %s: cannot read it (%s)", command, recording__label(path), strerror(-err));
 	if (!d->account.has_header) {
 		if (!err)
 			log__error("%s: %s: no recording in there (no header line); make one with hwdbm record",
-				   command, path);
+				   command, recording__label(path));
 		return exclude(all, d->name, err && err != -EINVAL ? strerror(-err) :
 			       err ? "damaged from the start, noise, or of another version" :
 				     "no recording in there: it has no header line");
 	}
-	examine(d, command, path, err, cut);
+	examine(d, command, recording__label(path), err, &flaws);
 	err = finish(d);
 	if (all->redacted)
 		drop_addresses(d);

@@ -220,7 +220,7 @@ static const json_t *lookup(const json_t *object, const char *name)
 
 static int to_u64(const json_t *value, uint64_t *out)
 {
-	if (!json_is_integer(value))
+	if (!json_is_integer(value) || json_integer_value(value) < 0)
 		return -EINVAL;
 	*out = (uint64_t)json_integer_value(value);
 	return 0;

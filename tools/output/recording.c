@@ -7,6 +7,7 @@
 #include "json.h"
 #include "../model/blackout.h"
 #include "scan.h"
+#include "units.h"
 #include "../lib/cleanup.h"
 #include "../lib/log.h"
 
@@ -23,6 +24,9 @@ static void put_json(json_t **json)
 
 #define _cleanup_json_ _cleanup_(put_json)
 
+/* CPUs write down what they saw one after the other, and one may be held up before it does. */
+#define CLOCK_STEP_NS UINT64_C(10000000)
+
 FILE *recording__create(const char *path)
 {
 	int copy;
@@ -38,10 +42,28 @@ int recording__write(FILE *out, enum sample_kind kind, const union sample *sampl
 	return json__write_line(out, sample__table(kind), sample);
 }
 
-/* Where samples go. */
+const char *recording__label(const char *path)
+{
+	return strcmp(path, "-") ? path : "stdin";
+}
+
+bool recording__is_folder(const char *path)
+{
+	struct stat info;
+
+	return strcmp(path, "-") && !stat(path, &info) && S_ISDIR(info.st_mode);
+}
+
+/* Where samples go, and what was read so far. */
 struct reader {
+	const char *path;		/* for messages */
 	sample_handler handler;
 	void *context;
+	size_t number;			/* of the line */
+	bool has_header;
+	struct recording_flaws flaws;
+	const struct field *clocks[SAMPLE_KINDS];	/* the time in a sample of that kind; NULL: it has none */
+	uint64_t last_ns[SAMPLE_KINDS];
 };
 
 static int add_to_run(void *context, enum sample_kind kind, union sample *sample)
@@ -49,8 +71,53 @@ static int add_to_run(void *context, enum sample_kind kind, union sample *sample
 	return run__add(context, kind, sample);
 }
 
-static int add_object(const char *path, size_t number, const json_t *object, const char *type,
-		      const struct reader *reader)
+static void find_clocks(struct reader *reader)
+{
+	for (int kind = 0; kind < SAMPLE_KINDS; kind++) {
+		const struct field_table *table = sample__table(kind);
+
+		for (size_t i = 0; i < table->count && !reader->clocks[kind]; i++)
+			if (!strcmp(table->fields[i].name, "t_ns") && table->fields[i].type == FIELD_U64)
+				reader->clocks[kind] = &table->fields[i];
+	}
+}
+
+/* Samples of different kinds come in different ways, and those of one kind in their order. */
+static void check_clock(struct reader *reader, enum sample_kind kind, union sample *sample)
+{
+	const struct field *field = reader->clocks[kind];
+	uint64_t *last = &reader->last_ns[kind], t;
+	char text[UNITS_TEXT];
+
+	if (!field)
+		return;
+	t = *(uint64_t *)field__place(field, sample);
+	if (t == UNKNOWN)
+		return;
+	if (t + CLOCK_STEP_NS < *last) {
+		if (!reader->flaws.skewed)
+			log__warn("%s:%zu: the clock goes backwards here, by %s; times around that are not to be trusted",
+				  reader->path, reader->number, units__duration(*last - t, text));
+		reader->flaws.skewed = true;
+	} else if (t < *last) {
+		return;
+	}
+	*last = t;
+}
+
+static int hand_on(struct reader *reader, enum sample_kind kind, union sample *sample)
+{
+	if (kind == SAMPLE_HEADER && reader->has_header) {
+		log__error("%s:%zu: another recording begins here; give each of them as a file of its own",
+			   reader->path, reader->number);
+		return -EINVAL;
+	}
+	reader->has_header |= kind == SAMPLE_HEADER;
+	check_clock(reader, kind, sample);
+	return reader->handler(reader->context, kind, sample);
+}
+
+static int add_object(struct reader *reader, const json_t *object, const char *type)
 {
 	enum sample_kind kind = sample__kind(type);
 	const char *bad = "?";
@@ -61,89 +128,157 @@ static int add_object(const char *path, size_t number, const json_t *object, con
 		return 0;
 	err = json__read_record(object, sample__table(kind), &sample, &bad);
 	if (err == -EINVAL)
-		log__error("%s:%zu: \"%s\" of a \"%s\" line has a value of the wrong type", path,
-			   number, bad, type);
+		log__error("%s:%zu: \"%s\" of a \"%s\" line has a value of the wrong type", reader->path,
+			   reader->number, bad, type);
 	if (err)
 		return err;
 	if (kind == SAMPLE_HEADER && strcmp(sample.header.schema, RECORDING_SCHEMA)) {
-		log__error("%s:%zu: schema \"%s\", this hwdbm reads \"%s\"", path, number,
+		log__error("%s:%zu: schema \"%s\", this hwdbm reads \"%s\"", reader->path, reader->number,
 			   sample.header.schema, RECORDING_SCHEMA);
 		return -EINVAL;
 	}
-	err = reader->handler(reader->context, kind, &sample);
+	err = hand_on(reader, kind, &sample);
 	field__release(sample__table(kind), &sample);
 	return err;
 }
 
+static bool is_blank(const char *line, size_t length)
+{
+	while (length && (line[length - 1] == '\n' || line[length - 1] == '\r' || line[length - 1] == ' '))
+		length--;
+	return !length;
+}
+
+/* Whether it is how a line begins, and goes on as text; what is damaged seldom does. */
+static bool is_begun(const char *line, size_t length)
+{
+	static const char start[] = "{\"type\":";
+	const size_t least = length < sizeof(start) - 1 ? length : sizeof(start) - 1;
+
+	for (size_t i = 0; i < length; i++)
+		if ((unsigned char)line[i] < ' ')
+			return false;
+	return !memcmp(line, start, least);
+}
+
+/* What the library quotes of a line may be anything, and would go to a terminal. */
+static int refuse(const struct reader *reader, bool is_json, const json_error_t *error)
+{
+	if (reader->number == 1)
+		log__error("%s:1: not a line of a recording: this is none; make one with hwdbm record",
+			   reader->path);
+	else if (is_json)
+		log__error("%s:%zu: not a line of a recording (no \"type\")", reader->path, reader->number);
+	else
+		log__error("%s:%zu: not a line of a recording (damaged at column %d)", reader->path,
+			   reader->number, error->column);
+	return -EINVAL;
+}
+
 /* What the fast way does not understand. */
-static int add_json(const char *path, size_t number, const char *line, size_t length, bool whole,
-		    const struct reader *reader, bool *cut)
+static int add_json(struct reader *reader, const char *line, size_t length, bool whole)
 {
 	json_error_t error;
 	_cleanup_json_ json_t *object = json_loadb(line, length, 0, &error);
 	const char *type = json_string_value(json_object_get(object, "type"));
 
 	if (type)
-		return add_object(path, number, object, type, reader);
-	if (!whole) {
-		log__warn("%s:%zu: the last line is cut off and was skipped; what is before it is complete",
-			  path, number);
-		*cut = true;
+		return add_object(reader, object, type);
+	if (is_blank(line, length))
 		return 0;
-	}
-	log__error("%s:%zu: not a line of a recording (%s)", path, number,
-		   object ? "no \"type\"" : error.text);
-	return -EINVAL;
+	if (whole || reader->number == 1 || !is_begun(line, length))
+		return refuse(reader, object, &error);
+	log__warn("%s:%zu: the last line is cut off and was skipped; what is before it is complete",
+		  reader->path, reader->number);
+	reader->flaws.cut = true;
+	return 0;
 }
 
-static int add_line(const char *path, size_t number, const char *line, size_t length, bool whole,
-		    const struct reader *reader, bool *cut)
+static int add_line(struct reader *reader, const char *line, size_t length, bool whole)
 {
 	union sample sample;
 	enum sample_kind kind;
 
+	reader->number++;
 	if (!scan__sample(line, length - (length && line[length - 1] == '\n'), &kind, &sample))
-		return add_json(path, number, line, length, whole, reader, cut);
-	return reader->handler(reader->context, kind, &sample);
+		return add_json(reader, line, length, whole);
+	return hand_on(reader, kind, &sample);
 }
 
 int recording__add_line(const char *path, size_t number, const char *line, size_t length,
 			struct run *run)
 {
-	const struct reader reader = { add_to_run, run };
+	struct reader reader = { .path = path, .handler = add_to_run, .context = run,
+				 .number = number - 1 };
 
-	return add_line(path, number, line, length, true, &reader, NULL);
+	return add_line(&reader, line, length, true);
 }
 
 int recording__load(const char *path, struct run *run, bool *cut)
 {
-	return recording__read(path, add_to_run, run, cut);
+	struct recording_flaws flaws = { 0 };
+	int err = recording__read(path, add_to_run, run, &flaws);
+
+	*cut |= recording__is_flawed(&flaws);
+	return err;
 }
 
-int recording__read(const char *path, sample_handler handler, void *context, bool *cut)
+static FILE *open_input(const char *path)
 {
-	const struct reader reader = { handler, context };
-	_cleanup_fclose_ FILE *file = fopen(path, "re");
+	int copy;
+
+	if (strcmp(path, "-"))
+		return fopen(path, "re");
+	copy = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0);
+	return copy < 0 ? NULL : fdopen(copy, "r");
+}
+
+/* A disk's image may be one line of any length: it is not read to its end to say that it is no recording. */
+static bool is_text(FILE *file)
+{
+	int first = getc(file);
+
+	if (first == EOF)
+		clearerr(file);
+	else
+		ungetc(first, file);
+	return first == EOF || first >= ' ' || first == '\n' || first == '\r' || first == '\t';
+}
+
+static int read_lines(struct reader *reader, FILE *file)
+{
 	_cleanup_free_ char *line = NULL;
-	size_t size = 0, number = 0;
+	size_t size = 0;
 	ssize_t length;
 	int err = 0;
 
-	if (!file)
-		return -errno;
-	while (!err && (errno = 0, length = getline(&line, &size, file)) > 0) {
-		bool whole = line[length - 1] == '\n';
-
-		err = add_line(path, ++number, line, length, whole, &reader, cut);
-	}
+	while (!err && (errno = 0, length = getline(&line, &size, file)) > 0)
+		err = add_line(reader, line, length, line[length - 1] == '\n');
 	if (!err && ferror(file))
 		err = errno ? -errno : -EIO;
 	return err;
 }
 
+int recording__read(const char *path, sample_handler handler, void *context,
+		    struct recording_flaws *flaws)
+{
+	struct reader reader = { .path = recording__label(path), .handler = handler, .context = context };
+	_cleanup_fclose_ FILE *file = open_input(path);
+	int err;
+
+	if (!file)
+		return -errno;
+	find_clocks(&reader);
+	reader.number = !is_text(file);
+	err = reader.number ? refuse(&reader, false, NULL) : read_lines(&reader, file);
+	flaws->cut |= reader.flaws.cut;
+	flaws->skewed |= reader.flaws.skewed;
+	return err;
+}
+
 int recording__load_plan(const char *path, struct run *run)
 {
-	const struct reader reader = { add_to_run, run };
+	struct reader reader = { .path = path, .handler = add_to_run, .context = run, .number = 1 };
 	json_error_t error;
 	_cleanup_json_ json_t *object = NULL;
 
@@ -151,7 +286,7 @@ int recording__load_plan(const char *path, struct run *run)
 		return 0;
 	object = json_load_file(path, 0, &error);
 	if (object)
-		return add_object(path, 1, object, "plan", &reader);
+		return add_object(&reader, object, "plan");
 	log__error("%s:%d: %s", path, error.line, error.text);
 	return -EINVAL;
 }
@@ -166,8 +301,8 @@ int recording__blackout(const char *folder, uint64_t *ns, uint64_t *error_ns)
 	_cleanup_free_ char *source = NULL, *target = NULL;
 	struct blackout_side from = { 0 }, to = { 0 };
 	char why[2 * BLACKOUT_REASON];
+	struct recording_flaws flaws = { 0 };
 	struct blackout blackout;
-	bool cut = false;
 	int err;
 
 	*ns = UNKNOWN;
@@ -177,8 +312,8 @@ int recording__blackout(const char *folder, uint64_t *ns, uint64_t *error_ns)
 		return -ENOMEM;
 	if (access(target, F_OK))
 		return 0;
-	err = recording__read(source, add_to_side, &from, &cut);
-	err = err ?: recording__read(target, add_to_side, &to, &cut);
+	err = recording__read(source, add_to_side, &from, &flaws);
+	err = err ?: recording__read(target, add_to_side, &to, &flaws);
 	if (!err && !blackout__join(&from, &to, &blackout, why)) {
 		*ns = blackout.total_ns;
 		*error_ns = blackout.error_ns;

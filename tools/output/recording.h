@@ -22,28 +22,48 @@ FILE *recording__create(const char *path);
  */
 int recording__write(FILE *out, enum sample_kind kind, const union sample *sample);
 
+/* What is wrong with a recording that was read, beside a line at which reading stopped. */
+struct recording_flaws {
+	bool cut;			/* its last line is cut off */
+	bool skewed;			/* its clock goes backwards somewhere */
+};
+
+/** recording__is_flawed() - whether what was read is not the whole truth */
+static inline bool recording__is_flawed(const struct recording_flaws *flaws)
+{
+	return flaws->cut || flaws->skewed;
+}
+
+/** recording__label() - what to call it in a message: "-" is stdin */
+const char *recording__label(const char *path);
+
+/** recording__is_folder() - whether it is a directory; stdin is none */
+bool recording__is_folder(const char *path);
+
 /**
  * recording__load() - give a run all samples of a recording or of a VMM's log
  *
- * A last line that was cut off is skipped with a warning. Lines of unknown types are
- * skipped, they come from newer versions.
- *
- * @path: for messages and opening
  * @cut: set to true if the last line was cut off, else untouched
  *
- * Return: 0; -EINVAL after a message about a line that is no sample; -errno of the file
- * (no message); -ENOMEM.
+ * Return: as recording__read().
  */
 int recording__load(const char *path, struct run *run, bool *cut);
 
 /**
  * recording__read() - hand on all samples of a recording, in order
  *
- * As recording__load(), but what the samples are for is the handler's business.
+ * Each file that samples are read from goes through here, so that whatever can be wrong with one is said here,
+ * once: a line that is none, a second recording behind the first (reading stops at both), a
+ * last line that is cut off (it is skipped), a clock that goes backwards. Empty lines and lines of
+ * unknown types are skipped, the latter come from newer versions.
  *
- * Return: as recording__load(), or the handler's error.
+ * @path: "-" is stdin
+ * @flaws: set where there are any, else untouched
+ *
+ * Return: 0; -EINVAL after a message; -errno of the file (no message); the handler's error.
  */
-int recording__read(const char *path, sample_handler handler, void *context, bool *cut);
+int recording__read(const char *path, sample_handler handler, void *context,
+		    struct recording_flaws *flaws);
 
 /**
  * recording__add_line() - give a run the sample in one whole line; unknown types are skipped

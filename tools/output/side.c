@@ -181,16 +181,17 @@ static int take_sample(void *context, enum sample_kind kind, union sample *sampl
 static int load_recording(struct sides *sides, const char *name, const char *path, const char *log)
 {
 	struct reading reading = { .side = add_side(sides, name) };
-	bool cut = false;
+	struct recording_flaws flaws = { 0 };
 	int err;
 
 	if (!reading.side)
 		return -ENOMEM;
 	if (log)
-		recording__read(log, take_sample, &reading, &cut);
+		recording__read(log, take_sample, &reading, &flaws);
 	/* Its syncs are the VMM's; only settings are asked of it. */
 	reading.has_header = reading.has_end = false;
-	err = recording__read(path, take_sample, &reading, &cut);
+	err = recording__read(path, take_sample, &reading, &flaws);
+	path = recording__label(path);
 	if (err && err != -EINVAL) {
 		log__error("diff: cannot read %s (%s)", path, strerror(-err));
 		return err;
@@ -201,7 +202,7 @@ static int load_recording(struct sides *sides, const char *name, const char *pat
 				   path);
 		return -EINVAL;
 	}
-	reading.side->damaged = err || cut || !reading.has_end;
+	reading.side->damaged = err || !reading.has_end || recording__is_flawed(&flaws);
 	if (err)
 		log__warn("diff: what is before that is compared: %" PRIu64 " syncs of %s",
 			  reading.side->syncs, path);
@@ -302,14 +303,21 @@ static int load_report(struct sides *sides, const char *path, const json_t *docu
 	return -EINVAL;
 }
 
-/* A report is one document over many lines, and says so in the first of them. */
+/*
+ * A report is one document over many lines, and says so in the first of them. What can be read only once is
+ * taken for a recording.
+ */
 static bool is_report(const char *path)
 {
-	_cleanup_fclose_ FILE *file = fopen(path, "re");
+	_cleanup_fclose_ FILE *file = NULL;
 	char start[512] = "";
 	const char *schema;
+	struct stat info;
 
-	if (file && !fread(start, 1, sizeof(start) - 1, file))
+	if (!strcmp(path, "-") || stat(path, &info) || !S_ISREG(info.st_mode))
+		return false;
+	file = fopen(path, "re");
+	if (!file || !fread(start, 1, sizeof(start) - 1, file))
 		return false;
 	schema = strstr(start, "\"schema\"");
 	return schema && strstr(schema, "\"hwdbm.report/");
@@ -322,7 +330,7 @@ static int load_file(struct sides *sides, const char *path)
 	const char *schema;
 
 	if (!is_report(path))
-		return load_recording(sides, path, path, NULL);
+		return load_recording(sides, recording__label(path), path, NULL);
 	document = json_load_file(path, 0, &error);
 	if (!document) {
 		log__error("diff: %s:%d: damaged report (%s)", path, error.line, error.text);
@@ -339,14 +347,8 @@ static int load_file(struct sides *sides, const char *path)
 int sides__load(struct sides *sides, const char *path)
 {
 	size_t first = sides->count;
-	struct stat info;
-	int err;
+	int err = recording__is_folder(path) ? load_folder(sides, path) : load_file(sides, path);
 
-	if (stat(path, &info)) {
-		log__error("diff: cannot read %s (%s)", path, strerror(errno));
-		return -errno;
-	}
-	err = S_ISDIR(info.st_mode) ? load_folder(sides, path) : load_file(sides, path);
 	if (err == -ENOMEM)
 		log__error("diff: cannot read %s (%s)", path, strerror(ENOMEM));
 	for (size_t i = first; i < sides->count; i++)
