@@ -482,11 +482,13 @@ static int find_vm(const struct tune_options *o, struct vm_target *target)
 		return vms__find("tune", o->vm, target);
 	if (!o->pid)
 		return 0;
+	if (vms__check_process("tune", (pid_t)o->pid))
+		return -ESRCH;
 	target->pid = (pid_t)o->pid;
 	target->pidfd = (int)syscall(SYS_pidfd_open, target->pid, 0);
 	if (target->pidfd >= 0)
 		return 0;
-	log__error("tune: there is no process %d", target->pid);
+	log__error("tune: cannot hold process %d (%s)", target->pid, strerror(errno));
 	return -ESRCH;
 }
 
