@@ -107,6 +107,7 @@ static void times_have_units(void)
 	} good[] = {
 		{ "1", 1000000000 }, { "0.5", 500000000 }, { "300ms", 300000000 },
 		{ "2m", 120000000000 }, { "1h", 3600000000000 }, { ".25s", 250000000 },
+		{ "50us", 50000 }, { "7ns", 7 },
 	};
 	static const char * const bad[] = { "", "x", "1x", "-1", "1 s", "1e400", "nan", "inf" };
 	uint64_t ns;
@@ -152,6 +153,7 @@ static void sizes_have_units(void)
 	} good[] = {
 		{ "0", 0 }, { "4096", 4096 }, { "4K", 4096 }, { "1.5G", 1610612736 },
 		{ "12T", UINT64_C(12) << 40 }, { "10Gbit", 1250000000 }, { "8kbit", 1000 },
+		{ "4KiB", 4096 }, { "1.5GiB", 1610612736 },
 	};
 	static const char * const bad[] = { "", "K", "-1", "1 G", "1GB", "1e400", "nan", "8E", "4k" };
 	uint64_t bytes;

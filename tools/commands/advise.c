@@ -54,13 +54,13 @@ static const struct option_spec option_table[] = {
 	  "a recording (- is stdin), or the folder of a test-bed run; more may follow as operands" },
 	{ "objective", 0, OPTION_TEXT, offsetof(struct advise_options, objective), "WHAT",
 	  "blackout, total (time), or brownout (time lost): what is to be least (blackout)" },
-	{ "bandwidth", 'b', OPTION_BYTES, offsetof(struct advise_options, settings.why.bandwidth),
+	{ "bandwidth", 'b', OPTION_SIZE, offsetof(struct advise_options, settings.why.bandwidth),
 	  "BYTES", "of the transfer, per second: 1.2G, 25Gbit (as measured, or as the VMM says)" },
-	{ "link", 0, OPTION_BYTES, offsetof(struct advise_options, settings.why.link), "BYTES",
+	{ "link", 0, OPTION_SIZE, offsetof(struct advise_options, settings.why.link), "BYTES",
 	  "what the path could carry, per second (not known)" },
 	{ "downtime-limit", 'l', OPTION_SECONDS, offsetof(struct advise_options, settings.why.limit_ns),
 	  "TIME", "what is pending must fit into this (as the VMM says, or 300ms)" },
-	{ "backing", 0, OPTION_BYTES, offsetof(struct advise_options, settings.block_bytes), "BYTES",
+	{ "backing", 0, OPTION_SIZE, offsetof(struct advise_options, settings.block_bytes), "BYTES",
 	  "blocks by which the IOMMU maps the VM: 4K, 2M or 1G (as recorded)" },
 	{ "finer", 0, OPTION_TEXT, offsetof(struct advise_options, finer), "SIZE=LOW..HIGH",
 	  "dirty bytes at a finer size, in percent of those recorded, as hwdbm estimate found: 4K=0.8..1.4" },
@@ -387,6 +387,7 @@ static int parse_finer(const char *text, struct advise_settings *s)
 static int check_options(struct advise_options *o)
 {
 	struct advise_settings *s = &o->settings;
+	char text[UNITS_TEXT];
 
 	s->objective = advise__objective(o->objective);
 	if (s->objective == ADVISE_OBJECTIVES)
@@ -399,7 +400,8 @@ static int check_options(struct advise_options *o)
 		log__error("advise: --downtime-limit 0: nothing can be sent in no time");
 	else if (s->block_bytes && s->block_bytes != 4096 && s->block_bytes != UINT64_C(2) << 20 &&
 		 s->block_bytes != UINT64_C(1) << 30)
-		log__error("advise: --backing %" PRIu64 ": blocks are of 4K, 2M or 1G", s->block_bytes);
+		log__error("advise: --backing %s: blocks are of 4K, 2M or 1G",
+			   units__bytes(s->block_bytes, text));
 	else if (o->pid > INT32_MAX)
 		log__error("advise: --pid %" PRIu64 " is no process id", o->pid);
 	else

@@ -51,19 +51,19 @@ struct predict_options {
 static const struct option_spec option_table[] = {
 	{ "input", 'i', OPTION_TEXT, offsetof(struct predict_options, input), "FILE",
 	  "a recording (- is stdin); more may follow as operands" },
-	{ "bandwidth", 'b', OPTION_BYTES, offsetof(struct predict_options, bandwidth), "BYTES",
+	{ "bandwidth", 'b', OPTION_SIZE, offsetof(struct predict_options, bandwidth), "BYTES",
 	  "of the transfer, per second: 1.2G, 25Gbit" },
 	{ "downtime-limit", 'l', OPTION_SECONDS, offsetof(struct predict_options, downtime_ns),
 	  "TIME", "what is left must fit into this (300ms)" },
-	{ "granularity", 'g', OPTION_BYTES, offsetof(struct predict_options, granularity), "BYTES",
+	{ "granularity", 'g', OPTION_SIZE, offsetof(struct predict_options, granularity), "BYTES",
 	  "leaf size of dirty tracking: 4K, 64K, 2M or 1G (as recorded)" },
 	{ "mode", 'm', OPTION_TEXT, offsetof(struct predict_options, mode), "MODE",
 	  "off, eager or lazy: whether and when blocks are split (as recorded, or off)" },
-	{ "backing", 0, OPTION_BYTES, offsetof(struct predict_options, backing), "BYTES",
+	{ "backing", 0, OPTION_SIZE, offsetof(struct predict_options, backing), "BYTES",
 	  "block size before they are split; lazy needs it" },
-	{ "size", 's', OPTION_BYTES, offsetof(struct predict_options, size), "BYTES",
+	{ "size", 's', OPTION_SIZE, offsetof(struct predict_options, size), "BYTES",
 	  "memory of the VM (as recorded)" },
-	{ "left", 0, OPTION_BYTES, offsetof(struct predict_options, left), "BYTES",
+	{ "left", 0, OPTION_SIZE, offsetof(struct predict_options, left), "BYTES",
 	  "of a migration under way: memory still to send, instead of all" },
 	{ "device-state", 0, OPTION_BYTES, offsetof(struct predict_options, device), "BYTES",
 	  "state that devices send with the VM stopped (0)" },
@@ -220,12 +220,14 @@ static int take_last_bandwidths(struct predict *p)
 
 static int check_options(const struct predict_options *o)
 {
+	char text[UNITS_TEXT];
+
 	if (o->granularity && whatif__unit(o->granularity) == UNIT_SIZES)
-		log__error("predict: --granularity %" PRIu64 ": recordings tell about 4K, 64K, 2M and 1G",
-			   o->granularity);
+		log__error("predict: --granularity %s: recordings tell about 4K, 64K, 2M and 1G",
+			   units__bytes(o->granularity, text));
 	else if (o->backing && whatif__unit(o->backing) == UNIT_SIZES)
-		log__error("predict: --backing %" PRIu64 ": blocks are of 4K, 64K, 2M or 1G",
-			   o->backing);
+		log__error("predict: --backing %s: blocks are of 4K, 64K, 2M or 1G",
+			   units__bytes(o->backing, text));
 	else if (o->mode && strcmp(o->mode, "off") && strcmp(o->mode, "eager") && !is_lazy(o))
 		log__error("predict: --mode %s: it is off, eager or lazy", o->mode);
 	else if (strcmp(o->rule, "qemu") && strcmp(o->rule, "passes"))

@@ -51,7 +51,7 @@ static const struct option_spec option_table[] = {
 	{ "pid", 'p', OPTION_COUNT, offsetof(struct tune_options, pid), "PID",
 	  "the same, by the VMM's process" },
 	{ "guard", 0, OPTION_TEXT, offsetof(struct tune_options, guard), "LIST",
-	  "put everything back unless these hold, each second: cpu<80%,memory>2G,pressure<10%" },
+	  "put everything back unless these hold, each second: cpu<80%,memory>2G,pressure<10%,sync<50ms" },
 	{ "dry-run", 'n', OPTION_FLAG, offsetof(struct tune_options, dry_run), NULL,
 	  "change nothing; say what would change, and what it would cost" },
 	{ "undo", 0, OPTION_FLAG, offsetof(struct tune_options, undo), NULL,
@@ -73,6 +73,10 @@ static const struct command_spec spec = {
 		 "iommufd that is closed at once; it takes the kernel series (host/). They count from the\n"
 		 "next start of dirty tracking on. No other VM is touched; an iommufd that two VMs share is\n"
 		 "refused. Without dirty_granularity blocks are split to 4K.\n\n"
+		 "The guard sync<TIME is on the longest call in the last second that started dirty tracking,\n"
+		 "read or cleared dirty state: of the VM with --vm or -p, else of any. Calls that split blocks\n"
+		 "hold locks for about as long. It needs what hwdbm dirtysync needs; memory> is the host's\n"
+		 "available memory, pressure< the time in which somebody waits for memory.\n\n"
 		 "Every change is on record in the journal (syslog, daemon.notice).\n\n"
 		 "Requirements: root; of a VM's the right to trace it (CAP_SYS_PTRACE).\n"
 		 "Exit status: 0 everything is as it was before; 1 it failed, and nothing is changed; 2 for\n"
@@ -291,6 +295,7 @@ static int add_vm_settings(struct tune *tune, const struct vm_target *target, ui
 		snprintf(s->wanted, sizeof(s->wanted), "0x%" PRIx64, value);
 	}
 	tune->pidfd = target->pidfd;
+	tune->pid = target->pid;
 	return 0;
 }
 
@@ -310,6 +315,11 @@ static int parse_guards(struct tune *tune, const char *text)
 		}
 		if (tune__parse_guard(word, &tune->guards[tune->guard_count++]))
 			return -EINVAL;
+		for (size_t i = 0; i + 1 < tune->guard_count; i++)
+			if (tune->guards[i].kind == tune->guards[tune->guard_count - 1].kind) {
+				log__error("tune: --guard %s: there is one on the same already", word);
+				return -EINVAL;
+			}
 	}
 	if (text && !tune->guard_count)
 		return tune__parse_guard(text, &tune->guards[0]);

@@ -4,6 +4,7 @@
  */
 #define _GNU_SOURCE
 #include "tune_hold.h"
+#include "../collect/collect.h"
 #include "../lib/cleanup.h"
 #include "../lib/log.h"
 #include "../lib/options.h"
@@ -306,11 +307,13 @@ static int undo_all(struct tune *tune, const char *why)
 static const struct {
 	const char *word;		/* with the side on which all is well */
 	const char *about;
-	bool is_bytes;
+	int (*parse)(const char *text, uint64_t *value);
+	double scale;			/* of the parsed value */
 } guard_words[GUARD_KINDS] = {
-	[GUARD_CPU] = { "cpu<", "processors of this host busy", false },
-	[GUARD_MEMORY] = { "memory>", "memory available on this host", true },
-	[GUARD_PRESSURE] = { "pressure<", "time in which somebody waits for memory", false },
+	[GUARD_CPU] = { "cpu<", "processors of this host busy", options__percent, 1e-4 },
+	[GUARD_MEMORY] = { "memory>", "memory available on this host", options__bytes, 1 },
+	[GUARD_PRESSURE] = { "pressure<", "time in which somebody waits for memory", options__percent, 1e-4 },
+	[GUARD_SYNC] = { "sync<", "longest call on dirty state in the last second", options__seconds, 1 },
 };
 
 int tune__parse_guard(const char *text, struct tune_guard *guard)
@@ -321,14 +324,13 @@ int tune__parse_guard(const char *text, struct tune_guard *guard)
 
 		if (strncmp(text, guard_words[kind].word, length))
 			continue;
-		if (guard_words[kind].is_bytes ? options__bytes(text + length, &value) :
-						 options__percent(text + length, &value))
+		if (guard_words[kind].parse(text + length, &value))
 			break;
 		guard->kind = kind;
-		guard->limit = guard_words[kind].is_bytes ? (double)value : (double)value / 1e4;
+		guard->limit = (double)value * guard_words[kind].scale;
 		return 0;
 	}
-	log__error("tune: --guard %s: it is cpu<PERCENT, memory>BYTES or pressure<PERCENT", text);
+	log__error("tune: --guard %s: it is cpu<PERCENT, memory>BYTES, pressure<PERCENT or sync<TIME", text);
 	return -EINVAL;
 }
 
@@ -380,13 +382,66 @@ static bool read_pressure(double *percent)
 	return file && fscanf(file, "some avg10=%lf", percent) == 1;
 }
 
+/* Calls since the last look; of the watcher. */
+static struct {
+	struct collector *collector;
+	double longest_ns;
+} calls;
+
+static int take_call(void *context, enum sample_kind kind, union sample *sample)
+{
+	uint64_t ns = kind == SAMPLE_SYNC ? sample->sync.total_ns :
+		      kind == SAMPLE_CLEAR ? sample->clear.total_ns :
+		      kind == SAMPLE_TRACKING ? sample->tracking.total_ns : UNKNOWN;
+
+	(void)context;
+	if (ns != UNKNOWN && (double)ns > calls.longest_ns)
+		calls.longest_ns = (double)ns;
+	return 0;
+}
+
+/* Return: 0, also if no guard is about calls; or -errno after a message */
+static int open_calls(const struct tune *tune)
+{
+	const struct collect_options options = {
+		.command = "tune", .measure = MEASURE_SYNCS | BIT_OF(HWDBM_MEASURE_TRACKING),
+		.require = MEASURE_SYNCS, .pid = tune->pid, .follow = true,
+	};
+	bool wanted = false;
+
+	for (size_t i = 0; i < tune->guard_count; i++)
+		wanted |= tune->guards[i].kind == GUARD_SYNC;
+	return wanted ? collect__open(&calls.collector, &options, take_call, NULL) : 0;
+}
+
+static bool read_calls(double *ns)
+{
+	if (!calls.collector || collect__read(calls.collector))
+		return false;
+	*ns = calls.longest_ns;
+	calls.longest_ns = 0;
+	return true;
+}
+
+static const char *guard_value(enum tune_guard_kind kind, double value, char text[UNITS_TEXT])
+{
+	if (kind == GUARD_MEMORY)
+		return units__bytes((uint64_t)value, text);
+	if (kind == GUARD_SYNC)
+		return units__duration((uint64_t)value, text);
+	snprintf(text, UNITS_TEXT, "%.1f %%", value);
+	return text;
+}
+
 /* A guard that cannot be read guards nothing: that is a breach, too. */
 static bool is_breached(const struct tune_guard *guard)
 {
 	static bool (*const readers[GUARD_KINDS])(double *) = {
 		[GUARD_CPU] = read_cpu, [GUARD_MEMORY] = read_memory, [GUARD_PRESSURE] = read_pressure,
+		[GUARD_SYNC] = read_calls,
 	};
 	const char *about = guard_words[guard->kind].about;
+	bool is_floor = guard->kind == GUARD_MEMORY;
 	char one[UNITS_TEXT], two[UNITS_TEXT];
 	double value;
 
@@ -394,14 +449,10 @@ static bool is_breached(const struct tune_guard *guard)
 		log__warn("tune: the guard on \"%s\" cannot be read here", about);
 		return true;
 	}
-	if (guard_words[guard->kind].is_bytes ? value > guard->limit : value < guard->limit)
+	if (is_floor ? value > guard->limit : value < guard->limit)
 		return false;
-	if (guard_words[guard->kind].is_bytes)
-		log__warn("tune: guard: %s: %s, which is not above %s", about,
-			  units__bytes((uint64_t)value, one), units__bytes((uint64_t)guard->limit, two));
-	else
-		log__warn("tune: guard: %s: %.1f %%, which is not below %.1f %%", about, value,
-			  guard->limit);
+	log__warn("tune: guard: %s: %s, which is not %s %s", about, guard_value(guard->kind, value, one),
+		  is_floor ? "above" : "below", guard_value(guard->kind, guard->limit, two));
 	return true;
 }
 
@@ -430,7 +481,7 @@ static int make_timer(uint64_t ns, bool again)
 	return fd;
 }
 
-enum { WAIT_SIGNAL, WAIT_COMMAND, WAIT_TIME, WAIT_TICK, WAIT_VM, WAITS };
+enum { WAIT_SIGNAL, WAIT_COMMAND, WAIT_TIME, WAIT_TICK, WAIT_VM, WAIT_CALLS, WAITS };
 
 static enum tune_end wait_for_end(struct tune *tune, struct pollfd waits[WAITS])
 {
@@ -451,6 +502,8 @@ static enum tune_end wait_for_end(struct tune *tune, struct pollfd waits[WAITS])
 			return tune->signal ? TUNE_SIGNAL : TUNE_GONE;
 		if (waits[WAIT_TIME].revents)
 			return TUNE_TIME;
+		if (waits[WAIT_CALLS].revents && collect__read(calls.collector))
+			return TUNE_FAILED;
 		if (!waits[WAIT_TICK].revents)
 			continue;
 		if (read(waits[WAIT_TICK].fd, &ticks, sizeof(ticks)) == sizeof(ticks) &&
@@ -485,9 +538,12 @@ static int watch(struct tune *tune, int life, int signals)
 		[WAIT_TICK] = { tune->guard_count ? make_timer(1000000000, true) : -1, POLLIN, 0 },
 		[WAIT_VM] = { tune->pidfd, POLLIN, 0 },
 	};
-	int err = 0;
+	int err = open_calls(tune);
 
-	if (waits[WAIT_TIME].fd < 0 || (tune->guard_count && waits[WAIT_TICK].fd < 0))
+	waits[WAIT_CALLS] = (struct pollfd){ calls.collector ? collect__fd(calls.collector) : -1, POLLIN, 0 };
+	if (err)
+		log__error("tune: a guard on sync cannot be kept here: nothing was changed");
+	else if (waits[WAIT_TIME].fd < 0 || (tune->guard_count && waits[WAIT_TICK].fd < 0))
 		err = -errno;
 	else if (any_breached(tune))
 		err = -ECANCELED;

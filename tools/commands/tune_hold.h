@@ -25,11 +25,11 @@ struct tune_setting {
 	int lock;
 };
 
-enum tune_guard_kind { GUARD_CPU, GUARD_MEMORY, GUARD_PRESSURE, GUARD_KINDS };
+enum tune_guard_kind { GUARD_CPU, GUARD_MEMORY, GUARD_PRESSURE, GUARD_SYNC, GUARD_KINDS };
 
 struct tune_guard {
 	enum tune_guard_kind kind;
-	double limit;			/* percent, or bytes */
+	double limit;			/* percent, bytes, or nanoseconds */
 };
 
 enum tune_end { TUNE_NOT_ENDED, TUNE_TIME, TUNE_SIGNAL, TUNE_GONE, TUNE_BREACH, TUNE_VM_ENDED,
@@ -42,6 +42,7 @@ struct tune {
 	size_t guard_count;
 	uint64_t for_ns;
 	int pidfd;			/* of the VM; -1: the host's settings */
+	pid_t pid;			/* the same; 0 */
 	enum tune_end end;
 	int signal;
 };
@@ -50,7 +51,7 @@ struct tune {
 struct tune *tune__new(void);
 
 /**
- * tune__parse_guard() - "cpu<80%", "memory>2G", "pressure<10%"
+ * tune__parse_guard() - "cpu<80%", "memory>2G", "pressure<10%", "sync<50ms"
  * Return: 0, or -EINVAL after a message.
  */
 int tune__parse_guard(const char *text, struct tune_guard *guard);

@@ -41,9 +41,9 @@ struct why_options {
 static const struct option_spec option_table[] = {
 	{ "input", 'i', OPTION_TEXT, offsetof(struct why_options, input), "FILE",
 	  "a recording (- is stdin), or the folder of a test-bed run" },
-	{ "bandwidth", 'b', OPTION_BYTES, offsetof(struct why_options, settings.bandwidth), "BYTES",
+	{ "bandwidth", 'b', OPTION_SIZE, offsetof(struct why_options, settings.bandwidth), "BYTES",
 	  "of the transfer, per second: 1.2G, 25Gbit (as measured, or as the VMM says)" },
-	{ "link", 0, OPTION_BYTES, offsetof(struct why_options, settings.link), "BYTES",
+	{ "link", 0, OPTION_SIZE, offsetof(struct why_options, settings.link), "BYTES",
 	  "what the path could carry, per second (not known)" },
 	{ "downtime-limit", 'l', OPTION_SECONDS, offsetof(struct why_options, settings.limit_ns),
 	  "TIME", "what is pending must fit into this (as the VMM says, or 300ms)" },

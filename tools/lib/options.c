@@ -35,7 +35,8 @@ int options__seconds(const char *text, uint64_t *ns)
 	static const struct {
 		const char *suffix;
 		double seconds;
-	} units[] = { { "", 1 }, { "s", 1 }, { "ms", 1e-3 }, { "m", 60 }, { "h", 3600 } };
+	} units[] = { { "", 1 }, { "s", 1 }, { "ms", 1e-3 }, { "us", 1e-6 }, { "ns", 1e-9 },
+		      { "m", 60 }, { "h", 3600 } };
 	char *end;
 	double value;
 
@@ -73,7 +74,8 @@ int options__bytes(const char *text, uint64_t *bytes)
 		const char *suffix;
 		double bytes;
 	} units[] = { { "", 1 }, { "K", 0x1p10 }, { "M", 0x1p20 }, { "G", 0x1p30 },
-		      { "T", 0x1p40 }, { "kbit", 1e3 / 8 }, { "Mbit", 1e6 / 8 },
+		      { "T", 0x1p40 }, { "KiB", 0x1p10 }, { "MiB", 0x1p20 }, { "GiB", 0x1p30 },
+		      { "TiB", 0x1p40 }, { "kbit", 1e3 / 8 }, { "Mbit", 1e6 / 8 },
 		      { "Gbit", 1e9 / 8 } };
 	char *end;
 	double value;
@@ -90,6 +92,24 @@ int options__bytes(const char *text, uint64_t *bytes)
 		return 0;
 	}
 	return -EINVAL;
+}
+
+/* What a value of that type looks like, to be appended to a message; or "". */
+static const char *form_of(enum option_type type)
+{
+	switch (type) {
+	case OPTION_SECONDS:
+	case OPTION_PERIOD:
+		return " (300ms, 2.5s, 10m or 1h; seconds without a unit)";
+	case OPTION_BYTES:
+	case OPTION_SIZE:
+		return " (4K, 1.5G or 12T, of 1,024; 10Gbit, of 1,000; bytes without a unit)";
+	case OPTION_PERCENT:
+	case OPTION_SHARE:
+		return " (0.1%, up to 100%)";
+	default:
+		return "";
+	}
 }
 
 static int add_text(struct option_texts *texts, const char *text)
@@ -138,6 +158,8 @@ static int store(const struct option_spec *option, void *into, const char *text)
 		return refuse_zero(options__seconds(text, at), at);
 	case OPTION_BYTES:
 		return options__bytes(text, at);
+	case OPTION_SIZE:
+		return refuse_zero(options__bytes(text, at), at);
 	case OPTION_TEXTS:
 		return add_text(at, text);
 	}
@@ -232,9 +254,10 @@ int options__parse(const struct command_spec *command, void *into, int argc, cha
 			log__error("%s: --%s %s: it has to be more than 0; see hwdbm %s --help",
 				   command->name, o->name, optarg, command->name);
 		else if (err)
-			log__error("%s: --%s \"%s\" is not a valid %s; see hwdbm %s --help",
+			log__error("%s: --%s \"%s\" is not a valid %s%s; see hwdbm %s --help",
 				   command->name, o ? o->name : "?", optarg ? optarg : "",
-				   o && o->argument ? o->argument : "value", command->name);
+				   o && o->argument ? o->argument : "value", o ? form_of(o->type) : "",
+				   command->name);
 		if (err)
 			return -EINVAL;
 	}

@@ -18,9 +18,10 @@ enum option_type {
 	OPTION_MS,		/* the same, and small enough to be had in nanoseconds */
 	OPTION_PERCENT,		/* uint64_t millionths, given as "0.1" or "0.1%" */
 	OPTION_SHARE,		/* the same, but not 0 */
-	OPTION_SECONDS,		/* uint64_t nanoseconds, given as seconds with a fraction or ms/s/m/h */
+	OPTION_SECONDS,		/* uint64_t nanoseconds, given as seconds with a fraction or ns/us/ms/s/m/h */
 	OPTION_PERIOD,		/* the same, but not 0 */
-	OPTION_BYTES,		/* uint64_t, with K, M, G, T, or as bits with kbit, Mbit, Gbit */
+	OPTION_BYTES,		/* uint64_t, with K, M, G, T or KiB to TiB, or as bits with kbit, Mbit, Gbit */
+	OPTION_SIZE,		/* the same, but not 0 */
 	OPTION_TEXTS,		/* struct option_texts: may be given again and again */
 };
 
@@ -65,7 +66,7 @@ int options__parse(const struct command_spec *command, void *into, int argc, cha
 void options__help(const struct command_spec *command);
 
 /**
- * options__seconds() - "1.5", "200ms", "2s", "3m", "1h" as nanoseconds
+ * options__seconds() - "1.5", "200ms", "50us", "2s", "3m", "1h" as nanoseconds
  * Return: 0 or -EINVAL with @ns untouched.
  */
 int options__seconds(const char *text, uint64_t *ns);
@@ -77,7 +78,7 @@ int options__seconds(const char *text, uint64_t *ns);
 int options__percent(const char *text, uint64_t *millionths);
 
 /**
- * options__bytes() - "4096", "4K", "1.5G" (powers of 1024), "25Gbit" (of 1000, in bits)
+ * options__bytes() - "4096", "4K", "1.5G" or "1.5GiB" (powers of 1024), "25Gbit" (of 1000, in bits)
  * Return: 0 or -EINVAL with @bytes untouched.
  */
 int options__bytes(const char *text, uint64_t *bytes);
