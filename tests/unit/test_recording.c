@@ -99,6 +99,32 @@ static void what_is_no_recording_is_refused(void)
 	CHECK(!run);
 }
 
+static void a_second_recording_is_refused(void)
+{
+	struct run *run = NULL;
+	bool cut;
+
+	CHECK(load_text(HEADER SYNC END HEADER SYNC END, &run, &cut) == -EINVAL);
+	CHECK(!run);
+}
+
+/* CPUs may be a little apart; a clock that was set back is another thing. */
+static void steps_of_the_clock_are_told(void)
+{
+	static const char later[] = HEADER "{\"type\":\"sync\",\"t_ns\":9000001,\"ret\":0}\n" SYNC END;
+	static const char much_later[] = HEADER "{\"type\":\"sync\",\"t_ns\":90000001,\"ret\":0}\n" SYNC END;
+	struct run *run;
+	bool cut;
+
+	CHECK_NUMBER(load_text(later, &run, &cut), 0);
+	CHECK(!cut);
+	run__free(run);
+	CHECK_NUMBER(load_text(much_later, &run, &cut), 0);
+	CHECK(cut);
+	CHECK_NUMBER(run->sync_count, 2);
+	run__free(run);
+}
+
 static void newer_lines_are_skipped(void)
 {
 	struct run *run;
@@ -345,6 +371,7 @@ static void metric_names_are_unique(void)
 
 RUN_TESTS(TEST(a_recording_is_read), TEST(every_cut_leaves_a_readable_rest),
 	  TEST(a_damaged_line_is_refused), TEST(what_is_no_recording_is_refused),
+	  TEST(a_second_recording_is_refused), TEST(steps_of_the_clock_are_told),
 	  TEST(newer_lines_are_skipped), TEST(every_field_of_every_sample_survives),
 	  TEST(every_field_has_a_place_and_a_name_of_its_own),
 	  TEST(unknown_is_null_and_back), TEST(the_report_has_its_schema),

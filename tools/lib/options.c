@@ -13,7 +13,6 @@
 #include <string.h>
 
 #define OPTIONS_MAX 32
-#define NS_PER_SECOND 1e9
 
 int options__u64(const char *text, uint64_t *value)
 {
@@ -34,9 +33,9 @@ int options__seconds(const char *text, uint64_t *ns)
 {
 	static const struct {
 		const char *suffix;
-		double seconds;
-	} units[] = { { "", 1 }, { "s", 1 }, { "ms", 1e-3 }, { "us", 1e-6 }, { "ns", 1e-9 },
-		      { "m", 60 }, { "h", 3600 } };
+		double ns;
+	} units[] = { { "", 1e9 }, { "s", 1e9 }, { "ms", 1e6 }, { "us", 1e3 }, { "ns", 1 },
+		      { "m", 60e9 }, { "h", 3600e9 } };
 	char *end;
 	double value;
 
@@ -44,7 +43,7 @@ int options__seconds(const char *text, uint64_t *ns)
 		return -EINVAL;
 	value = strtod(text, &end);
 	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
-		double result = value * units[i].seconds * NS_PER_SECOND;
+		double result = value * units[i].ns;
 
 		if (strcmp(end, units[i].suffix) || !isfinite(result) || result >= 0x1p63)
 			continue;
