@@ -34,6 +34,7 @@ static int load_text(const char *text, struct run **out, bool *cut)
 	       "\"kernel\":{\"release\":\"6.12\",\"patched\":true},\"time_basis\":\"emulated\"}\n"
 #define SYNC "{\"type\":\"sync\",\"t_ns\":1,\"iova\":0,\"length_bytes\":4096,\"clear\":true," \
 	     "\"ret\":0,\"dirty_bytes\":4096,\"dirty_entries\":{\"4096\":1}}\n"
+#define SAMPLED "{\"type\":\"sampled\",\"t_ns\":1,\"pages\":[[10,40]]}\n"
 #define END "{\"type\":\"end\",\"t_ns\":2,\"lost\":{\"ring\":3}}\n"
 
 static void a_recording_is_read(void)
@@ -41,7 +42,7 @@ static void a_recording_is_read(void)
 	struct run *run;
 	bool cut;
 
-	CHECK_NUMBER(load_text(HEADER SYNC END, &run, &cut), 0);
+	CHECK_NUMBER(load_text(HEADER SYNC SAMPLED END, &run, &cut), 0);
 	CHECK(!cut);
 	CHECK_NUMBER(run->sync_count, 1);
 	CHECK_NUMBER(run->syncs[0].dirty_bytes, 4096);

@@ -233,12 +233,18 @@ static int add_one(struct run_samples *s, enum sample_kind kind, union sample *s
 	return 0;
 }
 
+/* Lists of other kinds a run has no use for: they stay the caller's, to be freed. */
+static bool takes_lists(enum sample_kind kind)
+{
+	return kind == SAMPLE_SPLIT_SUMMARY || kind == SAMPLE_MERGE_SUMMARY ||
+	       kind == SAMPLE_TLB_SUMMARY || kind == SAMPLE_VMM_SYNC;
+}
+
 int run__add(struct run *run, enum sample_kind kind, union sample *sample)
 {
 	int err = add_one(&run->samples, kind, sample);
 
-	/* The lists are the run's now, but for those of kinds that it has no use for. */
-	if (!err && kind != SAMPLE_SPLIT_LATENCY && kind != SAMPLE_TLB_COST)
+	if (!err && takes_lists(kind))
 		field__clear(sample__table(kind), sample);
 	return err;
 }
