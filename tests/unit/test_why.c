@@ -164,6 +164,18 @@ static void give_sent(const struct incident *i, uint64_t t, double sent)
 	give(SAMPLE_TRANSFER, &s);
 }
 
+static void give_setting(uint64_t limit_ns, uint64_t max_bandwidth)
+{
+	union sample s;
+
+	field__clear(sample__table(SAMPLE_VMM_STATE), &s);
+	s.vmm_state.pid = 7;
+	strcpy(s.vmm_state.status, "active");
+	s.vmm_state.downtime_limit_ns = limit_ns;
+	s.vmm_state.max_bandwidth = max_bandwidth;
+	give(SAMPLE_VMM_STATE, &s);
+}
+
 static void give_vmm(const char *status, uint64_t throttle)
 {
 	union sample s;
@@ -383,6 +395,42 @@ static void bandwidth_capped(void)
 	CHECK(!ask(&s));
 	IS(WHY_CANNOT, CAUSE_BANDWIDTH, "QEMU's default cap");
 	EFFECT(LEVER_BANDWIDTH, EFFECT_HELPS);
+}
+
+/* It is known to be capped, and to be near that: what QEMU's default is has no say. */
+static void bandwidth_capped_by_a_setting(void)
+{
+	const struct incident i = { .memory = 4 * GIB, .bandwidth = 50.0 * MIB,
+		.writers = { { .source = "kvm", .hot = 90e6, .rate = 10e6 } }, .count = 1 };
+	struct why_settings s = settings();
+
+	play(&i);
+	give_setting(UNKNOWN, 64 * MIB);
+	CHECK(!ask(&s));
+	IS(WHY_CANNOT, CAUSE_BANDWIDTH, "held by max-bandwidth");
+	play(&i);
+	give_setting(UNKNOWN, GIB);
+	CHECK(!ask(&s));
+	IS(WHY_CANNOT, CAUSE_VCPUS, "by vCPUs are written");
+}
+
+/* 2 GiB/s carry 15 MB in 7 ms, and no more. */
+static void limit_too_small(void)
+{
+	const struct incident i = { .memory = 4 * GIB, .bandwidth = 2.0 * GIB,
+		.writers = { { .source = "kvm", .hot = 90e6, .rate = 10e6 } }, .count = 1 };
+	struct why_settings s = settings();
+
+	play(&i);
+	give_setting(7 * MS, 0);
+	CHECK(!ask(&s));
+	IS(WHY_CANNOT, CAUSE_LIMIT, "for 7 ms only (the VMM's setting)");
+	EFFECT(LEVER_LIMIT, EFFECT_HELPS);
+	s.limit_ns = 300 * MS;
+	play(&i);
+	give_setting(7 * MS, 0);
+	CHECK(!ask(&s));
+	CHECK(answer.verdict == WHY_WILL);
 }
 
 static void bandwidth_below_the_link(void)
@@ -636,7 +684,8 @@ static void nine_of_ten_of_each_kind(void)
 RUN_TESTS(TEST(a_healthy_one_switches_over), TEST(device_state_too_big), TEST(dma_rate),
 	  TEST(throttle_useless), TEST(a_device_with_a_log_of_its_own), TEST(vcpu_rate),
 	  TEST(vcpus_alone_have_post_copy), TEST(both_write_too_much), TEST(bandwidth_capped),
-	  TEST(bandwidth_below_the_link), TEST(bandwidth_that_fell), TEST(whole_blocks_of_1g),
+	  TEST(bandwidth_capped_by_a_setting),
+	  TEST(limit_too_small), TEST(bandwidth_below_the_link), TEST(bandwidth_that_fell), TEST(whole_blocks_of_1g),
 	  TEST(blocks_whose_pages_are_counted), TEST(a_tracker_that_reports_all),
 	  TEST(attached_late), TEST(what_is_missing_is_said), TEST(a_dirty_ring_has_no_iterations),
 	  TEST(trackers_of_one_kind_add_up), TEST(the_vmm_has_the_last_word), TEST(nine_of_ten_of_each_kind))

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A client of QEMU's monitor: lines of JSON over a Unix socket. It asks query-migrate, and
- * takes STOP, RESUME and MIGRATION as a reason to ask at once.
+ * A client of QEMU's monitor: lines of JSON over a Unix socket. It asks query-migrate and
+ * query-migrate-parameters, and takes STOP, RESUME and MIGRATION as a reason to ask at once.
  */
 #define _GNU_SOURCE
 #include "qmp.h"
@@ -27,7 +27,10 @@
 #define LINE_MAX_BYTES (1 << 20)
 
 #define CAPABILITIES "{\"execute\":\"qmp_capabilities\"}\n"
-#define QUESTION "{\"execute\":\"query-migrate\",\"id\":\"hwdbm\"}\n"
+/* They are answered in this order: what the migration is told is known when its state is. */
+#define SETTINGS "hwdbm-settings"
+#define QUESTIONS "{\"execute\":\"query-migrate-parameters\",\"id\":\"" SETTINGS "\"}\n" \
+		  "{\"execute\":\"query-migrate\",\"id\":\"hwdbm\"}\n"
 
 struct qmp {
 	int fd;
@@ -40,6 +43,8 @@ struct qmp {
 	bool is_asked;
 	char event[24];			/* that made us ask */
 	char version[64];		/* by its greeting */
+	uint64_t limit_ns;		/* that a migration was told; UNKNOWN */
+	uint64_t max_bandwidth;		/* the same; 0: none */
 };
 
 static void put_json(json_t **json)
@@ -122,6 +127,8 @@ static int hand_on(struct qmp *qmp, const json_t *answer)
 	sample.vmm_state.pid = qmp->pid ? qmp->pid : UNKNOWN;
 	STRING_COPY(sample.vmm_state.event, qmp->event);
 	STRING_COPY(sample.vmm_state.version, qmp->version);
+	sample.vmm_state.downtime_limit_ns = qmp->limit_ns;
+	sample.vmm_state.max_bandwidth = qmp->max_bandwidth;
 	*qmp->event = '\0';
 	return qmp->handler(qmp->context, SAMPLE_VMM_STATE, &sample);
 }
@@ -146,13 +153,19 @@ static int take_line(struct qmp *qmp, const char *line, size_t length)
 	json_error_t error;
 	_cleanup_json_ json_t *said = json_loadb(line, length, 0, &error);
 	const char *event = json_string_value(json_object_get(said, "event"));
+	const char *id = json_string_value(json_object_get(said, "id"));
 	const json_t *answer = json_object_get(said, "return");
 
 	if (event)
 		return take_event(qmp, event);
 	/* The answer to qmp_capabilities has none. */
-	if (!json_object_get(said, "id"))
+	if (!id)
 		return 0;
+	if (!strcmp(id, SETTINGS)) {
+		qmp->limit_ns = scaled(number(answer, "downtime-limit"), NS_PER_MS);
+		qmp->max_bandwidth = number(answer, "max-bandwidth");
+		return 0;
+	}
 	qmp->is_asked = false;
 	return json_is_object(answer) ? hand_on(qmp, answer) : 0;
 }
@@ -223,7 +236,7 @@ int qmp__ask(struct qmp *qmp)
 	if (qmp->is_asked)
 		return 0;
 	qmp->is_asked = true;
-	return say(qmp, QUESTION);
+	return say(qmp, QUESTIONS);
 }
 
 /* {"qemu": {"major": 7, "minor": 2, "micro": 22}, "package": "Debian 1:7.2+dfsg-7"} */
@@ -289,6 +302,7 @@ int qmp__open(struct qmp **out, const char *command, const char *path, uint64_t 
 	if (!qmp)
 		return -ENOMEM;
 	qmp->fd = -1;
+	qmp->limit_ns = qmp->max_bandwidth = UNKNOWN;
 	qmp->pid = pid;
 	qmp->handler = handler;
 	qmp->context = context;

@@ -212,6 +212,10 @@ int history__add(struct history *history, enum sample_kind kind, const union sam
 	case SAMPLE_VMM_START:
 		history->vmm_start = sample->vmm_start;
 		return 0;
+	case SAMPLE_VMM_STATE:
+		if (sample->vmm_state.downtime_limit_ns != UNKNOWN)
+			history->vmm_start.downtime_limit_ns = sample->vmm_state.downtime_limit_ns;
+		return 0;
 	case SAMPLE_END:
 		add_end(history, &sample->end);
 		return 0;

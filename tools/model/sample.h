@@ -413,6 +413,8 @@ struct vmm_state_sample {
 	uint64_t elapsed_ns;
 	uint64_t downtime_ns;
 	uint64_t expected_downtime_ns;
+	uint64_t downtime_limit_ns;	/* that it was told */
+	uint64_t max_bandwidth;		/* the same; 0: none */
 	uint64_t throttle_percent;
 	char error[96];
 };

@@ -19,6 +19,9 @@
 /* A limit is kept to within this; the transfer's own overhead is in it. */
 #define AT_LIMIT 0.05
 
+/* QEMU sends nothing while it syncs and sleeps by tenths of a second: a bandwidth that it was told may be reached no better. */
+#define AT_CAP 0.7
+
 /* What a path has carried in an iteration it could carry again; half of it is a loss. */
 #define FALLEN_TO 0.5
 
@@ -115,6 +118,7 @@ static const char *const cause_names[CAUSES] = {
 	[CAUSE_LATE] = "seen too late", [CAUSE_NO_BANDWIDTH] = "no bandwidth", [CAUSE_RING] = "dirty ring",
 	[CAUSE_DEVICE_STATE] = "device state", [CAUSE_TRACKER] = "tracker",
 	[CAUSE_BLOCKS] = "blocks", [CAUSE_BANDWIDTH] = "bandwidth",
+	[CAUSE_LIMIT] = "downtime limit",
 	[CAUSE_THROTTLE] = "throttle useless", [CAUSE_DMA] = "DMA rate",
 	[CAUSE_DEVICE] = "device rate", [CAUSE_VCPUS] = "vCPU rate",
 	[CAUSE_ALL] = "all writers", [CAUSE_POSTCOPY] = "post-copy",
@@ -452,6 +456,7 @@ static uint64_t better_bandwidth(const struct why *why, const struct why_setting
 				 struct why_rule *rule)
 {
 	const struct why_seen *seen = find_seen(why, rule->pid);
+	uint64_t cap = why->vmm.max_bandwidth;
 	double now = (double)rule->bandwidth, from_cap = now / (double)QEMU_BANDWIDTH;
 
 	if (s->link > rule->bandwidth) {
@@ -462,7 +467,11 @@ static uint64_t better_bandwidth(const struct why *why, const struct why_setting
 		STRING_COPY(rule->better_from, "measured before");
 		return seen->best_rate;
 	}
-	if (!s->link && from_cap > 1 - AT_LIMIT && from_cap < 1 + AT_LIMIT) {
+	if (!s->link && cap != UNKNOWN && cap) {
+		STRING_COPY(rule->better_from, "held by max-bandwidth");
+		return now > AT_CAP * (double)cap ? UNKNOWN : 0;
+	}
+	if (!s->link && cap == UNKNOWN && from_cap > 1 - AT_LIMIT && from_cap < 1 + AT_LIMIT) {
 		STRING_COPY(rule->better_from, "QEMU's default cap");
 		return UNKNOWN;
 	}
@@ -490,6 +499,21 @@ static int find_bandwidth(const struct why *why, const struct why_settings *s,
 	answer->cause = CAUSE_BANDWIDTH;
 	rule->better_bandwidth = (uint64_t)change.bandwidth;
 	return 0;
+}
+
+static int find_limit(const struct why_play *play, struct why_answer *answer)
+{
+	struct why_change change = WHY_NO_CHANGE;
+	struct prediction prediction;
+	int err;
+
+	if (answer->rule.limit_ns >= DOWNTIME_LIMIT_NS)
+		return 0;
+	change.limit_s = DOWNTIME_LIMIT_NS / NS_PER_SECOND;
+	err = why__play(play, &change, &prediction);
+	if (!err && prediction.converges == TRI_TRUE)
+		answer->cause = CAUSE_LIMIT;
+	return err;
 }
 
 /* Who may be left out for the migration to switch over; if both or neither, who writes most. */
@@ -534,6 +558,8 @@ static int find_cause(const struct why *why, const struct why_settings *s,
 		err = find_blocks(play, answer);
 	if (!err && answer->cause == CAUSE_UNKNOWN)
 		err = find_bandwidth(why, s, play, answer);
+	if (!err && answer->cause == CAUSE_UNKNOWN)
+		err = find_limit(play, answer);
 	if (!err && answer->cause == CAUSE_UNKNOWN)
 		err = find_writer(play, answer);
 	return err;

@@ -7,7 +7,7 @@
  *
  * A cause is what is enough to take away for the migration to switch over, looked for in
  * this order: device state, a tracker that reports all, whole blocks, a bandwidth below
- * what the path could carry, then whoever writes.
+ * what the path could carry, a downtime limit below QEMU's default, then whoever writes.
  */
 #ifndef HWDBM_MODEL_WHY_H
 #define HWDBM_MODEL_WHY_H
@@ -34,6 +34,7 @@ enum why_cause {
 	CAUSE_TRACKER,
 	CAUSE_BLOCKS,
 	CAUSE_BANDWIDTH,
+	CAUSE_LIMIT,		/* on downtime, below QEMU's default, which would do */
 	CAUSE_THROTTLE,		/* DMA, while the VMM slows vCPUs down */
 	CAUSE_DMA,
 	CAUSE_DEVICE,		/* as CAUSE_DMA, by the device's own log */

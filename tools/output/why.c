@@ -73,6 +73,10 @@ static void because(const struct why_answer *a, char *text, size_t size)
 			 units__bytes(r->bandwidth, one), units__bytes(r->better_bandwidth, two),
 			 r->better_from);
 		return;
+	case CAUSE_LIMIT:
+		snprintf(text, size, "the VM may stand still for %s only (%s); 300 ms, as QEMU has it by default, would do",
+			 units__duration(r->limit_ns, one), r->limit_from);
+		return;
 	case CAUSE_THROTTLE:
 		put_writer(dma->pending_bytes == UNKNOWN ? of(a, "device") : dma, "DMA", writer,
 			   sizeof(writer));
