@@ -471,7 +471,7 @@ static void whole_blocks_of_1g(void)
 
 	play(&i);
 	CHECK(!ask(&s));
-	IS(WHY_CANNOT, CAUSE_BLOCKS, "whole blocks of 1G: 8 GiB of them are pending");
+	IS(WHY_CANNOT, CAUSE_BLOCKS, "whole blocks of 1G: 8 GiB of them were written to in");
 	CHECK_NUMBER(answer.writers[0].block_bytes, GIB);
 	CHECK(answer.writers[0].rounding_bytes == UNKNOWN);
 	CHECK_NUMBER(answer.writers[0].rounding_most_bytes, 8 * (GIB - PAGE));

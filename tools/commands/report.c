@@ -377,10 +377,11 @@ static int write_all(const struct report_document *d, const struct report_option
 
 	for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++)
 		quiet |= forms[i].path && !strcmp(forms[i].path, "-");
-	if (!quiet)
-		err = write_to("-", write_text, d);
 	for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++)
 		err = write_to(forms[i].path, forms[i].write, d) ?: err;
+	/* Last: whoever reads it may go away, as head does. */
+	if (!quiet)
+		err = write_to("-", write_text, d) ?: err;
 	return err;
 }
 

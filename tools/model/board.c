@@ -31,6 +31,8 @@ static const struct quantity_info quantities[QUANTITIES] = {
 static const char *const evidences[EVIDENCES] = {
 	[EVIDENCE_MEASURED] = "measured", [EVIDENCE_REPORTED] = "reported",
 	[EVIDENCE_PREDICTED] = "predicted", [EVIDENCE_EMULATED] = "emulated",
+	[EVIDENCE_EMULATED_REPORTED] = "emulated_reported",
+	[EVIDENCE_EMULATED_PREDICTED] = "emulated_predicted",
 };
 
 const struct quantity_info *board__quantity(enum quantity quantity)
@@ -122,16 +124,20 @@ static uint64_t predicted_blackout(const struct account *a)
 
 uint64_t board__figure(const struct board_run *run, enum quantity quantity, enum evidence evidence)
 {
-	bool emulated = account__is_emulated(run->account);
+	const bool emulated = evidence == EVIDENCE_EMULATED || evidence == EVIDENCE_EMULATED_REPORTED ||
+			      evidence == EVIDENCE_EMULATED_PREDICTED;
 
+	if (emulated != account__is_emulated(run->account))
+		return UNKNOWN;
 	switch (evidence) {
 	case EVIDENCE_MEASURED:
-		return emulated ? UNKNOWN : measured_figure(run, quantity);
 	case EVIDENCE_EMULATED:
-		return emulated ? measured_figure(run, quantity) : UNKNOWN;
+		return measured_figure(run, quantity);
 	case EVIDENCE_REPORTED:
+	case EVIDENCE_EMULATED_REPORTED:
 		return reported_figure(run->account, quantity);
 	case EVIDENCE_PREDICTED:
+	case EVIDENCE_EMULATED_PREDICTED:
 		return quantity == QUANTITY_BLACKOUT ? predicted_blackout(run->account) : UNKNOWN;
 	default:
 		return UNKNOWN;
@@ -184,7 +190,7 @@ static uint64_t proof(const struct board_run *run, enum quantity quantity)
 	if (value == UNKNOWN)
 		value = board__figure(run, quantity, EVIDENCE_EMULATED);
 	if (value == UNKNOWN && quantity != QUANTITY_BLACKOUT)
-		value = board__figure(run, quantity, EVIDENCE_REPORTED);
+		value = reported_figure(run->account, quantity);
 	return value;
 }
 
@@ -252,7 +258,7 @@ static const char *why_unknown(const struct board_run *run, enum quantity quanti
 static void judge_row(struct board_row *row, const struct board_run *runs, size_t count,
 		      enum quantity quantity)
 {
-	size_t failed = 0, undecided = 0, first = 0;
+	size_t failed = 0, undecided = 0, measured = 0, first = 0;
 
 	row->outcome = OUTCOME_NONE;
 	if (row->limit == UNKNOWN)
@@ -261,13 +267,15 @@ static void judge_row(struct board_row *row, const struct board_run *runs, size_
 		enum outcome outcome = judge_run(&runs[i], quantity, row->limit);
 
 		failed += outcome == OUTCOME_FAIL;
+		measured += outcome == OUTCOME_FAIL && proof(&runs[i], quantity) != UNKNOWN;
 		if (outcome == OUTCOME_UNDECIDED && !undecided++)
 			first = i;
 	}
 	if (failed) {
 		row->outcome = OUTCOME_FAIL;
-		snprintf(row->why, sizeof(row->why), "%zu of %zu run%s above the limit", failed, count,
-			 count == 1 ? "" : "s");
+		snprintf(row->why, sizeof(row->why), "%zu of %zu run%s above the limit%s", failed, count,
+			 count == 1 ? "" : "s",
+			 quantity == QUANTITY_BLACKOUT && !measured ? ", by the VMM's downtime, which is less than the blackout" : "");
 	} else if (undecided || !count) {
 		row->outcome = OUTCOME_UNDECIDED;
 		snprintf(row->why, sizeof(row->why), "%s", count ? why_unknown(&runs[first], quantity) :

@@ -16,6 +16,8 @@ enum evidence {
 	EVIDENCE_REPORTED,		/* the VMM's word */
 	EVIDENCE_PREDICTED,
 	EVIDENCE_EMULATED,		/* measured inside an emulated machine */
+	EVIDENCE_EMULATED_REPORTED,	/* the word of a VMM in there */
+	EVIDENCE_EMULATED_PREDICTED,	/* from what was measured in there */
 	EVIDENCES
 };
 
@@ -45,7 +47,7 @@ struct quantity_info {
 /** board__quantity() - what there is to know of a quantity */
 const struct quantity_info *board__quantity(enum quantity quantity);
 
-/** board__evidence() - "measured", "reported", "predicted", "emulated" */
+/** board__evidence() - "measured", "reported", "predicted", "emulated", "emulated_reported" or "emulated_predicted" */
 const char *board__evidence(enum evidence evidence);
 
 /* At most so much; UNKNOWN: no limit declared. */

@@ -39,6 +39,14 @@ const char *board__value(enum quantity quantity, uint64_t value, char text[UNITS
 	}
 }
 
+/* As people read it. */
+static const char *evidence_title(enum evidence evidence)
+{
+	if (evidence == EVIDENCE_EMULATED_REPORTED)
+		return "reported (emulated)";
+	return evidence == EVIDENCE_EMULATED_PREDICTED ? "predicted (emulated)" : board__evidence(evidence);
+}
+
 /* What stands where no figure is. */
 static const char *absent(const struct board *board, enum quantity quantity, enum evidence evidence)
 {
@@ -113,7 +121,8 @@ static void put_blackout_clock(const struct report_document *d, char text[BOARD_
 			 units__duration(d->board.clock_error_ns, error));
 	else if (row->at[EVIDENCE_EMULATED].runs || row->at[EVIDENCE_MEASURED].runs)
 		snprintf(text, BOARD_TEXT, "both ends had one clock: no clock error");
-	else if (d->board.rows[QUANTITY_DOWNTIME].at[EVIDENCE_REPORTED].runs)
+	else if (d->board.rows[QUANTITY_DOWNTIME].at[EVIDENCE_REPORTED].runs ||
+		 d->board.rows[QUANTITY_DOWNTIME].at[EVIDENCE_EMULATED_REPORTED].runs)
 		snprintf(text, BOARD_TEXT, "downtime is by the source VMM's own clock, in whole milliseconds");
 	else
 		snprintf(text, BOARD_TEXT, "no blackout was measured, so there is no clock error to state");
@@ -313,7 +322,7 @@ int board__text(FILE *out, const struct report_document *d)
 		}
 		for (int e = 0; e < EVIDENCES; e++)
 			if (board__has_column(board, e) && strcmp(board__cell(board, q, e, cell), "-"))
-				fprintf(out, "  %s: %s", board__evidence(e), board__cell(board, q, e, cell));
+				fprintf(out, "  %s: %s", evidence_title(e), board__cell(board, q, e, cell));
 		fputc('\n', out);
 	}
 	board__clock_error(d, text);
@@ -346,7 +355,7 @@ static void put_md_board(FILE *out, const struct report_document *d)
 	fputs("\n| | limit |", out);
 	for (int e = 0; e < EVIDENCES; e++)
 		if (board__has_column(board, e))
-			fprintf(out, " %s |", board__evidence(e));
+			fprintf(out, " %s |", evidence_title(e));
 	fputs(" judged |\n|---|---|", out);
 	for (int e = 0; e < EVIDENCES; e++)
 		if (board__has_column(board, e))

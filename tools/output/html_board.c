@@ -27,6 +27,8 @@ static const char *const verdict_marks[] = {
 static const char *const evidence_titles[EVIDENCES] = {
 	[EVIDENCE_MEASURED] = "measured", [EVIDENCE_REPORTED] = "reported by the VMM",
 	[EVIDENCE_PREDICTED] = "predicted", [EVIDENCE_EMULATED] = "emulated time",
+	[EVIDENCE_EMULATED_REPORTED] = "reported by the VMM, emulated time",
+	[EVIDENCE_EMULATED_PREDICTED] = "predicted from emulated time",
 };
 
 static const char *known(const char *text)

@@ -44,7 +44,7 @@ static void because(const struct why_answer *a, char *text, size_t size)
 {
 	const struct why_writer *dma = of(a, "DMA"), *b = blind(a);
 	const struct why_rule *r = &a->rule;
-	char one[UNITS_TEXT], two[UNITS_TEXT], three[UNITS_TEXT], writer[160];
+	char one[UNITS_TEXT], two[UNITS_TEXT], three[UNITS_TEXT], time[UNITS_TEXT], writer[160];
 
 	switch (a->cause) {
 	case CAUSE_DEVICE_STATE:
@@ -58,9 +58,9 @@ static void because(const struct why_answer *a, char *text, size_t size)
 		return;
 	case CAUSE_BLOCKS:
 		if (dma->block_bytes != UNKNOWN)
-			snprintf(text, size, "DMA is reported by whole blocks of %s: %s of them are pending, of which up to %s may be rounding, and %s may be left",
+			snprintf(text, size, "DMA is reported by whole blocks of %s: %s of them were written to in %s, of which up to %s may be rounding, and %s may be left",
 				 units__leaf(dma->block_bytes, one), units__bytes(dma->pending_bytes, two),
-				 units__bytes(dma->rounding_most_bytes, three),
+				 units__duration(dma->interval_ns, time), units__bytes(dma->rounding_most_bytes, three),
 				 units__bytes(r->threshold_bytes, writer));
 		else
 			snprintf(text, size, "DMA is reported by whole blocks: of %s pending, %s are rounding, and %s may be left",
