@@ -22,6 +22,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* As hwdbm predict assumes it. */
@@ -363,15 +364,40 @@ static int advise_live(struct adviser *a, const struct view_options *view,
 
 /* ---- options ----------------------------------------------------------------------- */
 
+/* Up to @end; 1..2 is two numbers, of which strtod() would take the first dot, too. */
+static bool parse_number(const char *text, const char *end, double *value)
+{
+	char number[32], *rest;
+
+	if (end <= text || (size_t)(end - text) >= sizeof(number))
+		return false;
+	memcpy(number, text, (size_t)(end - text));
+	number[end - text] = '\0';
+	*value = strtod(number, &rest);
+	return !*rest || !strcmp(rest, "%");
+}
+
+static bool parse_estimate(const char *text, struct advise_estimate *estimate)
+{
+	const char *equals = strchr(text, '='), *dots = equals ? strstr(equals, "..") : NULL;
+	char size[16];
+
+	if (!dots || (size_t)(equals - text) >= sizeof(size))
+		return false;
+	memcpy(size, text, (size_t)(equals - text));
+	size[equals - text] = '\0';
+	return !options__bytes(size, &estimate->granularity_bytes) &&
+	       parse_number(equals + 1, dots, &estimate->low) &&
+	       parse_number(dots + 2, dots + strlen(dots), &estimate->high);
+}
+
 static int parse_finer(const char *text, struct advise_settings *s)
 {
 	struct advise_estimate *estimate = &s->estimates[0];
-	char size[16], rest;
 
 	if (!text)
 		return 0;
-	if (sscanf(text, "%15[^=]=%lf..%lf%c", size, &estimate->low, &estimate->high, &rest) != 3 ||
-	    options__bytes(size, &estimate->granularity_bytes) || !(estimate->low >= 0) ||
+	if (!parse_estimate(text, estimate) || !(estimate->low >= 0) ||
 	    !(estimate->high >= estimate->low) || !(estimate->high <= 100) ||
 	    whatif__unit(estimate->granularity_bytes) == UNIT_SIZES) {
 		log__error("advise: --finer %s: it is a size and percents from 0 to 100, as 4K=0.8..1.4", text);
@@ -394,8 +420,9 @@ static int check_options(struct advise_options *o)
 		log__error("advise: --objective %s: it is blackout, total or brownout", o->objective);
 	else if (strcmp(o->rule, "qemu") && strcmp(o->rule, "passes"))
 		log__error("advise: --rule %s: it is qemu or passes", o->rule);
-	else if (!s->why.iterations || s->why.iterations > UINT32_MAX)
-		log__error("advise: --max-iterations %" PRIu64 ": give 1 or more", s->why.iterations);
+	else if (!s->why.iterations || s->why.iterations > PRECOPY_ITERATIONS_MOST)
+		log__error("advise: --max-iterations %" PRIu64 ": give 1 to %d",
+			  s->why.iterations, PRECOPY_ITERATIONS_MOST);
 	else if (!s->why.limit_ns)
 		log__error("advise: --downtime-limit 0: nothing can be sent in no time");
 	else if (s->block_bytes && s->block_bytes != 4096 && s->block_bytes != UINT64_C(2) << 20 &&

@@ -232,8 +232,8 @@ static int check_options(const struct predict_options *o)
 		log__error("predict: --mode %s: it is off, eager or lazy", o->mode);
 	else if (strcmp(o->rule, "qemu") && strcmp(o->rule, "passes"))
 		log__error("predict: --rule %s: it is qemu or passes", o->rule);
-	else if (!o->iterations || o->iterations > UINT32_MAX)
-		log__error("predict: --max-iterations %" PRIu64 ": give 1 or more", o->iterations);
+	else if (!o->iterations || o->iterations > PRECOPY_ITERATIONS_MOST)
+		log__error("predict: --max-iterations %" PRIu64 ": give 1 to %d", o->iterations, PRECOPY_ITERATIONS_MOST);
 	else if (!o->downtime_ns)
 		log__error("predict: --downtime-limit 0: nothing can be sent in no time");
 	else if (!o->vms)

@@ -179,8 +179,9 @@ static int check_options(const struct why_options *o)
 {
 	if (strcmp(o->rule, "qemu") && strcmp(o->rule, "passes"))
 		log__error("why: --rule %s: it is qemu or passes", o->rule);
-	else if (!o->settings.iterations || o->settings.iterations > UINT32_MAX)
-		log__error("why: --max-iterations %" PRIu64 ": give 1 or more", o->settings.iterations);
+	else if (!o->settings.iterations || o->settings.iterations > PRECOPY_ITERATIONS_MOST)
+		log__error("why: --max-iterations %" PRIu64 ": give 1 to %d",
+			  o->settings.iterations, PRECOPY_ITERATIONS_MOST);
 	else if (!o->settings.limit_ns)
 		log__error("why: --downtime-limit 0: nothing can be sent in no time");
 	else if (o->pid > INT32_MAX)

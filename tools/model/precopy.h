@@ -25,6 +25,9 @@
 /* 4K to 1G in two steps; a lazy split goes one step per sync. */
 #define PRECOPY_LEVELS 3
 
+/* Trials of more would take minutes. */
+#define PRECOPY_ITERATIONS_MOST 1000
+
 /* Who writes the memory. */
 struct precopy_writers {
 	/* Bytes that syncs report after a time, on average; level 0 is the finest. */

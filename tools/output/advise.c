@@ -102,8 +102,21 @@ static const char *metric(const struct advise_answer *a, const struct advise_way
 	return text;
 }
 
+/* The one of those that memory has no room for which takes least; NULL: there is none */
+static const struct advise_way *least_too_large(const struct advise_answer *a)
+{
+	const struct advise_way *least = NULL;
+
+	for (size_t i = 0; i < a->way_count; i++)
+		if (a->ways[i].table_bytes > a->table_room_bytes &&
+		    (!least || a->ways[i].table_bytes < least->table_bytes))
+			least = &a->ways[i];
+	return least;
+}
+
 static void because_as_mapped(const struct advise_answer *a, char *text)
 {
+	const struct advise_way *too_large = least_too_large(a);
 	char one[UNITS_TEXT], two[UNITS_TEXT], three[UNITS_TEXT], name[UNITS_TEXT];
 
 	if (a->splits == TRI_FALSE)
@@ -117,6 +130,9 @@ static void because_as_mapped(const struct advise_answer *a, char *text)
 		snprintf(text, ADVISE_SENTENCE, "nothing else is more than %.0f %% better: %s gives %s instead of %s, and takes %s of tables",
 			 100 * ADVISE_TIE, way_name(a->second, name), metric(a, a->second, one),
 			 metric(a, a->advised, two), units__bytes(a->second->table_bytes, three));
+	else if (too_large)
+		snprintf(text, ADVISE_SENTENCE, "tables of finer leaves take %s at least, and the VM's memory limit leaves %s",
+			 units__bytes(too_large->table_bytes, one), units__bytes(a->table_room_bytes, two));
 	else
 		snprintf(text, ADVISE_SENTENCE, "there is nothing to split: memory is mapped by leaves of %s",
 			 units__leaf(a->block_bytes, one));
