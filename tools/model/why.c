@@ -115,7 +115,8 @@ static const char *const verdict_names[] = {
 
 static const char *const cause_names[CAUSES] = {
 	[CAUSE_UNKNOWN] = "unknown", [CAUSE_NONE] = "none", [CAUSE_NO_ITERATION] = "no iteration",
-	[CAUSE_LATE] = "seen too late", [CAUSE_NO_BANDWIDTH] = "no bandwidth", [CAUSE_RING] = "dirty ring",
+	[CAUSE_LATE] = "seen too late", [CAUSE_FIRST_REPORT] = "first report",
+	[CAUSE_NO_BANDWIDTH] = "no bandwidth", [CAUSE_RING] = "dirty ring",
 	[CAUSE_DEVICE_STATE] = "device state", [CAUSE_TRACKER] = "tracker",
 	[CAUSE_BLOCKS] = "blocks", [CAUSE_BANDWIDTH] = "bandwidth",
 	[CAUSE_LIMIT] = "downtime limit",
@@ -612,6 +613,27 @@ static bool observation_decides(const struct why *why, const struct why_answer *
 		(double)answer->rule.bandwidth <= SAME_BANDWIDTH * (double)seen->rate);
 }
 
+/*
+ * Lazy splitting reports each block whole once, by pages after that. While most of what the last
+ * iteration found are such blocks, it says nothing of what the next one will find.
+ */
+static bool is_first_report(const struct why *why, const struct why_answer *answer)
+{
+	const struct history *h = &why->history;
+
+	if (strcmp(h->split_mode, "lazy") || share_of(answer, WHY_DMA) < 0.5)
+		return false;
+	for (size_t i = 0; i < h->count; i++) {
+		const struct history_source *source = &h->sources[i];
+		const struct history_point *last = source->count ? &source->points[source->count - 1] : NULL;
+
+		if (last && why__class_of(source->source) == WHY_DMA && last->bytes[0] == UNKNOWN &&
+		    (last->bytes[2] == UNKNOWN || last->reported_bytes > last->bytes[2] / 2))
+			return true;
+	}
+	return false;
+}
+
 static int judge(const struct why *why, const struct why_settings *s,
 		 const struct why_play *play, struct why_answer *answer)
 {
@@ -629,6 +651,12 @@ static int judge(const struct why *why, const struct why_settings *s,
 	if (answer->prediction.converges == TRI_TRUE) {
 		answer->verdict = WHY_WILL;
 		answer->cause = CAUSE_NONE;
+		return 0;
+	}
+	if (is_first_report(why, answer)) {
+		field__clear(&prediction_table, &answer->prediction);
+		answer->verdict = WHY_CANNOT_TELL;
+		answer->cause = CAUSE_FIRST_REPORT;
 		return 0;
 	}
 	answer->is_by_observation = observation_decides(why, answer);
@@ -671,7 +699,7 @@ int why__answer(const struct why *why, const struct why_settings *s, struct why_
 	fill_floor(&answer->rule, &play.setup);
 	err = judge(why, s, &play, answer);
 	name_it(answer);
-	if (!err && answer->verdict != WHY_WILL)
+	if (!err && answer->verdict != WHY_WILL && answer->cause != CAUSE_FIRST_REPORT)
 		err = why__levers(&play, answer);
 	return err;
 }

@@ -28,6 +28,7 @@ enum why_cause {
 	CAUSE_NONE,
 	CAUSE_NO_ITERATION,	/* nothing was seen */
 	CAUSE_LATE,		/* too little was seen: tracking was on before */
+	CAUSE_FIRST_REPORT,	/* lazy splitting has reported blocks whole, as it does once */
 	CAUSE_NO_BANDWIDTH,
 	CAUSE_RING,		/* no iterations: it is read when it is full */
 	CAUSE_DEVICE_STATE,

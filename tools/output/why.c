@@ -103,12 +103,18 @@ static void because(const struct why_answer *a, char *text, size_t size)
 
 static void put_missing(const struct why_answer *a, char *text, size_t size)
 {
+	char pending[UNITS_TEXT];
+
 	switch (a->cause) {
 	case CAUSE_NO_ITERATION:
 		snprintf(text, size, "It cannot be told: no iteration was seen that tells how much was written in which time.");
 		return;
 	case CAUSE_LATE:
 		snprintf(text, size, "It cannot be told yet: tracking was on before this was recorded, and too few iterations came after; one or two more will tell.");
+		return;
+	case CAUSE_FIRST_REPORT:
+		snprintf(text, size, "It cannot be told yet: most of the %s pending are blocks that lazy splitting reports whole, once each; the next iteration reports pages of them.",
+			 units__bytes(of(a, "DMA")->pending_bytes, pending));
 		return;
 	case CAUSE_RING:
 		snprintf(text, size, "It cannot be told: KVM's dirty ring is read whenever it fills up, not once an iteration.");
