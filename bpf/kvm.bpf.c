@@ -169,7 +169,8 @@ static __always_inline bool is_vm(struct file *file)
 
 	if (operations && operations == vm_operations)
 		return true;
-	if (!read_name(name, file) || *(__u64 *)name != *(const __u64 *)"kvm-vm\0")
+	if (!read_name(name, file) || *(__u64 *)name != *(const __u64 *)"kvm-vm\0" ||
+	    !is_anonymous(file))
 		return false;
 	vm_operations = operations;
 	return true;
