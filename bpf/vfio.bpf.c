@@ -130,11 +130,12 @@ static __always_inline void tell_switch(const struct type1_call *call, __u64 end
 static __always_inline int end_dirty_pages(int ret)
 {
 	struct type1_call *call = bpf_task_storage_get(&type1_calls, bpf_get_current_task_btf(), 0, 0);
-	struct task_state *state = task_state();
 	__u64 end = bpf_ktime_get_ns();
+	struct task_state *state;
 
 	if (!call || !call->start)
 		return 0;
+	state = task_state();
 	if (state && state->is_told)
 		call->is_known = 0;
 	if (call->is_known && call->request.flags & FLAG_GET_BITMAP)
