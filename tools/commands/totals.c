@@ -14,6 +14,7 @@
 #include "../output/bars.h"
 #include "../output/json.h"
 #include "../output/recording.h"
+#include "../output/rows.h"
 #include "../output/table.h"
 #include "../output/units.h"
 
@@ -243,19 +244,13 @@ static int show(struct totals *t)
 /* The last line: what was missed. */
 static int put_end(struct totals *t, const struct end_sample *end)
 {
-	uint64_t lost = 0;
 	int err = 0;
 
 	errno = 0;
-	for (size_t i = 0; i < end->lost.count; i++)
-		lost += end->lost.at[i].number;
 	if (t->options.json) {
 		err = json__write_line(stdout, sample__table(SAMPLE_END), end);
 	} else {
-		printf("lost=%" PRIu64, lost);
-		for (size_t i = 0; i < end->lost.count; i++)
-			if (end->lost.at[i].number)
-				printf(" %s=%" PRIu64, end->lost.at[i].name, end->lost.at[i].number);
+		rows__lost(stdout, end);
 		if (t->emulated)
 			printf("\nTimes are emulated: comparable within one run only, and never with hardware");
 		if (putchar('\n') == EOF || fflush(stdout))

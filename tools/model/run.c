@@ -785,11 +785,8 @@ static void count_lost(struct run *run)
 {
 	const struct run_samples *s = &run->samples;
 
-	if (!s->has_end)
-		return;
-	run->result.events_lost = 0;
-	for (size_t i = 0; i < s->end.lost.count; i++)
-		run->result.events_lost += s->end.lost.at[i].number;
+	if (s->has_end)
+		run->result.events_lost = sample__lost(&s->end);
 }
 
 int run__update(struct run *run)
