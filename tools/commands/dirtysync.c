@@ -229,22 +229,30 @@ static int tick(void *context)
 	return sync_rows__flush(&d->rows);
 }
 
-static int check_options(const struct dirtysync_options *o, struct session_options *session,
-			 const struct view_options *view, bool has_command)
+static int check_own(const struct dirtysync_options *o, bool has_command)
 {
+	bool watches = o->pid || o->vm || o->qmp || o->libvirt || o->output || o->duration_ns ||
+		       o->interval_ms || has_command;
+
 	if (o->pid > INT32_MAX)
 		log__error("dirtysync: --pid %" PRIu64 " is no process id", o->pid);
 	else if (o->iterations && o->interval_ms)
 		log__error("dirtysync: -a and -I exclude each other: a line is for an iteration or for a time");
-	else if (o->input && (o->pid || o->vm || o->qmp || o->libvirt || o->output || o->duration_ns || o->interval_ms || has_command))
+	else if (o->input && watches)
 		log__error("dirtysync: -i shows a recording that exists; -p, --vm, -o, -d, -I, --qmp, --libvirt and a command are for a new one");
 	else if (o->count_every != UNKNOWN && (!o->count_every || o->count_every > UINT32_MAX))
 		log__error("dirtysync: --count-every %" PRIu64 ": count every sync (1), every second one (2), ...; see --no-count",
 			   o->count_every);
 	else
-		goto fine;
+		return 0;
 	return -EINVAL;
-fine:
+}
+
+static int check_options(const struct dirtysync_options *o, struct session_options *session,
+			 const struct view_options *view, bool has_command)
+{
+	if (check_own(o, has_command))
+		return -EINVAL;
 	session->collect.pid = o->pid;
 	session->vm = o->vm;
 	session->collect.count_every = o->no_count ? 0 : o->count_every == UNKNOWN ? 1 : o->count_every;

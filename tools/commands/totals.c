@@ -347,11 +347,8 @@ static int tick(void *context)
 	return err ?: show(t);
 }
 
-static int check_options(const struct totals *t, struct session_options *session, bool has_command)
+static int check_own(const struct totals_options *o, const char *name, bool has_command)
 {
-	const struct totals_options *o = &t->options;
-	const char *name = t->command->spec->name;
-
 	if (o->pid > INT32_MAX)
 		log__error("%s: --pid %" PRIu64 " is no process id", name, o->pid);
 	else if (o->input && (o->pid || o->vm || o->output || o->duration_ns || o->interval_ms ||
@@ -361,9 +358,17 @@ static int check_options(const struct totals *t, struct session_options *session
 	else if (o->folded && !o->stacks && !o->input)
 		log__error("%s: --folded writes what --stacks takes; give both", name);
 	else
-		goto fine;
+		return 0;
 	return -EINVAL;
-fine:
+}
+
+static int check_options(const struct totals *t, struct session_options *session, bool has_command)
+{
+	const struct totals_options *o = &t->options;
+	const char *name = t->command->spec->name;
+
+	if (check_own(o, name, has_command))
+		return -EINVAL;
 	session->collect.pid = o->pid;
 	session->vm = o->vm;
 	session->collect.stacks = o->stacks;
