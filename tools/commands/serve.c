@@ -9,6 +9,7 @@
 #include "../lib/cleanup.h"
 #include "../lib/log.h"
 #include "../lib/options.h"
+#include "../output/answer.h"
 #include "../output/follow.h"
 #include "../output/html.h"
 #include "../output/metrics.h"

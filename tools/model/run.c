@@ -614,6 +614,9 @@ static int sum_splits(struct run *run)
 	struct pairs all = { 0 };
 	int err = 0;
 
+	/* Totals are written down at the end: of what has none they are not known. */
+	if (!s->has_end)
+		return 0;
 	r->split_operations = 0;
 	r->split_tables = 0;
 	r->split_failed = 0;
@@ -642,6 +645,8 @@ static void sum_merges(struct run *run)
 	struct run_result *r = &run->result;
 	const struct run_samples *s = &run->samples;
 
+	if (!s->has_end)
+		return;
 	r->merge_operations = 0;
 	r->merge_failed = 0;
 	r->merge_total_ns = 0;
@@ -668,6 +673,9 @@ static int sum_tlb(struct run *run)
 	struct pairs all = { 0 };
 	int err = 0;
 
+	/* Where invalidations were looked at there is a total of each cause, be it 0. */
+	if (!s->has_end || !s->tlb_summary_count)
+		return 0;
 	r->tlb_invalidations = 0;
 	r->tlb_commands = 0;
 	r->tlb_total_ns = 0;
@@ -771,8 +779,12 @@ static void compare_splits(struct run *run, struct disagreement *d)
 		if (r->kept_blocks == UNKNOWN || r->kept_blocks < run->syncs[i].kept)
 			r->kept_blocks = run->syncs[i].kept;
 	}
-	if (!run->samples.has_end)
+	/* Until there are totals the calls' own count is what is known. */
+	if (!run->samples.has_end) {
+		r->split_operations = said;
+		r->split_tables = tables;
 		return;
+	}
 	if (said != UNKNOWN && said != r->split_operations)
 		disagree(d, "%" PRIu64 " splits by the calls' own count, %" PRIu64 " split events",
 			 said, r->split_operations);
