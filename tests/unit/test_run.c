@@ -391,7 +391,22 @@ static void the_log_of_kvm_is_no_part_of_a_run(void)
 	CHECK(run->result.amplification_first == 131328);
 	CHECK(run__is_sound(run));
 	CHECK_NUMBER(run->samples.other_sync_count, 1);
+	CHECK(!strcmp(run->result.path, "iommufd"));
 	run__free(run);
+}
+
+static void the_tracker_is_what_reported(void)
+{
+	struct run *run = off_run(true), *none;
+
+	for (size_t i = 0; i < run->samples.sync_count; i++)
+		strcpy(run->samples.syncs[i].source, "type1");
+	CHECK_NUMBER(run__update(run), 0);
+	CHECK(!strcmp(run->result.path, "type1"));
+	run__free(run);
+	CHECK(!run__new(&none) && !run__update(none));
+	CHECK(!*none->result.path);
+	run__free(none);
 }
 
 RUN_TESTS(TEST(without_splits_both_amplifications_are_one),
@@ -410,4 +425,4 @@ RUN_TESTS(TEST(without_splits_both_amplifications_are_one),
 	  TEST(without_an_end_totals_are_unknown),
 	  TEST(invalidations_that_nobody_looked_at_are_unknown),
 	  TEST(the_answer_names_losses), TEST(the_answer_never_compares_stock_with_patched),
-	  TEST(the_log_of_kvm_is_no_part_of_a_run))
+	  TEST(the_log_of_kvm_is_no_part_of_a_run), TEST(the_tracker_is_what_reported))

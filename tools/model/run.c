@@ -274,6 +274,17 @@ static void copy_text(char *to, size_t size, const char *from)
 	snprintf(to, size, "%s", from);
 }
 
+/* Of the tracker that a run is about; old recordings know one only. "": it has none. */
+static const char *tracker(const struct run_samples *s)
+{
+	const char *source = s->sync_count ? s->syncs[0].source :
+			     s->tracking_count ? s->trackings[0].source : NULL;
+
+	if (!source)
+		return "";
+	return *source ? source : "iommufd";
+}
+
 /* Who ran where, and what was asked for: the plan, else the VMM's own words. */
 static void identify(struct run *run)
 {
@@ -287,7 +298,7 @@ static void identify(struct run *run)
 		copy_text(r->kernel_release, sizeof(r->kernel_release), s->header.kernel_release);
 		r->kernel_patched = s->header.kernel_patched;
 	}
-	copy_text(r->path, sizeof(r->path), "iommufd");
+	copy_text(r->path, sizeof(r->path), tracker(s));
 	copy_text(r->name, sizeof(r->name), run->name);
 	if (s->has_vmm_start) {
 		r->backing_bytes = s->vmm_start.backing_bytes;
