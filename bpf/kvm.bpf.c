@@ -444,8 +444,16 @@ int BPF_PROG(exit_kvm_ioctl, struct file *file, unsigned int command, unsigned l
 SEC("kprobe/kvm_vm_ioctl")
 int BPF_KPROBE(kprobe_kvm_ioctl, struct file *file, unsigned int command, unsigned long argument)
 {
-	if (is_dirty_command(command) && is_followed())
+	struct vm_call *call;
+
+	if (!is_dirty_command(command)) {
+		/* Its return is not to be taken for that of an earlier call, which nobody saw. */
+		call = vm_call();
+		if (call)
+			call->command = 0;
+	} else if (is_followed()) {
 		enter_vm_ioctl(file, command, argument);
+	}
 	return 0;
 }
 
