@@ -49,7 +49,7 @@ test-full: testbed ## the same, with every kernel mutant, the whole demo and the
 check-kernel: testbed ## each kernel patch applies, builds without a warning, and passes checkpatch --strict
 	@tests/check-kernel
 
-bench: ## native cost of the kernel's files, of hwdbm beside other tracers, and how good predictions, advice and estimates are, in out/bench (30 minutes)
+bench: ## what the kernel's files and hwdbm cost here, and how good its predictions are; out/bench (30 minutes)
 	@testbed/build packages bench
 	@tests/bench/native --json $(OUT)/bench/bench.json
 	@tests/bench/overhead --json $(OUT)/bench/bench.json
@@ -59,7 +59,7 @@ bench: ## native cost of the kernel's files, of hwdbm beside other tracers, and 
 	@tests/bench/estimate -j $(OUT)/bench/estimate.json
 	@tests/bench/report --json $(OUT)/bench/bench.json
 
-bench-emulated: testbed ## what the kernel series and hwdbm cost in whole syncs, counted in instructions, in the emulated guest (4 minutes)
+bench-emulated: testbed ## what whole syncs cost in the emulated guest, counted in instructions (4 minutes)
 	@$(MAKE) --no-print-directory all
 	@tests/bench/run
 

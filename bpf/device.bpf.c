@@ -290,14 +290,19 @@ int BPF_KRETPROBE(kretprobe_device_ioctl, long ret)
 	return end_feature(ret);
 }
 
-/* "[vfio-device]" of a group, or /dev/vfio/devices/vfioN: other drivers may have the same number. */
+/*
+ * "[vfio-device]" of a group, or /dev/vfio/devices/vfioN: other drivers may have the same number.
+ * Only root can make a device node.
+ */
 static __always_inline bool is_device(struct file *file)
 {
 	char name[NAME_START] = {};
 
 	if (!read_name(name, file))
 		return false;
-	return *(__u64 *)name == *(const __u64 *)"[vfio-d" || *(__u32 *)name == *(const __u32 *)"vfio";
+	if (is_anonymous(file))
+		return *(__u64 *)name == *(const __u64 *)"[vfio-d";
+	return BPF_CORE_READ(file, f_inode, i_rdev) && *(__u32 *)name == *(const __u32 *)"vfio";
 }
 
 static __always_inline int begin_feature_of(__u32 fd, __u32 command, __u64 argument)

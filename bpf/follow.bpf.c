@@ -8,14 +8,8 @@
 SEC("tp_btf/sched_process_fork")
 int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
 {
-	__u8 yes = 1;
-	__u32 tgid;
-
-	if (!is_followed())
-		return 0;
-	tgid = child->tgid;
-	if (bpf_map_update_elem(&followed, &tgid, &yes, BPF_ANY))
-		lose(HWDBM_LOSS_FOLLOW);
+	if (is_followed())
+		note_followed(child->tgid);
 	return 0;
 }
 

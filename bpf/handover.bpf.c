@@ -151,7 +151,9 @@ int BPF_PROG(on_vcpu_exit)
 	first.pid = shown_pid();
 	first.first_ns = bpf_ktime_get_ns();
 	first.last_ns = first.first_ns;
-	if (bpf_map_update_elem(&vcpus, &tgid, &first, BPF_NOEXIST))
+	/* Fails if another vCPU was first, which is as good. */
+	bpf_map_update_elem(&vcpus, &tgid, &first, BPF_NOEXIST);
+	if (!bpf_map_lookup_elem(&vcpus, &tgid))
 		lose(HWDBM_LOSS_VM);
 	return 0;
 }

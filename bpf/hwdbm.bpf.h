@@ -215,8 +215,9 @@ static __always_inline void lose(__u32 where)
 {
 	__u64 *count = bpf_map_lookup_elem(&losses, &where);
 
+	/* A program may be interrupted here by one that loses something, too. */
 	if (count)
-		(*count)++;
+		__sync_fetch_and_add(count, 1);
 }
 
 static __always_inline struct hwdbm_meter *get_meter(void)
@@ -282,10 +283,17 @@ static __always_inline bool is_stranger(void)
 	       task->group_leader->start_boottime / NS_PER_TICK != target_start;
 }
 
+static __always_inline void note_followed(__u32 tgid)
+{
+	__u8 yes = 1;
+
+	if (bpf_map_update_elem(&followed, &tgid, &yes, BPF_ANY))
+		lose(HWDBM_LOSS_FOLLOW);
+}
+
 static __always_inline bool is_followed(void)
 {
 	__u32 tgid = bpf_get_current_pid_tgid() >> 32;
-	__u8 yes = 1;
 
 	if (!target_pid)
 		return true;
@@ -293,8 +301,7 @@ static __always_inline bool is_followed(void)
 		return true;
 	if (visible_pid() != target_pid || is_stranger())
 		return false;
-	if (bpf_map_update_elem(&followed, &tgid, &yes, BPF_ANY))
-		lose(HWDBM_LOSS_FOLLOW);
+	note_followed(tgid);
 	return true;
 }
 

@@ -22,9 +22,19 @@ struct path {
 	struct dentry *dentry;
 };
 
+struct super_block {
+	unsigned long s_magic;
+};
+
+struct inode {
+	__u32 i_rdev;
+	struct super_block *i_sb;
+};
+
 struct file {
 	void *private_data;
 	const void *f_op;
+	struct inode *f_inode;
 	struct path f_path;
 };
 
@@ -69,6 +79,14 @@ static __always_inline struct file *file_of(__u32 fd)
 	if (fd < table->max_fds)
 		bpf_probe_read_kernel(&file, sizeof(file), &table->fd[fd]);
 	return file;
+}
+
+#define ANON_INODE_FS_MAGIC 0x09041934		/* include/uapi/linux/magic.h */
+
+/* Files of their own may be called whatever people like. */
+static __always_inline bool is_anonymous(struct file *file)
+{
+	return BPF_CORE_READ(file, f_inode, i_sb, s_magic) == ANON_INODE_FS_MAGIC;
 }
 
 #define NAME_START 8

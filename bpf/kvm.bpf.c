@@ -169,7 +169,8 @@ static __always_inline bool is_vm(struct file *file)
 
 	if (operations && operations == vm_operations)
 		return true;
-	if (!read_name(name, file) || *(__u64 *)name != *(const __u64 *)"kvm-vm\0")
+	if (!read_name(name, file) || *(__u64 *)name != *(const __u64 *)"kvm-vm\0" ||
+	    !is_anonymous(file))
 		return false;
 	vm_operations = operations;
 	return true;
@@ -443,8 +444,16 @@ int BPF_PROG(exit_kvm_ioctl, struct file *file, unsigned int command, unsigned l
 SEC("kprobe/kvm_vm_ioctl")
 int BPF_KPROBE(kprobe_kvm_ioctl, struct file *file, unsigned int command, unsigned long argument)
 {
-	if (is_dirty_command(command) && is_followed())
+	struct vm_call *call;
+
+	if (!is_dirty_command(command)) {
+		/* Its return is not to be taken for that of an earlier call, which nobody saw. */
+		call = vm_call();
+		if (call)
+			call->command = 0;
+	} else if (is_followed()) {
 		enter_vm_ioctl(file, command, argument);
+	}
 	return 0;
 }
 
@@ -554,9 +563,15 @@ static __always_inline void foretell_slot(struct file *file, __u32 command, __u6
 
 	call = bpf_task_storage_get(&vm_calls, bpf_get_current_task_btf(), 0,
 				    BPF_LOCAL_STORAGE_GET_F_CREATE);
+	if (!call) {
+		lose(HWDBM_LOSS_TASK);
+		return;
+	}
 	/* If its beginning was just seen, so is its end. */
-	if (!call || (is_awake && call->command == command) || !read_argument(&region, sizeof(region), argument) ||
-	    !region.bytes || !(region.flags & KVM_MEM_LOG_DIRTY_PAGES))
+	if (is_awake && call->command == command)
+		return;
+	if (!read_argument(&region, sizeof(region), argument) || !region.bytes ||
+	    !(region.flags & KVM_MEM_LOG_DIRTY_PAGES))
 		return;
 	find_slot(kvm, region.slot, &call->slot);
 	if (call->slot.known && call->slot.logged)
@@ -747,7 +762,6 @@ static __always_inline bool is_ours(struct kvm *kvm)
 {
 	struct mm_struct *mm = BPF_CORE_READ(kvm, mm);
 	struct task_struct___family *task;
-	__u8 yes = 1;
 	__u32 owner;
 
 	if (!target_pid || !bpf_core_field_exists(mm->owner))
@@ -757,7 +771,7 @@ static __always_inline bool is_ours(struct kvm *kvm)
 	for (int i = 0; i < ANCESTORS && task; i++) {
 		if (BPF_CORE_READ(task, tgid) == look.target) {
 			if (owner != look.target)
-				bpf_map_update_elem(&followed, &owner, &yes, BPF_ANY);
+				note_followed(owner);
 			return true;
 		}
 		task = BPF_CORE_READ(task, real_parent);

@@ -222,7 +222,10 @@ static __always_inline int begin_stage2_split(struct kvm_pgtable_visit_ctx *cont
 			   level == ARM_LAST_LEVEL - 1 ? page_shift : 0);
 }
 
-/* A pass over a slot is one over a range, too, and counts once. */
+/*
+ * A pass over a slot is one over a range, too, and counts once. No pass over a slot is in another: one that seems to
+ * go on has ended unseen.
+ */
 static __always_inline int begin_pass(__u32 scope)
 {
 	struct split_call *call;
@@ -230,7 +233,7 @@ static __always_inline int begin_pass(__u32 scope)
 	if (!is_followed())
 		return 0;
 	call = split_call();
-	if (call && !call->pass_start[HWDBM_SCOPE_SLOT])
+	if (call && (scope == HWDBM_SCOPE_SLOT || !call->pass_start[HWDBM_SCOPE_SLOT]))
 		call->pass_start[scope] = bpf_ktime_get_ns();
 	return 0;
 }

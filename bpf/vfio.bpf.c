@@ -56,9 +56,12 @@ static __always_inline bool read_request(struct dirty_pages *request, __u64 from
 
 static __always_inline int begin_dirty_pages(void *container, __u32 command, __u64 argument)
 {
+	struct type1_call *call = bpf_task_storage_get(&type1_calls, bpf_get_current_task_btf(), 0, 0);
 	struct task_state *state;
-	struct type1_call *call;
 
+	/* The end of this one is not to be taken for that of an earlier call, which nobody saw. */
+	if (call)
+		call->start = 0;
 	if (command != VFIO_IOMMU_DIRTY_PAGES || !is_followed())
 		return 0;
 	call = bpf_task_storage_get(&type1_calls, bpf_get_current_task_btf(), 0,
@@ -130,11 +133,12 @@ static __always_inline void tell_switch(const struct type1_call *call, __u64 end
 static __always_inline int end_dirty_pages(int ret)
 {
 	struct type1_call *call = bpf_task_storage_get(&type1_calls, bpf_get_current_task_btf(), 0, 0);
-	struct task_state *state = task_state();
 	__u64 end = bpf_ktime_get_ns();
+	struct task_state *state;
 
 	if (!call || !call->start)
 		return 0;
+	state = task_state();
 	if (state && state->is_told)
 		call->is_known = 0;
 	if (call->is_known && call->request.flags & FLAG_GET_BITMAP)

@@ -21,6 +21,13 @@ skip() {
 	echo "skip $1: $2"
 }
 
+# judge NAME COMMAND...: ok if the command succeeds, else what it says
+judge() {
+	name=$1
+	shift
+	if said=$("$@" 2>&1); then ok "$name"; else not_ok "$name" "$said"; fi
+}
+
 # expect_fails NAME STATUS PATTERN COMMAND...: the command must end with STATUS (any but 0 for "!0") and say one
 # line that matches PATTERN
 expect_fails() {

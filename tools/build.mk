@@ -101,6 +101,8 @@ UNIT_UNDER_TEST := $(wildcard tools/model/*.c tools/output/*.c tools/lib/*.c) \
 	$(addprefix tools/collect/,devices.c host.c iommu.c probe_choice.c qmp.c transfer.c)
 
 UNIT_OBJECTS := $(UNIT_UNDER_TEST:%.c=$(BUILD)/unit/obj/%.o)
+# Or make takes them for its own, and throws them away.
+.SECONDARY: $(UNIT_OBJECTS)
 
 $(BUILD)/unit/%: tests/unit/%.c tests/unit/unit.h $(UNIT_OBJECTS) $(HWDBM_HEADERS) tools/build.mk
 	@mkdir -p $(@D)

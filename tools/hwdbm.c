@@ -39,8 +39,9 @@ static const struct command commands[] = {
 
 static int print_help(void)
 {
-	puts("hwdbm measures the dirty tracking of DMA: what finer granularity buys a migration,\n"
-	     "and what it costs.\n\nUsage: hwdbm COMMAND [OPTIONS] ...\n\nCommands:");
+	puts("hwdbm shows what dirty tracking by KVM, IOMMUs and devices does to live migrations:\n"
+	     "what is dirty, what that costs, whether it converges, and what would change it.\n\n"
+	     "Usage: hwdbm COMMAND [OPTIONS] ...\n\nCommands:");
 	for (size_t i = 0; i < COMMANDS; i++)
 		printf("  %-10s %s\n", commands[i].name, commands[i].summary);
 	puts("  help       this text, or that of a command\n\n"
@@ -119,7 +120,7 @@ int main(int argc, char **argv)
 		return finish(COMMAND_OK);
 	}
 	if (!strcmp(word, "help") || !strcmp(word, "--help") || !strcmp(word, "-h"))
-		return finish(argc > 2 ? help_on(argv[2]) : print_help());
+		return finish(argc > 2 && strcmp(argv[2], "help") ? help_on(argv[2]) : print_help());
 	if (!*word) {
 		log__error("which command? see hwdbm help");
 		return COMMAND_USAGE;

@@ -4,13 +4,6 @@
 # Migrations by the machine's own QEMU with hwdbm beside them. Sourced, after tests/lib.sh, by tests that set top, hwdbm
 # and scratch.
 
-# judge NAME COMMAND...: ok if the command succeeds, else what it says
-judge() {
-	name=$1
-	shift
-	if said=$("$@" 2>&1); then ok "$name"; else not_ok "$name" "$said"; fi
-}
-
 stop_started() {
 	# shellcheck disable=SC2086 # process ids
 	[ -z "$started" ] || kill $started 2> /dev/null || true

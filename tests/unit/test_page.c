@@ -96,6 +96,7 @@ static struct run *make_run(const char *basis, uint64_t iterations)
 	for (uint64_t i = 1; i <= iterations; i++)
 		give_plain_sync(run, i, i * K4);
 	give_tlb(run);
+	give_end(run, 0);
 	if (run__update(run))
 		abort();
 	return run;

@@ -4,7 +4,7 @@
  */
 #include "unit.h"
 #include "samples.h"
-#include "../../tools/model/answer.h"
+#include "../../tools/output/answer.h"
 
 #include <math.h>
 
@@ -311,6 +311,38 @@ static void the_answer_names_gain_and_price(void)
 	run__free(runs[1]);
 }
 
+/* Totals stand at the end of a recording; without it they are not 0. */
+static void without_an_end_totals_are_unknown(void)
+{
+	struct run *runs[] = { off_run(true), lazy_run() };
+	struct run_samples *lazy = &runs[1]->samples;
+	char *answer;
+
+	lazy->has_end = false;
+	for (int i = 0; i < 2; i++)
+		CHECK_NUMBER(run__update(runs[i]), 0);
+	CHECK_NUMBER(runs[1]->result.tlb_invalidations, UNKNOWN);
+	CHECK_NUMBER(runs[1]->result.split_total_ns, UNKNOWN);
+	CHECK_NUMBER(runs[1]->result.merge_operations, UNKNOWN);
+	/* The calls have counted themselves. */
+	CHECK_NUMBER(runs[1]->result.split_tables, 4);
+	answer = answer__write(runs, 2);
+	CHECK(answer && strstr(answer, "4 tables from 4 splits, an unknown number of TLBIs"));
+	free(answer);
+	run__free(runs[0]);
+	run__free(runs[1]);
+}
+
+static void invalidations_that_nobody_looked_at_are_unknown(void)
+{
+	struct run *run = off_run(true);
+
+	CHECK_NUMBER(run__update(run), 0);
+	CHECK_NUMBER(run->result.tlb_invalidations, UNKNOWN);
+	CHECK_NUMBER(run->result.split_operations, 0);
+	run__free(run);
+}
+
 static void the_answer_names_losses(void)
 {
 	struct run *runs[] = { off_run(true), lazy_run() };
@@ -359,7 +391,22 @@ static void the_log_of_kvm_is_no_part_of_a_run(void)
 	CHECK(run->result.amplification_first == 131328);
 	CHECK(run__is_sound(run));
 	CHECK_NUMBER(run->samples.other_sync_count, 1);
+	CHECK(!strcmp(run->result.path, "iommufd"));
 	run__free(run);
+}
+
+static void the_tracker_is_what_reported(void)
+{
+	struct run *run = off_run(true), *none;
+
+	for (size_t i = 0; i < run->samples.sync_count; i++)
+		strcpy(run->samples.syncs[i].source, "type1");
+	CHECK_NUMBER(run__update(run), 0);
+	CHECK(!strcmp(run->result.path, "type1"));
+	run__free(run);
+	CHECK(!run__new(&none) && !run__update(none));
+	CHECK(!*none->result.path);
+	run__free(none);
 }
 
 RUN_TESTS(TEST(without_splits_both_amplifications_are_one),
@@ -375,5 +422,7 @@ RUN_TESTS(TEST(without_splits_both_amplifications_are_one),
 	  TEST(another_mode_than_asked_for_is_a_disagreement),
 	  TEST(lost_events_make_a_run_unsound), TEST(a_granularity_not_below_the_backing_is_off),
 	  TEST(failed_syncs_are_no_rows), TEST(the_answer_names_gain_and_price),
+	  TEST(without_an_end_totals_are_unknown),
+	  TEST(invalidations_that_nobody_looked_at_are_unknown),
 	  TEST(the_answer_names_losses), TEST(the_answer_never_compares_stock_with_patched),
-	  TEST(the_log_of_kvm_is_no_part_of_a_run))
+	  TEST(the_log_of_kvm_is_no_part_of_a_run), TEST(the_tracker_is_what_reported))

@@ -676,13 +676,16 @@ static int hand_on_costs(struct collector *c)
 
 int collect__summaries(struct collector *c)
 {
+	uint64_t tlb = BIT_OF(HWDBM_MEASURE_TLB) | BIT_OF(HWDBM_MEASURE_VTD_TLB) |
+		       BIT_OF(HWDBM_MEASURE_AMD_TLB);
 	int err = summary__sizes(bpf_map__fd(c->skeleton->maps.splits), SAMPLE_SPLIT_SUMMARY,
 				 c->handler, c->context);
 
 	err = err ?: summary__sizes(bpf_map__fd(c->skeleton->maps.merges), SAMPLE_MERGE_SUMMARY,
 				    c->handler, c->context);
-	err = err ?: summary__causes(bpf_map__fd(c->skeleton->maps.flushes), c->handler,
-				     c->context);
+	/* Of what nobody looked at there is no total, not 0. */
+	if (!err && probes__served(&c->choice) & tlb)
+		err = summary__causes(bpf_map__fd(c->skeleton->maps.flushes), c->handler, c->context);
 	err = err ?: hand_on_costs(c);
 	err = err ?: handover__vcpus(bpf_map__fd(c->skeleton->maps.vcpus), c->handler, c->context);
 	return err ?: summary__rings(bpf_map__fd(c->skeleton->maps.rings), &c->vms, c->handler,

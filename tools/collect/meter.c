@@ -4,10 +4,8 @@
  * series of which the fastest counts: others' interrupts are not the probe's.
  */
 #include "meter.h"
-#include "../lib/cleanup.h"
+#include "summary.h"
 
-#include <bpf/bpf.h>
-#include <bpf/libbpf.h>
 #include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -78,19 +76,10 @@ void meter__calibrate(struct meter *meter)
 /* Those of all CPUs as one. One may see a call begin that ends on another. */
 static struct hwdbm_meter read_all(const struct meter *meter)
 {
-	int cpus = libbpf_num_possible_cpus();
-	_cleanup_free_ struct hwdbm_meter *each = calloc(cpus > 0 ? cpus : 1, sizeof(*each));
 	struct hwdbm_meter sum = { 0 };
 	__u32 only = 0;
 
-	if (!each || bpf_map_lookup_elem(meter->map, &only, each))
-		return sum;
-	for (int cpu = 0; cpu < cpus; cpu++) {
-		sum.runs += each[cpu].runs;
-		sum.ns += each[cpu].ns;
-		sum.begun += each[cpu].begun;
-		sum.ended += each[cpu].ended;
-	}
+	summary__sum(meter->map, &only, &sum, sizeof(sum));
 	return sum;
 }
 

@@ -7,12 +7,12 @@
 #include "costs.h"
 #include "summary.h"
 #include "symbols.h"
-#include "../lib/cleanup.h"
 #include "../lib/strings.h"
 
 #include <bpf/bpf.h>
-#include <bpf/libbpf.h>
 #include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 struct stack_list {
@@ -145,27 +145,6 @@ static char *name_frames(struct stack_list *list, const struct stack_maps *maps,
 	return strdup(frames);
 }
 
-static int read_stack(int map_fd, const struct hwdbm_stack_key *key,
-		      struct hwdbm_stack_totals *sum)
-{
-	int cpus = libbpf_num_possible_cpus();
-	_cleanup_free_ struct hwdbm_stack_totals *each = NULL;
-
-	if (cpus < 0)
-		return cpus;
-	each = calloc(cpus, sizeof(*each));
-	if (!each)
-		return -ENOMEM;
-	if (bpf_map_lookup_elem(map_fd, key, each))
-		return -errno;
-	memset(sum, 0, sizeof(*sum));
-	for (int cpu = 0; cpu < cpus; cpu++) {
-		sum->count += each[cpu].count;
-		sum->ns += each[cpu].ns;
-	}
-	return 0;
-}
-
 static bool is_same(const struct named_stack *one, const struct named_stack *other)
 {
 	return one->key.tgid == other->key.tgid && one->key.mmu == other->key.mmu &&
@@ -205,7 +184,8 @@ static int gather(struct stack_list *list, const struct stack_maps *maps,
 		const struct owner *owner = owners__find(owners, maps->owners, key.tgid);
 		struct named_stack stack = { .key = key };
 
-		err = owner ? read_stack(maps->stacks, &key, &stack.totals) : -ENOMEM;
+		err = owner ? summary__sum(maps->stacks, &key, &stack.totals, sizeof(stack.totals)) :
+			      -ENOMEM;
 		if (err)
 			break;
 		stack.frames = name_frames(list, maps, &key, owner);

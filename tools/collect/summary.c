@@ -13,6 +13,37 @@
 #include <string.h>
 #include <time.h>
 
+/* What each CPU has of one key; free @each. Return: how many CPUs, or -errno. */
+static int read_cpus(int map_fd, const void *key, size_t size, void **each)
+{
+	int cpus = libbpf_num_possible_cpus();
+	_cleanup_free_ void *values = NULL;
+
+	if (cpus < 0)
+		return cpus;
+	values = calloc(cpus, size);
+	if (!values)
+		return -ENOMEM;
+	if (bpf_map_lookup_elem(map_fd, key, values))
+		return -errno;
+	*each = TAKE_PTR(values);
+	return cpus;
+}
+
+int summary__sum(int map_fd, const void *key, void *sum, size_t size)
+{
+	_cleanup_free_ void *each = NULL;
+	int cpus = read_cpus(map_fd, key, size, &each);
+	size_t numbers = size / sizeof(__u64);
+
+	if (cpus < 0)
+		return cpus;
+	memset(sum, 0, size);
+	for (size_t i = 0; i < cpus * numbers; i++)
+		((__u64 *)sum)[i % numbers] += ((const __u64 *)each)[i];
+	return 0;
+}
+
 static void add_totals(struct hwdbm_totals *sum, const struct hwdbm_totals *one)
 {
 	sum->operations += one->operations;
@@ -27,19 +58,14 @@ static void add_totals(struct hwdbm_totals *sum, const struct hwdbm_totals *one)
 
 int summary__read(int map_fd, const void *key, struct hwdbm_totals *sum)
 {
-	int cpus = libbpf_num_possible_cpus();
-	_cleanup_free_ struct hwdbm_totals *each = NULL;
+	_cleanup_free_ void *each = NULL;
+	int cpus = read_cpus(map_fd, key, sizeof(*sum), &each);
 
 	if (cpus < 0)
 		return cpus;
-	each = calloc(cpus, sizeof(*each));
-	if (!each)
-		return -ENOMEM;
-	if (bpf_map_lookup_elem(map_fd, key, each))
-		return -errno;
 	memset(sum, 0, sizeof(*sum));
 	for (int cpu = 0; cpu < cpus; cpu++)
-		add_totals(sum, &each[cpu]);
+		add_totals(sum, (const struct hwdbm_totals *)each + cpu);
 	return 0;
 }
 
@@ -190,27 +216,6 @@ int summary__causes(int map_fd, sample_handler handler, void *context)
 	return err;
 }
 
-static int read_ring(int map_fd, const void *key, struct hwdbm_ring_totals *sum)
-{
-	int cpus = libbpf_num_possible_cpus();
-	_cleanup_free_ struct hwdbm_ring_totals *each = NULL;
-
-	if (cpus < 0)
-		return cpus;
-	each = calloc(cpus, sizeof(*each));
-	if (!each)
-		return -ENOMEM;
-	if (bpf_map_lookup_elem(map_fd, key, each))
-		return -errno;
-	memset(sum, 0, sizeof(*sum));
-	for (int cpu = 0; cpu < cpus; cpu++) {
-		sum->pushed += each[cpu].pushed;
-		sum->resets += each[cpu].resets;
-		sum->full += each[cpu].full;
-	}
-	return 0;
-}
-
 int summary__rings(int map_fd, const struct known_vms *vms, sample_handler handler, void *context)
 {
 	__u64 key, *previous = NULL;
@@ -221,7 +226,7 @@ int summary__rings(int map_fd, const struct known_vms *vms, sample_handler handl
 		union sample sample;
 
 		field__clear(sample__table(SAMPLE_RING_SUMMARY), &sample);
-		err = read_ring(map_fd, &key, &totals);
+		err = summary__sum(map_fd, &key, &totals, sizeof(totals));
 		if (err)
 			break;
 		sample.ring_summary.vm = kvm__number(vms, key);
@@ -243,17 +248,12 @@ void summary__losses(int map_fd, struct named_list *lost)
 		[HWDBM_LOSS_BITMAP] = "bitmap", [HWDBM_LOSS_VM] = "vm",
 		[HWDBM_LOSS_STACK] = "stack", [HWDBM_LOSS_LATE] = "late",
 	};
-	int cpus = libbpf_num_possible_cpus();
-	_cleanup_free_ __u64 *each = calloc(cpus > 0 ? cpus : 1, sizeof(*each));
 
-	for (__u32 i = 0; each && i < HWDBM_LOSSES && lost->count < NAMED_MAX; i++) {
+	for (__u32 i = 0; i < HWDBM_LOSSES && lost->count < NAMED_MAX; i++) {
 		struct named *named = &lost->at[lost->count++];
 
 		memset(named, 0, sizeof(*named));
 		STRING_COPY(named->name, names[i]);
-		if (bpf_map_lookup_elem(map_fd, &i, each))
-			continue;
-		for (int cpu = 0; cpu < cpus; cpu++)
-			named->number += each[cpu];
+		summary__sum(map_fd, &i, &named->number, sizeof(named->number));
 	}
 }

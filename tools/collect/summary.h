@@ -9,6 +9,16 @@
 #include "kvm.h"
 
 /**
+ * summary__sum() - add up what all CPUs have of one key, in a map whose values are of __u64 only
+ *
+ * @sum: untouched on failure
+ * @size: of a value
+ *
+ * Return: 0, -ENOMEM, or -errno of the map.
+ */
+int summary__sum(int map_fd, const void *key, void *sum, size_t size);
+
+/**
  * summary__read() - all CPUs' totals of one key as one
  * Return: 0, -ENOMEM, or -errno of the map.
  */

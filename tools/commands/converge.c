@@ -153,15 +153,9 @@ static int put_transfer(const struct transfer_sample *transfer)
 
 static int put_end(const struct converger *c, const struct end_sample *end)
 {
-	uint64_t lost = 0;
-
-	for (size_t i = 0; i < end->lost.count; i++)
-		lost += end->lost.at[i].number;
 	errno = 0;
-	printf("%" PRIu64 " lines; lost=%" PRIu64, c->lines, lost);
-	for (size_t i = 0; i < end->lost.count; i++)
-		if (end->lost.at[i].number)
-			printf(" %s=%" PRIu64, end->lost.at[i].name, end->lost.at[i].number);
+	printf("%" PRIu64 " lines; ", c->lines);
+	rows__lost(stdout, end);
 	if (c->emulated)
 		printf("\n* emulated time: comparable within one run only, and never with hardware");
 	return putchar('\n') == EOF || fflush(stdout) ? -(errno ?: EIO) : 0;

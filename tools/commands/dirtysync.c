@@ -82,8 +82,8 @@ static const struct command_spec spec = {
 	.name = "dirtysync",
 	.usage = "[OPTIONS] [-- COMMAND [ARGUMENT...]]",
 	.summary = "Shows every read of dirty state by KVM's dirty log or rings, by IOMMUs, by VFIO's type1\n"
-		   "and by devices with a log of their own: when, how long, and how much was dirty at 4K, 64K, 2M and 1G. What cannot be\n"
-		   "known is \"-\".",
+		   "and by devices with a log of their own: when, how long, and how much was dirty at 4K,\n"
+		   "64K, 2M and 1G. What cannot be known is \"-\".",
 	.notes = "Without a COMMAND, -p, --vm or -d it runs until Ctrl-C.\n\n"
 		 "Sizes say how much would have to be sent if memory were tracked in such units. Of an\n"
 		 "IOMMU's larger leaf nothing is known about what is smaller, and its bitmap tells only\n"
@@ -165,10 +165,7 @@ static int put_end(struct dirtysync *d, const struct end_sample *end)
 {
 	const struct sync_rows *rows = &d->rows;
 	char count[UNITS_TEXT], syncs[UNITS_TEXT];
-	uint64_t lost = 0;
 
-	for (size_t i = 0; i < end->lost.count; i++)
-		lost += end->lost.at[i].number;
 	errno = 0;
 	printf("%" PRIu64 " syncs, %s in all%s; counting %" PRIu64 " bitmaps took %s%s", rows->syncs,
 	       units__duration(rows->sync_ns, syncs), d->emulated ? "*" : "", rows->counted,
@@ -179,10 +176,8 @@ static int put_end(struct dirtysync *d, const struct end_sample *end)
 			       (double)(rows->counted_sync_ns + rows->clear_ns));
 	if (rows->uncounted)
 		printf("; %" PRIu64 " were not counted", rows->uncounted);
-	printf("; lost=%" PRIu64, lost);
-	for (size_t i = 0; i < end->lost.count; i++)
-		if (end->lost.at[i].number)
-			printf(" %s=%" PRIu64, end->lost.at[i].name, end->lost.at[i].number);
+	printf("; ");
+	rows__lost(stdout, end);
 	if (d->emulated)
 		printf("\n* emulated time: comparable within one run only, and never with hardware");
 	return putchar('\n') == EOF || fflush(stdout) ? -(errno ?: EIO) : 0;
@@ -234,22 +229,30 @@ static int tick(void *context)
 	return sync_rows__flush(&d->rows);
 }
 
-static int check_options(const struct dirtysync_options *o, struct session_options *session,
-			 const struct view_options *view, bool has_command)
+static int check_own(const struct dirtysync_options *o, bool has_command)
 {
+	bool watches = o->pid || o->vm || o->qmp || o->libvirt || o->output || o->duration_ns ||
+		       o->interval_ms || has_command;
+
 	if (o->pid > INT32_MAX)
 		log__error("dirtysync: --pid %" PRIu64 " is no process id", o->pid);
 	else if (o->iterations && o->interval_ms)
 		log__error("dirtysync: -a and -I exclude each other: a line is for an iteration or for a time");
-	else if (o->input && (o->pid || o->vm || o->qmp || o->libvirt || o->output || o->duration_ns || o->interval_ms || has_command))
+	else if (o->input && watches)
 		log__error("dirtysync: -i shows a recording that exists; -p, --vm, -o, -d, -I, --qmp, --libvirt and a command are for a new one");
 	else if (o->count_every != UNKNOWN && (!o->count_every || o->count_every > UINT32_MAX))
 		log__error("dirtysync: --count-every %" PRIu64 ": count every sync (1), every second one (2), ...; see --no-count",
 			   o->count_every);
 	else
-		goto fine;
+		return 0;
 	return -EINVAL;
-fine:
+}
+
+static int check_options(const struct dirtysync_options *o, struct session_options *session,
+			 const struct view_options *view, bool has_command)
+{
+	if (check_own(o, has_command))
+		return -EINVAL;
 	session->collect.pid = o->pid;
 	session->vm = o->vm;
 	session->collect.count_every = o->no_count ? 0 : o->count_every == UNKNOWN ? 1 : o->count_every;

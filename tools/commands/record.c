@@ -60,9 +60,9 @@ static const struct command_spec spec = {
 		 "root, or CAP_BPF and CAP_PERFMON.\n"
 		 "Overhead: with the kernel's own events a few hundred ns for each sync, split and TLBI;\n"
 		 "on a stock kernel also for each dirty leaf; 6 to 35 us for each GiB of a bitmap.\n"
-		 "Exit status: the command's own; 1 if recording failed; 2 for bad options;\n"
-		 "3 if --max-overhead was exceeded;\n"
-		 "128 + signal if a signal stopped it. The recording can be read in every case.",
+		 "Exit status: the command's own; 0; 1 if recording failed; 2 for bad options; 3 if\n"
+		 "--max-overhead was exceeded; 128 + signal if a signal stopped it. The recording can be\n"
+		 "read in every case.",
 	.options = option_table,
 	.option_count = sizeof(option_table) / sizeof(option_table[0]),
 	.stop_at_first = true,

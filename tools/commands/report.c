@@ -11,7 +11,7 @@
 #include "../lib/log.h"
 #include "../lib/options.h"
 #include "../lib/strings.h"
-#include "../model/answer.h"
+#include "../output/answer.h"
 #include "../output/html.h"
 #include "../output/rates.h"
 #include "../output/recording.h"

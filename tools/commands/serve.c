@@ -9,6 +9,7 @@
 #include "../lib/cleanup.h"
 #include "../lib/log.h"
 #include "../lib/options.h"
+#include "../output/answer.h"
 #include "../output/follow.h"
 #include "../output/html.h"
 #include "../output/metrics.h"
@@ -41,7 +42,8 @@ static const struct command_spec spec = {
 	.name = "serve",
 	.usage = "[OPTIONS] [RUN...]",
 	.summary = "Serves /metrics for Prometheus, /report and an index page, of recordings or run\n"
-		   "folders, until interrupted.",
+		   "folders, until interrupted. They are about what IOMMUs report; what KVM and devices\n"
+		   "do, hwdbm report shows when a recording is complete.",
 	.notes = "There is no authentication: other addresses than the loopback's are for trusted\n"
 		 "networks. Costs one read of what was recorded since the last request.\n"
 		 "Exit status: 0 when interrupted; 1 if it cannot start; 2 for bad options.",
@@ -91,9 +93,13 @@ static int put_index(FILE *out, const struct server *server)
 
 		fputs("<li><code>", out);
 		html__escape(out, follow__path(server->follows[i]));
-		fprintf(out, "</code>: %s, %zu syncs</li>\n",
+		fprintf(out, "</code>: %s, %zu syncs by IOMMUs",
 			samples->has_end ? "complete" : samples->has_header ? "being written" :
 			"nothing recorded yet", server->runs[i]->sync_count);
+		if (samples->other_sync_count)
+			fprintf(out, ", and %zu by KVM or devices, which hwdbm report shows",
+				samples->other_sync_count);
+		fputs("</li>\n", out);
 	}
 	fputs("</ul></body></html>\n", out);
 	return 0;

@@ -14,6 +14,7 @@
 #include "../output/bars.h"
 #include "../output/json.h"
 #include "../output/recording.h"
+#include "../output/rows.h"
 #include "../output/table.h"
 #include "../output/units.h"
 
@@ -243,19 +244,13 @@ static int show(struct totals *t)
 /* The last line: what was missed. */
 static int put_end(struct totals *t, const struct end_sample *end)
 {
-	uint64_t lost = 0;
 	int err = 0;
 
 	errno = 0;
-	for (size_t i = 0; i < end->lost.count; i++)
-		lost += end->lost.at[i].number;
 	if (t->options.json) {
 		err = json__write_line(stdout, sample__table(SAMPLE_END), end);
 	} else {
-		printf("lost=%" PRIu64, lost);
-		for (size_t i = 0; i < end->lost.count; i++)
-			if (end->lost.at[i].number)
-				printf(" %s=%" PRIu64, end->lost.at[i].name, end->lost.at[i].number);
+		rows__lost(stdout, end);
 		if (t->emulated)
 			printf("\nTimes are emulated: comparable within one run only, and never with hardware");
 		if (putchar('\n') == EOF || fflush(stdout))
@@ -352,11 +347,8 @@ static int tick(void *context)
 	return err ?: show(t);
 }
 
-static int check_options(const struct totals *t, struct session_options *session, bool has_command)
+static int check_own(const struct totals_options *o, const char *name, bool has_command)
 {
-	const struct totals_options *o = &t->options;
-	const char *name = t->command->spec->name;
-
 	if (o->pid > INT32_MAX)
 		log__error("%s: --pid %" PRIu64 " is no process id", name, o->pid);
 	else if (o->input && (o->pid || o->vm || o->output || o->duration_ns || o->interval_ms ||
@@ -366,9 +358,17 @@ static int check_options(const struct totals *t, struct session_options *session
 	else if (o->folded && !o->stacks && !o->input)
 		log__error("%s: --folded writes what --stacks takes; give both", name);
 	else
-		goto fine;
+		return 0;
 	return -EINVAL;
-fine:
+}
+
+static int check_options(const struct totals *t, struct session_options *session, bool has_command)
+{
+	const struct totals_options *o = &t->options;
+	const char *name = t->command->spec->name;
+
+	if (check_own(o, name, has_command))
+		return -EINVAL;
 	session->collect.pid = o->pid;
 	session->vm = o->vm;
 	session->collect.stacks = o->stacks;

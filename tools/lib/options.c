@@ -180,7 +180,7 @@ void options__help(const struct command_spec *command)
 		snprintf(left, sizeof(left), "%c%c%s --%s%s%s", o->letter ? '-' : ' ',
 			 o->letter ? o->letter : ' ', o->letter ? "," : " ", o->name,
 			 o->argument ? " " : "", o->argument ? o->argument : "");
-		printf("  %-30s %s\n", left, o->help);
+		printf("  %-32s %s\n", left, o->help);
 	}
 	if (command->notes)
 		printf("\n%s\n", command->notes);

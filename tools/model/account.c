@@ -550,13 +550,7 @@ bool account__is_emulated(const struct account *a)
 
 uint64_t account__lost(const struct account *a)
 {
-	uint64_t lost = 0;
-
-	if (!a->has_end)
-		return UNKNOWN;
-	for (size_t i = 0; i < a->end.lost.count; i++)
-		lost += a->end.lost.at[i].number;
-	return lost;
+	return a->has_end ? sample__lost(&a->end) : UNKNOWN;
 }
 
 const char *account__failure(const struct account *a)

@@ -99,8 +99,7 @@ int blackout__add(struct blackout_side *side, enum sample_kind kind, const union
 		return APPEND(side->answers, side->answer_count, sample->vmm_state);
 	case SAMPLE_END:
 		side->has_end = true;
-		for (size_t i = 0; i < sample->end.lost.count; i++)
-			side->lost += sample->end.lost.at[i].number;
+		side->lost += sample__lost(&sample->end);
 		return 0;
 	default:
 		return 0;

@@ -201,7 +201,7 @@ void diagnosis__judge_device(struct device_facts *device, enum tristate tracks)
 		tracker = "device log";
 		reason = device->asked == TRI_TRUE ?
 			"QEMU prefers a device's own log; splitting changes nothing for it" :
-			"QEMU prefers a device's own log; splitting changes nothing for it (by its driver's source: hwdbm was never run beside such a log)";
+			"QEMU prefers a device's own log; splitting changes nothing for it (by its driver's source: hwdbm was never run beside this device)";
 	} else if (device->own_log == TRI_UNKNOWN) {
 		reason = "whether it has a log of its own is not known";
 	} else if (tracks == TRI_TRUE) {

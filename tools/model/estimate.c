@@ -588,8 +588,7 @@ int estimate__take(struct estimator *e, enum sample_kind kind, const union sampl
 		return take_sampled(e, &sample->sampled);
 	case SAMPLE_END:
 		e->lost_known = true;
-		for (size_t i = 0; i < sample->end.lost.count; i++)
-			e->lost += sample->end.lost.at[i].number;
+		e->lost += sample__lost(&sample->end);
 		return 0;
 	default:
 		return 0;

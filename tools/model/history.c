@@ -184,8 +184,7 @@ static void add_split_cost(struct history *history, const struct size_summary_sa
 static void add_end(struct history *history, const struct end_sample *end)
 {
 	history->lost_known = true;
-	for (size_t i = 0; i < end->lost.count; i++)
-		history->lost += end->lost.at[i].number;
+	history->lost += sample__lost(end);
 }
 
 int history__add(struct history *history, enum sample_kind kind, const union sample *sample)

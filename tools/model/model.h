@@ -6,7 +6,6 @@
 #ifndef HWDBM_MODEL_MODEL_H
 #define HWDBM_MODEL_MODEL_H
 
-#include "answer.h"
 #include "field.h"
 #include "histogram.h"
 #include "run.h"

@@ -280,6 +280,17 @@ static void copy_text(char *to, size_t size, const char *from)
 	snprintf(to, size, "%s", from);
 }
 
+/* Of the tracker that a run is about; old recordings know one only. "": it has none. */
+static const char *tracker(const struct run_samples *s)
+{
+	const char *source = s->sync_count ? s->syncs[0].source :
+			     s->tracking_count ? s->trackings[0].source : NULL;
+
+	if (!source)
+		return "";
+	return *source ? source : "iommufd";
+}
+
 /* Who ran where, and what was asked for: the plan, else the VMM's own words. */
 static void identify(struct run *run)
 {
@@ -293,7 +304,7 @@ static void identify(struct run *run)
 		copy_text(r->kernel_release, sizeof(r->kernel_release), s->header.kernel_release);
 		r->kernel_patched = s->header.kernel_patched;
 	}
-	copy_text(r->path, sizeof(r->path), "iommufd");
+	copy_text(r->path, sizeof(r->path), tracker(s));
 	copy_text(r->name, sizeof(r->name), run->name);
 	if (s->has_vmm_start) {
 		r->backing_bytes = s->vmm_start.backing_bytes;
@@ -620,6 +631,9 @@ static int sum_splits(struct run *run)
 	struct pairs all = { 0 };
 	int err = 0;
 
+	/* Totals are written down at the end: of what has none they are not known. */
+	if (!s->has_end)
+		return 0;
 	r->split_operations = 0;
 	r->split_tables = 0;
 	r->split_failed = 0;
@@ -648,6 +662,8 @@ static void sum_merges(struct run *run)
 	struct run_result *r = &run->result;
 	const struct run_samples *s = &run->samples;
 
+	if (!s->has_end)
+		return;
 	r->merge_operations = 0;
 	r->merge_failed = 0;
 	r->merge_total_ns = 0;
@@ -674,6 +690,9 @@ static int sum_tlb(struct run *run)
 	struct pairs all = { 0 };
 	int err = 0;
 
+	/* Where invalidations were looked at there is a total of each cause, be it 0. */
+	if (!s->has_end || !s->tlb_summary_count)
+		return 0;
 	r->tlb_invalidations = 0;
 	r->tlb_commands = 0;
 	r->tlb_total_ns = 0;
@@ -777,8 +796,12 @@ static void compare_splits(struct run *run, struct disagreement *d)
 		if (r->kept_blocks == UNKNOWN || r->kept_blocks < run->syncs[i].kept)
 			r->kept_blocks = run->syncs[i].kept;
 	}
-	if (!run->samples.has_end)
+	/* Until there are totals the calls' own count is what is known. */
+	if (!run->samples.has_end) {
+		r->split_operations = said;
+		r->split_tables = tables;
 		return;
+	}
 	if (said != UNKNOWN && said != r->split_operations)
 		disagree(d, "%" PRIu64 " splits by the calls' own count, %" PRIu64 " split events",
 			 said, r->split_operations);
@@ -791,11 +814,8 @@ static void count_lost(struct run *run)
 {
 	const struct run_samples *s = &run->samples;
 
-	if (!s->has_end)
-		return;
-	run->result.events_lost = 0;
-	for (size_t i = 0; i < s->end.lost.count; i++)
-		run->result.events_lost += s->end.lost.at[i].number;
+	if (s->has_end)
+		run->result.events_lost = sample__lost(&s->end);
 }
 
 int run__update(struct run *run)

@@ -620,6 +620,15 @@ static const struct field_table tables[SAMPLE_KINDS] = {
 	[SAMPLE_VMM_STATE] = TABLE("vmm.state", vmm_state_sample, vmm_state_fields),
 };
 
+uint64_t sample__lost(const struct end_sample *end)
+{
+	uint64_t lost = 0;
+
+	for (size_t i = 0; i < end->lost.count; i++)
+		lost += end->lost.at[i].number;
+	return lost;
+}
+
 const struct field_table *sample__table(enum sample_kind kind)
 {
 	return &tables[kind];

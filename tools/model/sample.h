@@ -467,6 +467,9 @@ static inline uint64_t sample__between(uint64_t from, uint64_t to)
 /** sample__is_iommu() - whether a source's dirty state is an IOMMU's */
 bool sample__is_iommu(const char *source);
 
+/** sample__lost() - how many events were lost until an end, of all kinds */
+uint64_t sample__lost(const struct end_sample *end);
+
 /** sample__table() - the field table of a kind; its record name is the kind's "type" */
 const struct field_table *sample__table(enum sample_kind kind);
 

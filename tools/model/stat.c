@@ -320,13 +320,6 @@ static void take_tlb(struct stat_sums *s, const struct tlb_summary_sample *summa
 	count(&s->total.tlb_ns, summary->total_ns);
 }
 
-static void take_end(struct stat_sums *s, const struct end_sample *end)
-{
-	s->total.lost = 0;
-	for (size_t i = 0; i < end->lost.count; i++)
-		s->total.lost += end->lost.at[i].number;
-}
-
 int stat__add(struct stat_sums *s, enum sample_kind kind, const union sample *sample)
 {
 	/* First: a phase that begins takes what was sent until then. */
@@ -359,7 +352,7 @@ int stat__add(struct stat_sums *s, enum sample_kind kind, const union sample *sa
 		count(&s->total.ring_full, sample->ring_summary.full);
 		return 0;
 	case SAMPLE_END:
-		take_end(s, &sample->end);
+		s->total.lost = sample__lost(&sample->end);
 		return 0;
 	default:
 		return 0;

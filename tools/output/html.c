@@ -724,9 +724,15 @@ static int draw(FILE *out, enum picture what, const char *id, const struct panel
 	return -EINVAL;
 }
 
+/* Latencies of what was counted; a recording without an end has none. */
+static bool has_any(uint64_t count)
+{
+	return count && count != UNKNOWN;
+}
+
 static bool belongs(enum picture what, const struct run *run, const char *basis)
 {
-	if (what == PICTURE_SPLIT_LATENCY && !run->result.split_count)
+	if (what == PICTURE_SPLIT_LATENCY && !has_any(run->result.split_count))
 		return false;
 	if (what == PICTURE_SPLIT_LATENCY || what == PICTURE_TLB_LATENCY)
 		return !strcmp(run->result.time_basis, basis);
@@ -910,7 +916,7 @@ static bool any_latency(const struct page *page, struct span span, const char *b
 	for (size_t i = span.first; i < span.end; i++) {
 		const struct run_result *r = result_of(page, i);
 
-		if (!strcmp(r->time_basis, basis) && (r->split_count || r->tlb_count))
+		if (!strcmp(r->time_basis, basis) && (has_any(r->split_count) || has_any(r->tlb_count)))
 			return true;
 	}
 	return false;

@@ -7,6 +7,7 @@
 #include "units.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <string.h>
 
 /* Columns on the screen: bytes that continue a UTF-8 character take none. */
@@ -144,4 +145,12 @@ int rows__put(FILE *out, const struct field_table *table, const void *record, bo
 		put_cell(&line, field, cell, field == last);
 	}
 	return end_line(out);
+}
+
+void rows__lost(FILE *out, const struct end_sample *end)
+{
+	fprintf(out, "lost=%" PRIu64, sample__lost(end));
+	for (size_t i = 0; i < end->lost.count; i++)
+		if (end->lost.at[i].number)
+			fprintf(out, " %s=%" PRIu64, end->lost.at[i].name, end->lost.at[i].number);
 }

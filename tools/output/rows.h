@@ -6,7 +6,7 @@
 #ifndef HWDBM_OUTPUT_ROWS_H
 #define HWDBM_OUTPUT_ROWS_H
 
-#include "../model/field.h"
+#include "../model/sample.h"
 
 #include <stdbool.h>
 #include <stdio.h>
@@ -24,5 +24,8 @@ int rows__heading(FILE *out, const struct field_table *table);
  * Return: 0 or -errno.
  */
 int rows__put(FILE *out, const struct field_table *table, const void *record, bool emulated);
+
+/** rows__lost() - what was missed: "lost=3 ring=2 task=1" */
+void rows__lost(FILE *out, const struct end_sample *end);
 
 #endif

@@ -169,9 +169,7 @@ static int take_sample(void *context, enum sample_kind kind, union sample *sampl
 		return 0;
 	case SAMPLE_END:
 		reading->has_end = true;
-		side->lost = 0;
-		for (size_t i = 0; i < sample->end.lost.count; i++)
-			side->lost += sample->end.lost.at[i].number;
+		side->lost = sample__lost(&sample->end);
 		return 0;
 	default:
 		return 0;

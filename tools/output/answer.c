@@ -5,8 +5,8 @@
  */
 #define _GNU_SOURCE
 #include "answer.h"
+#include "units.h"
 
-#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -57,62 +57,32 @@ static size_t make_contrasts(struct run *const *runs, size_t count, struct contr
 	return n;
 }
 
-static const char *size_text(uint64_t bytes, char *buffer, size_t size)
-{
-	static const char units[] = "\0KMGTPE";
-	unsigned int unit = 0;
-	double value = (double)bytes;
-
-	while (value >= 1024 && unit < 6) {
-		value /= 1024;
-		unit++;
-	}
-	if (unit)
-		snprintf(buffer, size, "%.3g %ciB", value, units[unit]);
-	else
-		snprintf(buffer, size, "%.0f B", value);
-	return buffer;
-}
-
-/* "1G", "2M", "4K": how leaf sizes are written everywhere. */
-static const char *leaf_text(uint64_t bytes, char *buffer, size_t size)
-{
-	if (bytes >= UINT64_C(1) << 30)
-		snprintf(buffer, size, "%" PRIu64 "G", bytes >> 30);
-	else if (bytes >= UINT64_C(1) << 20)
-		snprintf(buffer, size, "%" PRIu64 "M", bytes >> 20);
-	else
-		snprintf(buffer, size, "%" PRIu64 "K", bytes >> 10);
-	return buffer;
-}
-
 static void put_number(FILE *out, double value)
 {
-	if (isnan(value))
-		fputs("an unknown number", out);
-	else
-		fprintf(out, value < 10 ? "%.2g" : "%.0f", value);
+	char text[UNITS_TEXT];
+
+	fputs(isnan(value) ? "an unknown number" : units__ratio(value, text), out);
 }
 
 static void put_run(FILE *out, const struct run_result *r)
 {
-	char backing[16], granularity[16];
+	char backing[UNITS_TEXT], granularity[UNITS_TEXT];
 
 	fprintf(out, "%s on %s blocks at %s %s", r->workload_name,
-		leaf_text(r->backing_bytes, backing, sizeof(backing)),
-		leaf_text(r->granularity_bytes, granularity, sizeof(granularity)), r->split_mode);
+		units__leaf(r->backing_bytes, backing),
+		units__leaf(r->granularity_bytes, granularity), r->split_mode);
 }
 
 static void put_gain(FILE *out, const struct contrast *best, size_t wins, size_t total)
 {
-	char off[24], split[24];
+	char off[UNITS_TEXT], split[UNITS_TEXT];
 
 	fprintf(out, "Splitting sent fewer bytes in %zu of %zu comparisons with the same patched kernel left off; at best (",
 		wins, total);
 	put_run(out, best->split);
 	fprintf(out, ") %s instead of %s, dirty reports ",
-		size_text(best->split->sent_bytes, split, sizeof(split)),
-		size_text(best->off->sent_bytes, off, sizeof(off)));
+		units__bytes(best->split->sent_bytes, split),
+		units__bytes(best->off->sent_bytes, off));
 	put_number(out, best->split->amplification);
 	fputs("x the truth instead of ", out);
 	put_number(out, best->off->amplification);
@@ -123,9 +93,20 @@ static void put_gain(FILE *out, const struct contrast *best, size_t wins, size_t
 
 static void put_price(FILE *out, const struct run_result *r)
 {
-	fprintf(out, ". The price there: %" PRIu64 " tables from %" PRIu64 " splits, %" PRIu64
-		" TLBIs with %" PRIu64 " commands, per 1,000 DMA ",
-		r->split_tables, r->split_operations, r->tlb_invalidations, r->tlb_commands);
+	char count[UNITS_TEXT], of[UNITS_TEXT];
+
+	fputs(". The price there: ", out);
+	if (r->split_tables == UNKNOWN || r->split_operations == UNKNOWN)
+		fputs("an unknown number of tables", out);
+	else
+		fprintf(out, "%s tables from %s splits", units__count(r->split_tables, count),
+			units__count(r->split_operations, of));
+	if (r->tlb_invalidations == UNKNOWN || r->tlb_commands == UNKNOWN)
+		fputs(", an unknown number of TLBIs", out);
+	else
+		fprintf(out, ", %s TLBIs with %s commands", units__count(r->tlb_invalidations, count),
+			units__count(r->tlb_commands, of));
+	fputs(", per 1,000 DMA ", out);
 	put_number(out, r->misses_before);
 	fputs(" IOTLB misses before and ", out);
 	put_number(out, r->misses_after);
@@ -161,6 +142,7 @@ static void put_losses(FILE *out, const struct contrast *contrasts, size_t count
 
 static void put_missed(FILE *out, struct run *const *runs, size_t count)
 {
+	char text[UNITS_TEXT];
 	uint64_t missed = 0;
 	size_t stock = 0;
 
@@ -173,8 +155,8 @@ static void put_missed(FILE *out, struct run *const *runs, size_t count)
 		missed += r->missed_pages;
 	}
 	if (missed)
-		fprintf(out, " The stock kernel missed %" PRIu64 " dirty pages in %zu runs: it clears dirty state without invalidating the TLB, so later writes through a cached dirty entry leave no mark.",
-			missed, stock);
+		fprintf(out, " The stock kernel missed %s dirty pages in %zu runs: it clears dirty state without invalidating the TLB, so later writes through a cached dirty entry leave no mark.",
+			units__count(missed, text), stock);
 }
 
 char *answer__write(struct run *const *runs, size_t count)

@@ -3,10 +3,10 @@
  * What a set of runs says, in one or two sentences: the gain, the price, and where
  * splitting loses. Not here: any number that was not measured.
  */
-#ifndef HWDBM_MODEL_ANSWER_H
-#define HWDBM_MODEL_ANSWER_H
+#ifndef HWDBM_OUTPUT_ANSWER_H
+#define HWDBM_OUTPUT_ANSWER_H
 
-#include "run.h"
+#include "../model/run.h"
 
 /**
  * answer__write() - answer from updated runs
