@@ -130,6 +130,11 @@ $(HWDBM_DIR)/vfio/type1: tests/vfio/type1.c tools/build.mk
 	@mkdir -p $(@D)
 	$(call hwdbm-say,CC,$<)$(HWDBM_TEST) -o $@ $<
 
+# And one that knows vhost's
+$(HWDBM_DIR)/vhost/vhostlog: tests/vhost/vhostlog.c tools/build.mk
+	@mkdir -p $(@D)
+	$(call hwdbm-say,CC,$<)$(HWDBM_TEST) -o $@ $<
+
 # The guest that is migrated. 1 MiB to 100 MiB: 25,344 pages
 $(BUILD)/kvm/payload.rom: tests/kvm/payload.S tools/build.mk
 	@mkdir -p $(@D)
