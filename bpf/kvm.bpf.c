@@ -369,6 +369,8 @@ static __always_inline void take_region(struct kvm *kvm, const struct vm_call *c
 	record->length = on ? region.bytes : was->pages << page_shift;
 	no_stats(&record->stats, call->start ? end - call->start : HWDBM_UNKNOWN);
 	submit(record);
+	if (on && is_measured(HWDBM_MEASURE_VHOST_SYNC))
+		forget_vhost((__u64)kvm, region.slot);
 }
 
 /*

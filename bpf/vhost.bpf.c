@@ -247,11 +247,27 @@ static __always_inline bool find_known(struct vhost_walk *walk, const struct vho
 	return walk->known_first <= walk->known_last;
 }
 
+/*
+ * What was never written to or read is in no memory, and clear. Once the VMM has gone over it, what cannot be read
+ * is elsewhere: swapped out, or about to be moved.
+ */
+static __always_inline bool is_fresh(const struct vhost_walk *walk, const struct vhost_read *read)
+{
+	struct vhost_part part = { read->vm, read->slot };
+	__u64 *log = bpf_map_lookup_elem(&vhost_parts, &part);
+
+	if (log && *log == walk->log)
+		return false;
+	bpf_map_update_elem(&vhost_parts, &part, &walk->log, BPF_ANY);
+	return true;
+}
+
 static __always_inline void count_log(struct hwdbm_count *count, const struct vhost_walk *walk,
 				      const struct vhost_read *read)
 {
 	__u64 first = walk->known_first >> VHOST_PAGE_SHIFT, last = walk->known_last >> VHOST_PAGE_SHIFT;
 	__u64 aligned = first & ~63ULL;
+	bool fresh = is_fresh(walk, read);
 
 	clear_count(count);
 	count->state = read->state;
@@ -260,7 +276,7 @@ static __always_inline void count_log(struct hwdbm_count *count, const struct vh
 		count->state = HWDBM_COUNT_OFF;
 	if (count->state == HWDBM_COUNT_DONE || count->state == HWDBM_COUNT_FAILED)
 		count_range(count, read->vm, walk->log + aligned / 8, aligned << VHOST_PAGE_SHIFT,
-			    last - aligned + 1, first - aligned, true);
+			    last - aligned + 1, first - aligned, fresh);
 }
 
 static __always_inline void tell(const struct vhost_walk *walk, const struct vhost_read *read)

@@ -141,6 +141,12 @@ $(BUILD)/kvm/payload.rom: tests/kvm/payload.S tools/build.mk
 	$(call hwdbm-say,AS,$<)as --32 --defsym START=0x100000 --defsym END=0x6400000 -o $(@:.rom=.o) $<
 	@ld -m elf_i386 -Ttext 0 --oformat binary -e 0 -o $@ $(@:.rom=.o)
 
+# The same with a network card, whose rings and buffers are behind that
+$(BUILD)/kvm/payload-nic.rom: tests/kvm/payload.S tools/build.mk
+	@mkdir -p $(@D)
+	$(call hwdbm-say,AS,$<)as --32 --defsym START=0x100000 --defsym END=0x6400000 --defsym NIC=0x6800000 -o $(@:.rom=.o) $<
+	@ld -m elf_i386 -Ttext 0 --oformat binary -e 0 -o $@ $(@:.rom=.o)
+
 .PHONY: unit-tests
 unit-tests: $(UNIT_PROGRAMS)
 	@tests/unit/run $(UNIT_PROGRAMS)

@@ -341,6 +341,7 @@ static void vhost(void)
 	EFFECT(LEVER_THROTTLE, EFFECT_CANNOT);
 	/* It is not the device that cannot wait for a page. */
 	EFFECT(LEVER_POSTCOPY, EFFECT_HELPS);
+	play(&i);
 	give_vmm("active", 99);
 	CHECK(!ask(&s));
 	IS(WHY_CANNOT, CAUSE_THROTTLE, "by vhost are written");

@@ -6,10 +6,10 @@
  * with what really changed in memory. The VM has no vCPU: whatever is dirty, vhost has written. Every
  * round is one JSON line on stdout. Not here: what hwdbm saw of it (tests/kvm/compare).
  *
- *   vhostlog [--rounds N] [--packets N] [--seed N] [--interval MS] [--live] [--vsock] [--hold]
+ *   vhostlog [--rounds N] [--packets N] [--seed N] [--interval MS] [--live] [--gap MS] [--vsock] [--hold]
  *
- * --live: packets go on to come while the logs are read; --vsock: a vhost-vsock device shares the log;
- * --hold: stays with the log on, at the end, until a signal
+ * --live: packets go on to come while the logs are read; --gap: between the reads of the one and the other;
+ * --vsock: a vhost-vsock device shares the log; --hold: stays with the log on, at the end, until a signal
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -73,6 +73,7 @@ static struct {
 	unsigned int rounds;
 	unsigned int packets;
 	unsigned int interval_ms;
+	unsigned int gap_ms;
 	uint64_t seed;
 	bool live;
 	bool vsock;
@@ -430,6 +431,7 @@ static void run_rounds(void)
 			exchange_packet();
 		usleep(options.interval_ms * 1000);
 		call(vm, KVM_GET_DIRTY_LOG, &log, "KVM_GET_DIRTY_LOG");
+		usleep(options.gap_ms * 1000);
 		outside = read_log(&truth);
 		tell_round(&truth, round, outside);
 	}
@@ -456,6 +458,7 @@ static void parse(int argc, char **argv)
 		{ "packets", required_argument, NULL, 'p' },
 		{ "seed", required_argument, NULL, 's' },
 		{ "interval", required_argument, NULL, 'i' },
+		{ "gap", required_argument, NULL, 'g' },
 		{ "live", no_argument, NULL, 'l' },
 		{ "vsock", no_argument, NULL, 'v' },
 		{ "hold", no_argument, NULL, 'H' },
@@ -469,10 +472,11 @@ static void parse(int argc, char **argv)
 		case 'p': options.packets = number(optarg, ~0U); break;
 		case 's': options.seed = number(optarg, ~0U); break;
 		case 'i': options.interval_ms = number(optarg, 60000); break;
+		case 'g': options.gap_ms = number(optarg, 60000); break;
 		case 'l': options.live = true; break;
 		case 'v': options.vsock = true; break;
 		case 'H': options.hold = true; break;
-		default: errx(2, "usage: vhostlog [--rounds N] [--packets N] [--seed N] [--interval MS] [--live] [--vsock] [--hold]");
+		default: errx(2, "usage: vhostlog [--rounds N] [--packets N] [--seed N] [--interval MS] [--live] [--gap MS] [--vsock] [--hold]");
 		}
 	}
 	options.seed = options.seed * 0x9e3779b97f4a7c15 + 1;
