@@ -152,27 +152,26 @@ static __always_inline void find_devices(struct vhost_walk *walk, __u64 now)
 	bpf_loop(size < DESCRIPTORS_MAX ? size : DESCRIPTORS_MAX, try_descriptor, &context, 0);
 }
 
-/* The descriptor may be another file's by now. */
+/*
+ * The descriptor may be another file's by now. In a device the part that all have in common comes first: so it always was,
+ * and of a module that is loaded later no type information can be asked.
+ */
 static __always_inline struct vhost_dev *vhost_of(__u32 fd)
 {
 	struct file *file = file_of(fd);
-	void *data;
+	__u64 offset = 0;
+	__u32 device;
 
 	if (!file)
 		return NULL;
-	data = BPF_CORE_READ(file, private_data);
-	switch (device_number(file)) {
-	case VHOST_NET_DEVICE:
-		if (bpf_core_type_exists(struct vhost_net))
-			return data + bpf_core_field_offset(struct vhost_net, dev);
+	device = device_number(file);
+	if (device == VHOST_NET_DEVICE && bpf_core_type_exists(struct vhost_net))
+		offset = bpf_core_field_offset(struct vhost_net, dev);
+	else if (device == VHOST_VSOCK_DEVICE && bpf_core_type_exists(struct vhost_vsock))
+		offset = bpf_core_field_offset(struct vhost_vsock, dev);
+	else if (device != VHOST_NET_DEVICE && device != VHOST_VSOCK_DEVICE)
 		return NULL;
-	case VHOST_VSOCK_DEVICE:
-		if (bpf_core_type_exists(struct vhost_vsock))
-			return data + bpf_core_field_offset(struct vhost_vsock, dev);
-		return NULL;
-	default:
-		return NULL;
-	}
+	return BPF_CORE_READ(file, private_data) + offset;
 }
 
 /* Of a queue that has stopped the log may be gone: nobody tells the kernel. */
@@ -309,7 +308,8 @@ int count_vhost(const struct vhost_read *read)
 	struct vhost_context context;
 	struct vhost_walk *walk;
 
-	if (!read || !read->bytes || !bpf_core_type_exists(struct vhost_dev))
+	/* Of x86's two address spaces devices know the first; the other, of the same memory, is read later. */
+	if (!read || !read->bytes || read->slot >> 16 || !bpf_core_type_exists(struct vhost_dev))
 		return 0;
 	walk = bpf_task_storage_get(&vhost_walks, bpf_get_current_task_btf(), 0,
 				    BPF_LOCAL_STORAGE_GET_F_CREATE);
