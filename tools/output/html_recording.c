@@ -220,7 +220,7 @@ static void put_iterations(FILE *out, const struct account *a)
 	if (!a->iterations.count)
 		return;
 	fputs("<h3>Iterations</h3>\n", out);
-	open_table(out, "Iterations", "What was left after each round of syncs, who wrote it, and how fast it was sent");
+	open_table(out, "Iterations", "What was left after each round of syncs, who wrote it (vhost: at least), and how fast it was sent");
 	fputs("<thead><tr class=\"over\"><td colspan=\"5\"></td><th colspan=\"4\" scope=\"colgroup\">written by, per second</th>"
 	      "<th colspan=\"2\" scope=\"colgroup\">sent over TCP</th><td></td><th scope=\"colgroup\" class=\"e2\">predicted</th></tr>\n"
 	      "<tr><th class=\"l\" scope=\"col\">iteration</th><th scope=\"col\">after</th><th scope=\"col\">syncs</th>"
