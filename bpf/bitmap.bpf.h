@@ -61,6 +61,7 @@ struct bitmap_walk {
 	__u64 last_window;
 	__u64 last_bits;
 	__u64 is_fresh;			/* what is not there was not written to yet */
+	__u64 skip;			/* bits of the next piece that are before the range */
 };
 
 _Static_assert(sizeof(struct bitmap_walk) < 8000, "more than Linux 7.3 stores for a task");
@@ -232,6 +233,8 @@ static __always_inline __u32 read_piece(struct bitmap_walk *walk)
 	}
 	if (bits % 64)
 		walk->words[last] &= (1ULL << bits % 64) - 1;
+	walk->words[0] &= ~0ULL << (walk->skip & 63);
+	walk->skip = 0;
 	walk->user += bytes;
 	walk->bits -= bits;
 	return last / WORDS_PER_GROUP + 1;
@@ -343,13 +346,14 @@ static __always_inline void count_pages(struct hwdbm_count *count, __u64 pages)
 
 /* Returns whether the whole bitmap could be read. */
 static __always_inline bool walk_bitmap(struct bitmap_walk *walk, __u64 user, __u64 base, __u64 pages,
-					bool is_fresh)
+					__u64 skip, bool is_fresh)
 {
 	struct walk_context context = { walk };
 
 	__builtin_memset(&walk->user, 0, sizeof(*walk) - offsetof(struct bitmap_walk, user));
 	walk->user = user;
 	walk->is_fresh = is_fresh;
+	walk->skip = skip;
 	walk->bits = pages;
 	walk->shift = base >> page_shift & 63;
 	walk->window = base >> page_shift >> 6;
@@ -358,9 +362,12 @@ static __always_inline bool walk_bitmap(struct bitmap_walk *walk, __u64 user, __
 	return !walk->bits;
 }
 
-/* Whoever's turn it is. @is_fresh: no loss if the bitmap, or a part, is not in memory; it is clear. */
-static __always_inline void count_now(struct hwdbm_count *count, __u64 object, __u64 user, __u64 base,
-				      __u64 pages, bool is_fresh)
+/*
+ * Whoever's turn it is. @skip: so many bits, less than a word, are not the range's. @is_fresh: no loss if the bitmap,
+ * or a part, is not in memory; it is clear.
+ */
+static __always_inline void count_range(struct hwdbm_count *count, __u64 object, __u64 user, __u64 base,
+					__u64 pages, __u64 skip, bool is_fresh)
 {
 	__u64 start = bpf_ktime_get_ns();
 	struct bitmap_walk *walk;
@@ -372,7 +379,7 @@ static __always_inline void count_now(struct hwdbm_count *count, __u64 object, _
 		lose(HWDBM_LOSS_TASK);
 		return;
 	}
-	if (walk_bitmap(walk, user, base, pages, is_fresh)) {
+	if (walk_bitmap(walk, user, base, pages, skip, is_fresh)) {
 		count->state = HWDBM_COUNT_DONE;
 		give_units(count, walk);
 	} else {
@@ -381,6 +388,12 @@ static __always_inline void count_now(struct hwdbm_count *count, __u64 object, _
 	count->ns = bpf_ktime_get_ns() - start;
 	if (count_share)
 		charge(object, count->ns, pages);
+}
+
+static __always_inline void count_now(struct hwdbm_count *count, __u64 object, __u64 user, __u64 base,
+				      __u64 pages, bool is_fresh)
+{
+	count_range(count, object, user, base, pages, 0, is_fresh);
 }
 
 static __always_inline bool may_count(struct hwdbm_count *count, __u64 object, __u64 place)

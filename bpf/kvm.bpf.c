@@ -7,6 +7,7 @@
  */
 #include "bitmap.bpf.h"
 #include "ioctl.bpf.h"
+#include "vhost.bpf.h"
 
 /* include/uapi/linux/kvm.h */
 #define KVM_MEM_LOG_DIRTY_PAGES 1
@@ -251,6 +252,18 @@ static __always_inline struct hwdbm_sync *new_sync(struct kvm *kvm, const struct
 	return record;
 }
 
+/* A VMM reads the logs of one memory one after the other. */
+static __always_inline void take_vhost(struct kvm *kvm, const struct vm_call *call, __u32 number,
+				       const struct slot *slot, __u32 state)
+{
+	struct vhost_read read = {
+		.vm = (__u64)kvm, .base = slot->base, .bytes = slot->pages << page_shift,
+		.slot = number, .pid = call->pid, .state = state,
+	};
+
+	count_vhost(&read);
+}
+
 static __always_inline void take_get(struct kvm *kvm, const struct vm_call *call, __u64 end,
 				     int ret)
 {
@@ -277,6 +290,8 @@ static __always_inline void take_get(struct kvm *kvm, const struct vm_call *call
 		record->flags = HWDBM_NO_CLEAR;
 	record->count = count;
 	submit(record);
+	if (!ret && slot.known && is_measured(HWDBM_MEASURE_VHOST_SYNC))
+		take_vhost(kvm, call, log.slot, &slot, count.state);
 }
 
 static __always_inline void take_clear(struct kvm *kvm, const struct vm_call *call, __u64 end,
@@ -355,6 +370,8 @@ static __always_inline void take_region(struct kvm *kvm, const struct vm_call *c
 	record->length = on ? region.bytes : was->pages << page_shift;
 	no_stats(&record->stats, call->start ? end - call->start : HWDBM_UNKNOWN);
 	submit(record);
+	if (on && is_measured(HWDBM_MEASURE_VHOST_SYNC))
+		forget_vhost((__u64)kvm, region.slot);
 }
 
 /*

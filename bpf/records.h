@@ -43,6 +43,7 @@ enum hwdbm_measure {
 	HWDBM_MEASURE_DEVICE_SYNC,	/* the log that a device keeps itself: started, stopped, read */
 	HWDBM_MEASURE_DEVICE_STATE,	/* migration states that VFIO devices are asked for */
 	HWDBM_MEASURE_VCPUS,		/* when the vCPUs of a process ran first and last */
+	HWDBM_MEASURE_VHOST_SYNC,	/* vhost's dirty log, as it is when KVM's has been read */
 	HWDBM_MEASURES
 };
 
@@ -64,6 +65,7 @@ enum hwdbm_source {
 	HWDBM_SOURCE_DEVICE,
 	HWDBM_SOURCE_KVM,
 	HWDBM_SOURCE_KVM_RING,
+	HWDBM_SOURCE_VHOST,
 	HWDBM_SOURCES
 };
 
@@ -151,7 +153,7 @@ struct hwdbm_sync {
 	__u64 tlb_invalidations;
 	__u64 tlb_commands;
 	__u32 source;
-	__u32 slot;			/* KVM only */
+	__u32 slot;			/* KVM and vhost only */
 	struct hwdbm_count count;
 	struct hwdbm_stats stats;
 	/* Of a device's own log only: the caller's bitmap before the call, and the device */

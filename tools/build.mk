@@ -132,10 +132,21 @@ $(HWDBM_DIR)/vfio/type1: tests/vfio/type1.c tools/build.mk
 	@mkdir -p $(@D)
 	$(call hwdbm-say,CC,$<)$(HWDBM_TEST) -o $@ $<
 
+# And one that knows vhost's
+$(HWDBM_DIR)/vhost/vhostlog: tests/vhost/vhostlog.c tools/build.mk
+	@mkdir -p $(@D)
+	$(call hwdbm-say,CC,$<)$(HWDBM_TEST) -o $@ $<
+
 # The guest that is migrated. 1 MiB to 100 MiB: 25,344 pages
 $(BUILD)/kvm/payload.rom: tests/kvm/payload.S tools/build.mk
 	@mkdir -p $(@D)
 	$(call hwdbm-say,AS,$<)as --32 --defsym START=0x100000 --defsym END=0x6400000 -o $(@:.rom=.o) $<
+	@ld -m elf_i386 -Ttext 0 --oformat binary -e 0 -o $@ $(@:.rom=.o)
+
+# The same with a network card, whose rings and buffers are behind that
+$(BUILD)/kvm/payload-nic.rom: tests/kvm/payload.S tools/build.mk
+	@mkdir -p $(@D)
+	$(call hwdbm-say,AS,$<)as --32 --defsym START=0x100000 --defsym END=0x6400000 --defsym NIC=0x6800000 -o $(@:.rom=.o) $<
 	@ld -m elf_i386 -Ttext 0 --oformat binary -e 0 -o $@ $(@:.rom=.o)
 
 .PHONY: unit-tests

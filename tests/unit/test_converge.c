@@ -66,7 +66,7 @@ static void give_tracking(struct converge *c, uint64_t t, uint64_t slot, uint64_
 static void give_sync(struct converge *c, uint64_t t, const char *source, uint64_t slot,
 		      uint64_t iteration, uint64_t length, uint64_t dirty)
 {
-	bool kvm = !strncmp(source, "kvm", 3);
+	bool kvm = !strncmp(source, "kvm", 3) || !strcmp(source, "vhost");
 	union sample s;
 
 	field__clear(sample__table(SAMPLE_SYNC), &s);
@@ -253,6 +253,33 @@ static void all_trackers_of_a_process_are_one_migration(void)
 	CHECK_NUMBER(seen.rows[2].dma_rate, 80 * MIB);
 	CHECK_NUMBER(seen.rows[2].device_rate, UNKNOWN);
 	CHECK(is(&seen.rows[2], "not converging", "as much is dirty as before: DMA, not vCPUs; transfer rate unknown"));
+	converge__release(&c);
+}
+
+/* vhost's log is seen with KVM's only, and nothing tells when it stops. */
+static void vhost_is_seen_beside_kvm(void)
+{
+	BEGIN(c, seen);
+
+	/* A display in small memory, which vhost writes to as well */
+	give_sync(&c, 1 * S - 2 * MS, "kvm", 2, 1, MIB, 0);
+	give_sync(&c, 1 * S - 2 * MS, "vhost", 2, 1, MIB, MIB);
+	CHECK_NUMBER(seen.phase_count, 0);
+	give_tracking(&c, 1 * S, 0, GIB, true);
+	for (int i = 1; i <= 3; i++) {
+		give_sync(&c, i * S, "kvm", 0, i, GIB, 10 * MIB);
+		give_sync(&c, i * S, "vhost", 0, i, GIB, 30 * MIB);
+	}
+	give_tracking(&c, 4 * S, 0, GIB, false);
+	CHECK_NUMBER(seen.phase_count, 2);
+	CHECK(!strcmp(seen.phases[1].phase, "stop"));
+	CHECK_NUMBER(seen.rows[2].remaining_bytes, 40 * MIB);
+	CHECK_NUMBER(seen.rows[2].took_ns, 1 * MS);
+	CHECK(seen.rows[2].exact == TRI_FALSE);
+	CHECK_NUMBER(seen.rows[2].vcpu_rate, 10 * MIB);
+	CHECK_NUMBER(seen.rows[2].vhost_rate, 30 * MIB);
+	CHECK_NUMBER(seen.rows[2].device_rate, UNKNOWN);
+	CHECK(is(&seen.rows[2], "not converging", "as much is dirty as before: vhost, not vCPUs; transfer rate unknown"));
 	converge__release(&c);
 }
 
@@ -501,7 +528,7 @@ static void progress_is_what_was_read_less_what_was_sent(void)
 
 RUN_TESTS(TEST(a_migration_that_converges), TEST(a_migration_that_does_not),
 	  TEST(slow_progress_is_progress), TEST(what_was_not_cleared_is_not_new),
-	  TEST(all_trackers_of_a_process_are_one_migration), TEST(blocks_are_named),
+	  TEST(all_trackers_of_a_process_are_one_migration), TEST(vhost_is_seen_beside_kvm), TEST(blocks_are_named),
 	  TEST(attached_late), TEST(a_process_that_ends), TEST(a_first_sync_after_the_first_copy), TEST(a_first_sync_of_all_memory), TEST(a_first_sync_of_all_blocks),
 	  TEST(displays_are_no_migration), TEST(unknown_stays_unknown),
 	  TEST(rings_have_no_iterations), TEST(failed_syncs_are_no_progress), TEST(rows_settle),

@@ -121,13 +121,13 @@ static int see(void *context, const struct sync_row *row)
 	return 0;
 }
 
-static void give_sync(struct sync_rows *rows, uint64_t vm, uint64_t slot, uint64_t iteration,
-		      uint64_t dirty)
+static void give_sync_of(struct sync_rows *rows, const char *source, uint64_t vm, uint64_t slot,
+			 uint64_t iteration, uint64_t dirty)
 {
 	union sample sample;
 
 	field__clear(sample__table(SAMPLE_SYNC), &sample);
-	strcpy(sample.sync.source, "kvm");
+	strcpy(sample.sync.source, source);
 	sample.sync.pid = 40 + vm;
 	sample.sync.vm = vm;
 	sample.sync.slot = slot;
@@ -142,6 +142,12 @@ static void give_sync(struct sync_rows *rows, uint64_t vm, uint64_t slot, uint64
 	sample.sync.count_ns = dirty == UNKNOWN ? UNKNOWN : 5;
 	if (sync_rows__add(rows, SAMPLE_SYNC, &sample))
 		abort();
+}
+
+static void give_sync(struct sync_rows *rows, uint64_t vm, uint64_t slot, uint64_t iteration,
+		      uint64_t dirty)
+{
+	give_sync_of(rows, "kvm", vm, slot, iteration, dirty);
 }
 
 static void give_clear(struct sync_rows *rows, uint64_t vm)
@@ -219,14 +225,30 @@ static void a_stop_ends_the_last_iteration(void)
 	seen_count = 0;
 	give_sync(&rows, 1, 1, 1, K4);
 	give_sync(&rows, 2, 1, 1, K4);
+	/* Of vhost's log none tells that it stops. */
+	give_sync_of(&rows, "vhost", 2, 1, 1, K4);
 	field__clear(sample__table(SAMPLE_TRACKING), &sample);
 	strcpy(sample.tracking.source, "kvm");
 	sample.tracking.pid = 42;
 	sample.tracking.vm = 2;
 	sample.tracking.enable = TRI_FALSE;
 	CHECK(!sync_rows__add(&rows, SAMPLE_TRACKING, &sample));
-	CHECK_NUMBER(seen_count, 1);
-	CHECK_NUMBER(seen[0].vm, 2);
+	CHECK_NUMBER(seen_count, 2);
+	CHECK(seen[0].vm == 2 && seen[1].vm == 2 && strcmp(seen[0].source, seen[1].source));
+	sync_rows__release(&rows);
+}
+
+static void what_vhost_logs_is_a_bound(void)
+{
+	struct sync_rows rows = { .grouping = SYNC_EACH, .handler = see };
+
+	seen_count = 0;
+	give_sync_of(&rows, "vhost", 1, 3, 1, K4);
+	give_sync_of(&rows, "vhost", 2, 3, 1, K4);
+	give_sync_of(&rows, "vhost", 1, 3, 2, UNKNOWN);
+	CHECK(!strcmp(seen[0].note, "at least"));
+	CHECK(!strcmp(seen[1].note, "at least; earlier syncs are missing"));
+	CHECK(!seen[2].note[0]);
 	sync_rows__release(&rows);
 }
 
@@ -248,4 +270,4 @@ static void a_time_is_a_row_of_its_vm(void)
 RUN_TESTS(TEST(units_are_cut_at_the_ends_of_the_range), TEST(a_range_may_end_where_addresses_do),
 	  TEST(a_leaf_hides_what_is_smaller), TEST(without_a_count_like_leaves_tell),
 	  TEST(each_sync_is_a_row), TEST(an_iteration_is_a_row_of_its_vm),
-	  TEST(a_stop_ends_the_last_iteration), TEST(a_time_is_a_row_of_its_vm))
+	  TEST(a_stop_ends_the_last_iteration), TEST(what_vhost_logs_is_a_bound), TEST(a_time_is_a_row_of_its_vm))

@@ -145,6 +145,22 @@ static void display_memory_does_not_end_it(void)
 	slots__release(&t);
 }
 
+static void the_latest_read_of_a_slot_is_known(void)
+{
+	struct slot_tracker t = { 0 };
+	uint64_t iteration = 0;
+	bool started = false;
+
+	CHECK(!slots__latest(&t, 3, &iteration, &started));
+	slots__start(&t, 3, G);
+	CHECK(!slots__latest(&t, 3, &iteration, &started));
+	next_slot(&t, 3, G);
+	next_slot(&t, 3, G);
+	CHECK(slots__latest(&t, 3, &iteration, &started) && iteration == 2 && started);
+	CHECK(!slots__latest(&t, 4, &iteration, &started));
+	slots__release(&t);
+}
+
 static void a_start_that_was_missed_is_known(void)
 {
 	struct slot_tracker t = { 0 };
@@ -207,6 +223,6 @@ RUN_TESTS(TEST(whole_syncs_count_up), TEST(chunks_are_one_iteration_in_any_order
 	  TEST(neighbours_take_no_room), TEST(the_end_of_the_address_space_is_in_reach),
 	  TEST(restart_counts_from_the_full_copy), TEST(a_slot_read_again_ends_it),
 	  TEST(display_memory_does_not_end_it), TEST(a_start_that_was_missed_is_known),
-	  TEST(a_late_start_counts_anew),
+	  TEST(a_late_start_counts_anew), TEST(the_latest_read_of_a_slot_is_known),
 	  TEST(regions_are_coarse_until_refined),
 	  TEST(a_broken_split_does_not_take_all_memory))

@@ -182,6 +182,21 @@ static void reasons_in_words(void)
 	CHECK(!strcmp(probes__reason(&rows[1], &result, text), "module mod is not loaded"));
 }
 
+/* What a probe needs beside its target may be in another module. */
+static void the_module_that_is_missing(void)
+{
+	static const struct probe probe = {
+		.kind = PROBE_FENTRY, .targets = { { "one" } }, .module = "mod", .needs = "two", .needs_in = "other",
+	};
+	struct probe_result result = { .state = PROBE_NOT_LOADED, .target = "one" };
+	char text[PROBE_TEXT];
+
+	CHECK(!strcmp(probes__reason(&probe, &result, text), "module mod is not loaded"));
+	result.target = probe.needs;
+	CHECK(!strcmp(probes__module(&probe, &result), "other"));
+	CHECK(!strcmp(probes__reason(&probe, &result, text), "module other is not loaded"));
+}
+
 static void names(void)
 {
 	char text[PROBE_TEXT];
@@ -215,4 +230,4 @@ static void kinds_of_an_option(void)
 
 RUN_TESTS(TEST(first_that_serves), TEST(all_are_tested_if_asked), TEST(only_what_is_wanted),
 	  TEST(avoided_kinds_are_not_tested), TEST(the_reason_that_helps), TEST(nothing_to_explain),
-	  TEST(avoiding_is_not_the_reason), TEST(reasons_in_words), TEST(names), TEST(kinds_of_an_option))
+	  TEST(avoiding_is_not_the_reason), TEST(reasons_in_words), TEST(the_module_that_is_missing), TEST(names), TEST(kinds_of_an_option))

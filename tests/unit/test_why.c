@@ -340,6 +340,25 @@ static void a_device_with_a_log_of_its_own(void)
 	EFFECT(LEVER_THROTTLE, EFFECT_CANNOT);
 }
 
+static void vhost(void)
+{
+	struct incident i = nic;
+	struct why_settings s = settings();
+
+	i.writers[0].source = "vhost";
+	play(&i);
+	CHECK(!ask(&s));
+	IS(WHY_CANNOT, CAUSE_VHOST, "by vhost are written");
+	EFFECT(LEVER_GRANULARITY, EFFECT_CANNOT);
+	EFFECT(LEVER_THROTTLE, EFFECT_CANNOT);
+	/* It is not the device that cannot wait for a page. */
+	EFFECT(LEVER_POSTCOPY, EFFECT_HELPS);
+	play(&i);
+	give_vmm("active", 99);
+	CHECK(!ask(&s));
+	IS(WHY_CANNOT, CAUSE_THROTTLE, "by vhost are written");
+}
+
 static void vcpu_rate(void)
 {
 	const struct incident i = { .memory = GIB, .bandwidth = 150e6,
@@ -682,7 +701,7 @@ static void nine_of_ten_of_each_kind(void)
 }
 
 RUN_TESTS(TEST(a_healthy_one_switches_over), TEST(device_state_too_big), TEST(dma_rate),
-	  TEST(throttle_useless), TEST(a_device_with_a_log_of_its_own), TEST(vcpu_rate),
+	  TEST(throttle_useless), TEST(a_device_with_a_log_of_its_own), TEST(vhost), TEST(vcpu_rate),
 	  TEST(vcpus_alone_have_post_copy), TEST(both_write_too_much), TEST(bandwidth_capped),
 	  TEST(bandwidth_capped_by_a_setting),
 	  TEST(limit_too_small), TEST(bandwidth_below_the_link), TEST(bandwidth_that_fell), TEST(whole_blocks_of_1g),

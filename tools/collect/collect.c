@@ -81,9 +81,11 @@ static const struct {
 	[HWDBM_START] = { SAMPLE_TRACKING, sizeof(struct hwdbm_start) },
 };
 
+/* Of a VM, by its slots */
 static bool is_kvm(unsigned int source)
 {
-	return source == HWDBM_SOURCE_KVM || source == HWDBM_SOURCE_KVM_RING;
+	return source == HWDBM_SOURCE_KVM || source == HWDBM_SOURCE_KVM_RING ||
+	       source == HWDBM_SOURCE_VHOST;
 }
 
 static int make_sample(struct collector *c, const void *data, union sample *sample)
@@ -393,7 +395,8 @@ static void warn_of_tax(const struct collector *c)
 	for (size_t i = 0; i < HWDBM_MEASURES; i++) {
 		const struct probe *probe = c->choice.chosen[i];
 
-		if (probe && (probe->kind == PROBE_SYSCALL || probe->kind == PROBE_SYSCALLS))
+		/* Some come along with another's. */
+		if (probe && *probe->programs && (probe->kind == PROBE_SYSCALL || probe->kind == PROBE_SYSCALLS))
 			log__warn("%s: \"%s\" is measured by %s on this host, which costs %s%s; --avoid syscall,syscalls does without",
 				  c->options.command, probes__measure_name(i),
 				  probes__name(probe, name), probe->cost,
@@ -522,7 +525,8 @@ static void warn_of_module(struct collector *c, const char *module)
 		const struct probe *probe = &c->choice.table->at[i];
 		size_t length = strlen(names);
 
-		if (c->choice.results[i].state != PROBE_NOT_LOADED || strcmp(probe->module, module) ||
+		if (c->choice.results[i].state != PROBE_NOT_LOADED ||
+		    strcmp(probes__module(probe, &c->choice.results[i]), module) ||
 		    c->choice.chosen[probe->measures] || c->late_measures & BIT_OF(probe->measures))
 			continue;
 		c->late_measures |= BIT_OF(probe->measures);
@@ -549,8 +553,8 @@ static void watch_modules(struct collector *c)
 		if (c->choice.results[i].state == PROBE_NOT_LOADED &&
 		    !c->choice.chosen[probe->measures] &&
 		    !(c->late_measures & BIT_OF(probe->measures)) &&
-		    host__has_loaded(probe->module))
-			warn_of_module(c, probe->module);
+		    host__has_loaded(probes__module(probe, &c->choice.results[i])))
+			warn_of_module(c, probes__module(probe, &c->choice.results[i]));
 	}
 }
 

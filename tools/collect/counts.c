@@ -12,7 +12,7 @@ const char *counts__source(unsigned int source)
 	static const char * const names[HWDBM_SOURCES] = {
 		[HWDBM_SOURCE_IOMMUFD] = "iommufd", [HWDBM_SOURCE_TYPE1] = "type1",
 		[HWDBM_SOURCE_DEVICE] = "device", [HWDBM_SOURCE_KVM] = "kvm",
-		[HWDBM_SOURCE_KVM_RING] = "kvm-ring",
+		[HWDBM_SOURCE_KVM_RING] = "kvm-ring", [HWDBM_SOURCE_VHOST] = "vhost",
 	};
 
 	return source < HWDBM_SOURCES ? names[source] : "unknown";

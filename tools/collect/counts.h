@@ -8,7 +8,7 @@
 #include "../../bpf/records.h"
 #include "../model/field.h"
 
-/** counts__source() - "iommufd", "type1", "device", "kvm" or "kvm-ring" */
+/** counts__source() - "iommufd", "type1", "device", "kvm", "kvm-ring" or "vhost" */
 const char *counts__source(unsigned int source);
 
 /**

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * KVM's records as samples. Not here: IOMMU domains (collect.c).
+ * Records of KVM, and of vhost beside it, as samples. Not here: IOMMU domains (domains.c).
  */
 #include "kvm.h"
 #include "counts.h"
@@ -79,11 +79,27 @@ static void copy_count(const struct hwdbm_count *in, uint64_t page_bytes, struct
 	counts__bytes(in, out->iova, out->length_bytes, out->unit_bytes);
 }
 
+/* Each slot is in KVM's iteration, which its own read has found. */
+static int place(struct known_vm *vm, const struct hwdbm_sync *in, struct sync_sample *out)
+{
+	uint64_t length = in->length == HWDBM_UNKNOWN ? 0 : in->length;
+	bool started;
+	int err;
+
+	if (in->source == HWDBM_SOURCE_VHOST) {
+		if (slots__latest(&vm->slots, in->slot, &out->iteration, &started))
+			out->start_seen = started ? TRI_TRUE : TRI_FALSE;
+		return 0;
+	}
+	err = slots__next(&vm->slots, in->slot, length, &out->iteration, &started);
+	if (!err)
+		out->start_seen = started ? TRI_TRUE : TRI_FALSE;
+	return err;
+}
+
 int kvm__sync(struct known_vms *vms, const struct hwdbm_sync *in, struct sync_sample *out)
 {
 	struct known_vm *vm = find(vms, &in->record, &out->vm);
-	bool started;
-	int err;
 
 	if (!vm)
 		return -ENOMEM;
@@ -100,13 +116,7 @@ int kvm__sync(struct known_vms *vms, const struct hwdbm_sync *in, struct sync_sa
 	out->dirty_bytes = in->stats.dirty_bytes;
 	copy_count(&in->count, in->page_size, out);
 	/* Rings are reset whenever one fills up: that is no iteration. */
-	if (out->ret || out->slot == UNKNOWN)
-		return 0;
-	err = slots__next(&vm->slots, in->slot, in->length == HWDBM_UNKNOWN ? 0 : in->length,
-			  &out->iteration, &started);
-	if (!err)
-		out->start_seen = started ? TRI_TRUE : TRI_FALSE;
-	return err;
+	return out->ret || out->slot == UNKNOWN ? 0 : place(vm, in, out);
 }
 
 int kvm__clear(struct known_vms *vms, const struct hwdbm_clear *in, struct clear_sample *out)

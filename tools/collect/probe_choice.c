@@ -139,11 +139,16 @@ static const char *error_name(int error)
 	return strerrorname_np(-error) ?: "unknown error";
 }
 
+const char *probes__module(const struct probe *probe, const struct probe_result *result)
+{
+	return probe->needs_in && result->target == probe->needs ? probe->needs_in : probe->module;
+}
+
 const char *probes__reason(const struct probe *probe, const struct probe_result *result,
 			   char buffer[PROBE_TEXT])
 {
 	const char *target = result->target ?: probe->targets[0].name;
-	const char *module = probe->module ?: "kernel";
+	const char *module = probes__module(probe, result) ?: "kernel";
 	char code[48] = "";
 
 	if (result->error)
@@ -207,7 +212,7 @@ const char *probes__reason(const struct probe *probe, const struct probe_result 
 		snprintf(buffer, PROBE_TEXT, "a test on %s failed%s", target, code);
 		break;
 	case PROBE_UNKNOWN:
-		if (probe->module)
+		if (probes__module(probe, result))
 			snprintf(buffer, PROBE_TEXT, "may be in module %s, whose types are not in that file",
 				 module);
 		else
@@ -270,6 +275,7 @@ static const struct {
 	[HWDBM_MEASURE_DEVICE_SYNC] = { "device-sync", "dirty logs of devices" },
 	[HWDBM_MEASURE_DEVICE_STATE] = { "device-state", "VFIO devices stop and go" },
 	[HWDBM_MEASURE_VCPUS] = { "vcpus", "vCPUs stop and go" },
+	[HWDBM_MEASURE_VHOST_SYNC] = { "vhost-sync", "vhost's dirty log" },
 };
 
 const char *probes__measure_name(enum hwdbm_measure measure)

@@ -47,6 +47,7 @@
 
 #define COST_SYSCALL "60 ns for every system call of every task, 300 ns for every ioctl"
 #define COST_SYSCALLS "120 ns for every system call of every task"
+#define COST_VHOST "as much as KVM's log of the same slot, beside kvm-sync"
 #define COST_BITMAP "6 to 35 us for each GiB of a slot that is read, "
 
 #define BLIND_CMDLIST "splits and merges among the causes, ranges of several commands"
@@ -57,6 +58,7 @@
 #define BLIND_ENTRIES "invalidations of single entries, as blocks are split"
 #define BLIND_DOMAIN_RANGE "sizes, single blocks; " BLIND_RETURNS
 #define BLIND_EARLY "without --always, logs of devices while none of KVM is on"
+#define BLIND_VHOST "what vhost writes between KVM's read and the VMM's, or after the last one; VMs with dirty rings"
 #define BLIND_RETURNS "more calls at once than the kernel keeps return probes for"
 
 /* Why nobody has seen a probe at work. */
@@ -148,6 +150,17 @@ static const struct probe probes[] = {
 					       { "sys_exit", TAKES_SYSCALL } }, NULL,
 	  { "enter_syscall", "exit_syscall" },
 	  .cost = COST_BITMAP COST_SYSCALLS },
+
+	/* No hook of its own: the programs that see KVM's reads look at vhost's log next. */
+	{ MEASURE(VHOST_SYNC), PROBE_FENTRY, { { "kvm_vm_ioctl", TAKES_VM_IOCTL } }, "kvm",
+	  .needs = "vhost_log_write", .needs_in = "vhost", .cost = COST_VHOST, .blind = BLIND_VHOST },
+	{ MEASURE(VHOST_SYNC), PROBE_KPROBE, { { "kvm_vm_ioctl", TAKES_VM_IOCTL } }, "kvm",
+	  .needs = "vhost_log_write", .needs_in = "vhost", .cost = COST_VHOST, .blind = BLIND_VHOST },
+	{ MEASURE(VHOST_SYNC), PROBE_SYSCALL, { { "ioctl" } }, NULL,
+	  .needs = "vhost_log_write", .needs_in = "vhost", .cost = COST_VHOST, .blind = BLIND_VHOST },
+	{ MEASURE(VHOST_SYNC), PROBE_SYSCALLS, { { "sys_enter", TAKES_SYSCALL },
+						 { "sys_exit", TAKES_SYSCALL } }, NULL,
+	  .needs = "vhost_log_write", .needs_in = "vhost", .cost = COST_VHOST, .blind = BLIND_VHOST },
 
 	{ MEASURE(KVM_RING), PROBE_EVENT, { { "kvm_dirty_ring_push", "kvm_dirty_ring*, 4, 8" },
 					    { "kvm_dirty_ring_reset", "kvm_dirty_ring*" },

@@ -392,24 +392,36 @@ static enum probe_state test_target(const struct probe_bench *bench, const struc
 	}
 }
 
+/* What nobody hooks has to be there; a module without types is given the benefit of the doubt, unless they are read. */
+static enum probe_state test_needed(const struct probe_bench *bench, const struct probe *probe,
+				    struct probe_result *result)
+{
+	const struct probe needed = {
+		.kind = PROBE_KPROBE, .module = probe->needs_in ?: probe->module,
+	};
+	const struct probe_target target = { .name = probe->needs };
+	struct place place;
+	int error = 0;
+	enum probe_state state = find(bench, &needed, &target, &place, &error);
+
+	if (state == PROBE_SERVES || (state == PROBE_UNTYPED && !probe->needs_in))
+		return PROBE_SERVES;
+	result->target = probe->needs;
+	result->error = error;
+	return state;
+}
+
 enum probe_state probe_bench__test(void *context, const struct probe *probe,
 				   struct probe_result *result)
 {
-	for (size_t i = 0; i < PROBE_TARGETS && probe->targets[i].name; i++) {
-		enum probe_state state = test_target(context, probe, &probe->targets[i],
-						     &result->error);
+	enum probe_state state = probe->needs ? test_needed(context, probe, result) : PROBE_SERVES;
 
-		if (state == PROBE_SERVES)
-			continue;
-		result->target = probe->targets[i].name;
-		return state;
+	for (size_t i = 0; state == PROBE_SERVES && i < PROBE_TARGETS && probe->targets[i].name; i++) {
+		state = test_target(context, probe, &probe->targets[i], &result->error);
+		if (state != PROBE_SERVES)
+			result->target = probe->targets[i].name;
 	}
-	if (probe->needs &&
-	    probe_bench__has(context, PROBE_KPROBE, probe->needs, probe->module) == TRI_FALSE) {
-		result->target = probe->needs;
-		return PROBE_ABSENT;
-	}
-	return PROBE_SERVES;
+	return state;
 }
 
 enum tristate probe_bench__has(const struct probe_bench *bench, enum probe_kind kind,

@@ -74,7 +74,9 @@ static enum probe_state look_up_all(void *context, const struct probe *probe,
 		return state;
 	}
 	if (probe->needs) {
-		const struct probe function = { .kind = PROBE_KPROBE, .module = probe->module };
+		const struct probe function = {
+			.kind = PROBE_KPROBE, .module = probe->needs_in ?: probe->module,
+		};
 		const struct probe_target needed = { .name = probe->needs };
 
 		result->target = probe->needs;

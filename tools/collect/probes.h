@@ -33,7 +33,8 @@ struct bpf_object;
 
 /* What there is to know of the dirty state of a migration, and of when it is tracked. */
 #define MEASURE_MIGRATION (MEASURE_SYNCS | BIT_OF(HWDBM_MEASURE_TRACKING) | \
-			   BIT_OF(HWDBM_MEASURE_DIRTY) | BIT_OF(HWDBM_MEASURE_KVM_RING))
+			   BIT_OF(HWDBM_MEASURE_DIRTY) | BIT_OF(HWDBM_MEASURE_KVM_RING) | \
+			   BIT_OF(HWDBM_MEASURE_VHOST_SYNC))
 
 enum probe_kind {
 	PROBE_EVENT,		/* tp_btf: a tracepoint, its arguments typed by BTF */
@@ -67,6 +68,7 @@ struct probe {
 	const char *module;			/* where they are if not built in, or NULL */
 	const char *programs[PROBE_PROGRAMS];	/* BPF programs; probes may share one */
 	const char *needs;			/* a function without which nothing reaches the targets */
+	const char *needs_in;			/* its module, if not that of the targets */
 	const char *unproven;			/* why nobody has seen it at work yet; NULL: it was run */
 	const char *cost;			/* what it costs, in a few words */
 	const char *blind;			/* what it cannot see; NULL: nothing */
@@ -158,6 +160,9 @@ const char *probes__reason(const struct probe *probe, const struct probe_result 
  */
 const char *probes__explain(const struct probe_choice *choice, enum hwdbm_measure measure,
 			    char buffer[PROBE_TEXT]);
+
+/** probes__module() - the module that a result is about; NULL: the kernel itself */
+const char *probes__module(const struct probe *probe, const struct probe_result *result);
 
 /** probes__name() - "tp_btf/iommu_dirty_sync"; several targets are joined by "+" */
 const char *probes__name(const struct probe *probe, char buffer[PROBE_TEXT]);

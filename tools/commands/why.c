@@ -144,15 +144,22 @@ static void put_unknown(struct asker *a)
 	const struct why_answer *answer = &a->document.answer;
 	const struct history *h = &a->why.history;
 	struct prediction_notes *n = &a->document.unknown;
-	bool vcpus = false;
+	bool vcpus = false, vhost = false, devices = false;
 
 	for (size_t i = 0; i < answer->writer_count; i++)
-		vcpus |= !strcmp(answer->writers[i].class, "vCPUs");
+		if (!strcmp(answer->writers[i].class, "vCPUs"))
+			vcpus = true;
+		else if (!strcmp(answer->writers[i].class, "vhost"))
+			vhost = true;
+		else
+			devices = true;
 	if (answer->rule.device_bytes == UNKNOWN)
 		prediction__note(n, "the size of the devices' state: counted as 0 (--device-state)");
 	if (answer->writer_count && !vcpus)
 		prediction__note(n, "what vCPUs write: KVM's log is not in the recording");
-	if (answer->writer_count == 1 && vcpus)
+	if (vhost)
+		prediction__note(n, "what vhost writes between KVM's read of its log and the VMM's of vhost's, and while it stops: more than was seen");
+	if (vcpus && !devices)
 		prediction__note(n, "what devices write, if there are any: no IOMMU's or device's log is in the recording");
 	for (size_t i = 0; i < answer->writer_count; i++)
 		if (answer->writers[i].rounding_most_bytes != UNKNOWN &&
@@ -160,7 +167,8 @@ static void put_unknown(struct asker *a)
 			prediction__note(n, "how much of what %s reports is rounding: blocks do not tell what was written in them",
 					 answer->writers[i].source);
 	for (size_t i = 0; i < answer->writer_count; i++)
-		if (!answer->writers[i].pending_bytes && strcmp(answer->writers[i].class, "vCPUs"))
+		if (!answer->writers[i].pending_bytes && strcmp(answer->writers[i].class, "vCPUs") &&
+		    strcmp(answer->writers[i].class, "vhost"))
 			prediction__note(n, "whether %s really wrote nothing: a tracker that loses pages reports the same (see hwdbm doctor --safety)",
 					 answer->writers[i].class);
 	if (answer->rule.start_seen == TRI_FALSE)

@@ -58,13 +58,15 @@ static const struct field row_fields[] = {
 	F(converge_row, remaining_bytes, "remaining_bytes", "remains", FIELD_U64, UNIT_BYTES,
 	  "dirty bytes that these syncs have read; before anything is sent, all memory"),
 	F(converge_row, exact, "exact", NULL, FIELD_BOOL, NONE,
-	  "no if several trackers may report the same memory: it is their sum then; unknown if the VMM may not have sent all of the iteration before: the rest comes on top"),
+	  "no if several trackers may report the same memory: it is their sum then, and of vhost what it had logged by then; unknown if the VMM may not have sent all of the iteration before: the rest comes on top"),
 	F(converge_row, vcpu_rate, "vcpu_bytes_per_second", "vCPUs", FIELD_U64,
 	  UNIT_BYTES_PER_SECOND, "dirty rate, by KVM"),
 	F(converge_row, dma_rate, "dma_bytes_per_second", "DMA", FIELD_U64,
 	  UNIT_BYTES_PER_SECOND, "dirty rate, by IOMMUs"),
 	F(converge_row, device_rate, "device_bytes_per_second", "device", FIELD_U64,
 	  UNIT_BYTES_PER_SECOND, "dirty rate, by devices that keep a log of their own"),
+	F(converge_row, vhost_rate, "vhost_bytes_per_second", "vhost", FIELD_U64,
+	  UNIT_BYTES_PER_SECOND, "dirty rate, by vhost, at least"),
 	F(converge_row, sent_bytes, "sent_bytes", NULL, FIELD_U64, UNIT_BYTES,
 	  "sent over TCP since the iteration before"),
 	F(converge_row, transfer_rate, "transfer_bytes_per_second", "sent", FIELD_U64,
@@ -90,7 +92,7 @@ static const struct field phase_fields[] = {
 
 const struct field_table converge_phase_table = FIELD_TABLE("phase", converge_phase, phase_fields);
 
-enum tracker_class { CLASS_KVM, CLASS_IOMMU, CLASS_DEVICE, CLASSES };
+enum tracker_class { CLASS_KVM, CLASS_IOMMU, CLASS_DEVICE, CLASS_VHOST, CLASSES };
 
 /* A slot of KVM, or an IOMMU domain, whose tracking is on or that was synced. */
 struct place {
@@ -160,12 +162,20 @@ static enum tracker_class class_of(const char *source)
 {
 	if (sample__is_iommu(source))
 		return CLASS_IOMMU;
+	if (!strcmp(source, "vhost"))
+		return CLASS_VHOST;
 	return !strncmp(source, "kvm", 3) ? CLASS_KVM : CLASS_DEVICE;
+}
+
+/* vhost's log is seen where KVM's of a slot has been read, and at no other time. */
+static bool is_of_slots(enum tracker_class class)
+{
+	return class == CLASS_KVM || class == CLASS_VHOST;
 }
 
 bool converge__is_migration(const char *source, uint64_t length)
 {
-	return class_of(source) != CLASS_KVM || (length != UNKNOWN && length > DISPLAY_BYTES);
+	return !is_of_slots(class_of(source)) || (length != UNKNOWN && length > DISPLAY_BYTES);
 }
 
 static int grow(void **list, size_t count, size_t size)
@@ -300,14 +310,17 @@ static const char *culprit(const struct round *round)
 {
 	double sum = (double)sum_of(round);
 	bool others = round->present[CLASS_IOMMU] || round->present[CLASS_DEVICE];
+	bool vhost = round->present[CLASS_VHOST];
 
 	if (round->present[CLASS_KVM] && (double)round->bytes[CLASS_KVM] >= MOST * sum)
-		return others ? "vCPUs, not DMA" : "vCPUs";
+		return others ? "vCPUs, not DMA" : vhost ? "vCPUs, not vhost" : "vCPUs";
 	if (round->present[CLASS_IOMMU] && (double)round->bytes[CLASS_IOMMU] >= MOST * sum)
 		return "DMA, not vCPUs";
 	if (round->present[CLASS_DEVICE] && (double)round->bytes[CLASS_DEVICE] >= MOST * sum)
 		return "the device, not vCPUs";
-	return "vCPUs and DMA";
+	if (vhost && (double)round->bytes[CLASS_VHOST] >= MOST * sum)
+		return "vhost, not vCPUs";
+	return others ? "vCPUs and DMA" : "vCPUs and vhost";
 }
 
 static const char *blocks(const struct round *round)
@@ -420,6 +433,8 @@ static void fill_row(const struct migration *m, struct converge_row *row)
 					rate(round->bytes[CLASS_IOMMU], row->interval_ns) : UNKNOWN;
 		row->device_rate = round->present[CLASS_DEVICE] ?
 					   rate(round->bytes[CLASS_DEVICE], row->interval_ns) : UNKNOWN;
+		row->vhost_rate = round->present[CLASS_VHOST] ?
+					  rate(round->bytes[CLASS_VHOST], row->interval_ns) : UNKNOWN;
 	}
 	fill_transfer(m, row);
 	row->exact = exactness(m, row);
@@ -527,7 +542,7 @@ static struct member *find_member(const struct migration *m, enum tracker_class 
 static int join(struct migration *m, enum tracker_class class, const struct sync_sample *sync,
 		uint64_t iteration)
 {
-	uint64_t owner = class == CLASS_KVM ? sync->vm : sync->domain;
+	uint64_t owner = is_of_slots(class) ? sync->vm : sync->domain;
 	struct member *member = find_member(m, class, owner);
 
 	if (!member) {
@@ -604,7 +619,9 @@ static void extend(struct round *round, enum tracker_class class, const struct s
 	round->end_ns = sync->t_ns;
 	round->syncs++;
 	round->shown = false;
-	add(&round->took_ns, sync->total_ns);
+	/* The VMM reads vhost's without a call. */
+	if (class != CLASS_VHOST)
+		add(&round->took_ns, sync->total_ns);
 	if (sync->ret) {
 		round->failed = true;
 		return;
@@ -618,7 +635,7 @@ static void extend(struct round *round, enum tracker_class class, const struct s
 static int take_sync(struct converge *c, const struct sync_sample *sync)
 {
 	enum tracker_class class = class_of(sync->source);
-	uint64_t iteration, owner = class == CLASS_KVM ? sync->vm : sync->domain;
+	uint64_t iteration, owner = is_of_slots(class) ? sync->vm : sync->domain;
 	bool is_ring = !strcmp(sync->source, "kvm-ring"), is_main;
 	const struct member *member;
 	struct migration *m;
@@ -638,7 +655,7 @@ static int take_sync(struct converge *c, const struct sync_sample *sync)
 		return err;
 	if (is_main && !m->round.is_migration)
 		begin(m, sync);
-	if (is_main && !is_ring)
+	if (is_main && !is_ring && class != CLASS_VHOST)
 		err = note_place(m, class, owner, sync->slot, sync->length_bytes, true);
 	err = err ?: join(m, class, sync, iteration);
 	m->round.is_ring |= is_ring;
@@ -733,7 +750,7 @@ static bool fill_progress(const struct migration *m, struct converge_row *row)
 	row->t_ns = m->sent_ns;
 	row->after_ns = sample__between(m->start_ns, row->t_ns);
 	row->syncs = row->took_ns = row->interval_ns = UNKNOWN;
-	row->vcpu_rate = row->dma_rate = row->device_rate = UNKNOWN;
+	row->vcpu_rate = row->dma_rate = row->device_rate = row->vhost_rate = UNKNOWN;
 	row->blackout_ns = UNKNOWN;
 	row->exact = TRI_FALSE;
 	snprintf(row->verdict, sizeof(row->verdict), "in progress");

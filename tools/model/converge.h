@@ -24,6 +24,7 @@ struct converge_row {
 	uint64_t vcpu_rate;
 	uint64_t dma_rate;
 	uint64_t device_rate;
+	uint64_t vhost_rate;
 	uint64_t sent_bytes;
 	uint64_t transfer_rate;
 	uint64_t blackout_ns;

@@ -164,6 +164,17 @@ int slots__next(struct slot_tracker *tracker, uint64_t slot, uint64_t length,
 	return 0;
 }
 
+bool slots__latest(const struct slot_tracker *tracker, uint64_t slot, uint64_t *iteration, bool *started)
+{
+	const struct iteration_slot *found = find_slot(tracker, slot);
+
+	if (!found || !found->synced)
+		return false;
+	*iteration = tracker->current;
+	*started = found->started;
+	return true;
+}
+
 void slots__release(struct slot_tracker *tracker)
 {
 	free(tracker->slots);

@@ -88,6 +88,15 @@ void slots__stop(struct slot_tracker *tracker, uint64_t slot);
 int slots__next(struct slot_tracker *tracker, uint64_t slot, uint64_t length,
 		uint64_t *iteration, bool *started);
 
+/**
+ * slots__latest() - which iteration the last read of a slot's log was in
+ *
+ * @iteration, @started: as slots__next() has set them then
+ *
+ * Return: whether there was one.
+ */
+bool slots__latest(const struct slot_tracker *tracker, uint64_t slot, uint64_t *iteration, bool *started);
+
 /** slots__release() - free the tracker's memory and zero it */
 void slots__release(struct slot_tracker *tracker);
 

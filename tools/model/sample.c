@@ -43,7 +43,7 @@ static const struct field header_fields[] = {
 	  "which kernel hook served for what"),
 };
 
-#define SOURCE_TEXT "what keeps the dirty state: iommufd, type1, device, kvm or kvm-ring"
+#define SOURCE_TEXT "what keeps the dirty state: iommufd, type1, device, vhost, kvm or kvm-ring"
 #define VM_TEXT "VM of KVM, numbered in order of appearance"
 #define DOMAIN_TEXT "IOMMU domain or device with a log, numbered in order of appearance"
 #define DEVICE_TEXT "device whose own log it is"

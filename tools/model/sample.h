@@ -95,8 +95,8 @@ struct sync_sample {
 	uint64_t pid;
 	char source[12];		/* "" in old recordings, which know iommufd only */
 	uint64_t domain;
-	uint64_t vm;			/* KVM only */
-	uint64_t slot;			/* KVM's bitmaps only: address space << 16 | id */
+	uint64_t vm;			/* KVM and vhost only */
+	uint64_t slot;			/* KVM's bitmaps, and vhost's of that memory: address space << 16 | id */
 	char device[40];		/* whose own log it is; else "" */
 	uint64_t iteration;		/* 1 is the first sync's; 0 is the full copy before it */
 	enum tristate start_seen;

@@ -15,7 +15,7 @@
 static const struct field fields[] = {
 	F(t_ns, "t_ns", "time", FIELD_U64, UNIT_CLOCK, "end of the last sync, CLOCK_MONOTONIC"),
 	F(source, "source", "source", FIELD_TEXT, UNIT_NONE,
-	  "what keeps the dirty state: iommufd, type1, device, kvm or kvm-ring"),
+	  "what keeps the dirty state: iommufd, type1, device, vhost, kvm or kvm-ring"),
 	F(pid, "pid", NULL, FIELD_U64, UNIT_NONE, "calling process"),
 	F(vm, "vm", NULL, FIELD_U64, UNIT_NONE, "VM of KVM, numbered in order of appearance"),
 	F(domain, "domain", NULL, FIELD_U64, UNIT_NONE,
@@ -91,10 +91,16 @@ static void name_owner(struct sync_row *row)
 
 static void annotate(struct sync_row *row)
 {
+	/* The VMM reads it a little later. */
+	bool at_least = !strcmp(row->source, "vhost") && row->dirty_bytes != UNKNOWN;
+	const char *also = at_least ? "at least; " : "";
+
 	if (row->ret)
 		snprintf(row->note, sizeof(row->note), "failed: %s", strerror((int)-row->ret));
 	else if (row->start_seen == TRI_FALSE && row->iteration == 1)
-		snprintf(row->note, sizeof(row->note), "earlier syncs are missing");
+		snprintf(row->note, sizeof(row->note), "%searlier syncs are missing", also);
+	else if (at_least)
+		snprintf(row->note, sizeof(row->note), "at least");
 }
 
 static void start_row(struct sync_row *row, const struct sync_sample *sync)
@@ -252,6 +258,13 @@ static void add_clear(struct sync_rows *rows, const struct clear_sample *clear)
 	}
 }
 
+/* Of a VM's own logs: KVM's and, which nothing tells of, vhost's. */
+static bool has_ended(const struct sync_row *row, const struct tracking_sample *tracking)
+{
+	return is_of(row, tracking->source, tracking->pid, tracking->vm) ||
+	       (!strcmp(tracking->source, "kvm") && is_of(row, "vhost", tracking->pid, tracking->vm));
+}
+
 /* No iteration follows the last. */
 static int end_tracking(struct sync_rows *rows, const struct tracking_sample *tracking)
 {
@@ -260,7 +273,7 @@ static int end_tracking(struct sync_rows *rows, const struct tracking_sample *tr
 	if (rows->grouping != SYNC_ITERATION || tracking->enable != TRI_FALSE)
 		return 0;
 	for (size_t i = rows->count; !err && i-- > 0;)
-		if (is_of(&rows->open[i], tracking->source, tracking->pid, tracking->vm))
+		if (has_ended(&rows->open[i], tracking))
 			err = close_row(rows, i);
 	return err;
 }

@@ -46,7 +46,7 @@
 
 static const struct field writer_fields[] = {
 	F(why_writer, class, "writer", "written by", FIELD_TEXT, NONE,
-	  "vCPUs, DMA, or a device with its own log"),
+	  "vCPUs, DMA, a device with its own log, or vhost"),
 	F(why_writer, source, "source", "tracker", FIELD_TEXT, NONE, "who reported it"),
 	F(why_writer, iterations, "iterations", "iter.", FIELD_U64, UNIT_COUNT, "that tell a rate"),
 	F(why_writer, pending_bytes, "pending_bytes", "pending", FIELD_U64, UNIT_BYTES,
@@ -121,7 +121,7 @@ static const char *const cause_names[CAUSES] = {
 	[CAUSE_BLOCKS] = "blocks", [CAUSE_BANDWIDTH] = "bandwidth",
 	[CAUSE_LIMIT] = "downtime limit",
 	[CAUSE_THROTTLE] = "throttle useless", [CAUSE_DMA] = "DMA rate",
-	[CAUSE_DEVICE] = "device rate", [CAUSE_VCPUS] = "vCPU rate",
+	[CAUSE_DEVICE] = "device rate", [CAUSE_VHOST] = "vhost rate", [CAUSE_VCPUS] = "vCPU rate",
 	[CAUSE_ALL] = "all writers", [CAUSE_POSTCOPY] = "post-copy",
 	[CAUSE_COMPLETED] = "completed", [CAUSE_ENDED] = "ended",
 };
@@ -213,6 +213,8 @@ enum why_class why__class_of(const char *source)
 {
 	if (sample__is_iommu(source))
 		return WHY_DMA;
+	if (!strcmp(source, "vhost"))
+		return WHY_VHOST;
 	return !strncmp(source, "kvm", 3) ? WHY_VCPUS : WHY_DEVICE;
 }
 
@@ -269,7 +271,7 @@ static void fill_rounding(struct why_writer *writer, const struct history_point 
 
 static void fill_writer(struct why_writer *writer, const struct history_source *source)
 {
-	static const char *const classes[] = { "vCPUs", "DMA", "device" };
+	static const char *const classes[] = { "vCPUs", "DMA", "device", "vhost" };
 	enum why_class class = why__class_of(source->source);
 	const struct history_point *last = &source->points[source->count - 1];
 
@@ -412,7 +414,9 @@ static double share_of(const struct why_answer *answer, enum why_class class)
 /* type1 of a stock kernel and devices without a log report all; iommufd's blocks seem to. */
 bool why__is_blind(const struct why_writer *writer)
 {
-	return writer->all_dirty == TRI_TRUE && why__class_of(writer->source) != WHY_VCPUS &&
+	enum why_class class = why__class_of(writer->source);
+
+	return writer->all_dirty == TRI_TRUE && (class == WHY_DMA || class == WHY_DEVICE) &&
 	       (strcmp(writer->source, "iommufd") || writer->block_bytes == UNKNOWN);
 }
 
@@ -521,7 +525,7 @@ static int find_limit(const struct why_play *play, struct why_answer *answer)
 static int find_writer(const struct why_play *play, struct why_answer *answer)
 {
 	const bool has_dma = why__writer(answer, WHY_DMA), has_log = why__writer(answer, WHY_DEVICE);
-	const unsigned int devices = 1u << WHY_DMA | 1u << WHY_DEVICE;
+	const bool has_vhost = why__writer(answer, WHY_VHOST);
 	struct why_change change = WHY_NO_CHANGE;
 	struct prediction without_vcpus, without_dma;
 	double vcpus = share_of(answer, WHY_VCPUS);
@@ -530,7 +534,7 @@ static int find_writer(const struct why_play *play, struct why_answer *answer)
 
 	change.without = 1u << WHY_VCPUS;
 	err = why__play(play, &change, &without_vcpus);
-	change.without = devices;
+	change.without = WHY_DEVICES;
 	err = err ?: why__play(play, &change, &without_dma);
 	if (err)
 		return err;
@@ -538,8 +542,9 @@ static int find_writer(const struct why_play *play, struct why_answer *answer)
 	b = without_dma.converges == TRI_TRUE;
 	if ((a && !b) || (a == b && vcpus >= MOST) || (a && b && vcpus > 0.5))
 		answer->cause = CAUSE_VCPUS;
-	else if ((has_dma || has_log) && (b || vcpus <= 1 - MOST))
-		answer->cause = has_dma ? CAUSE_DMA : CAUSE_DEVICE;
+	else if ((has_dma || has_log || has_vhost) && (b || vcpus <= 1 - MOST))
+		answer->cause = has_vhost && share_of(answer, WHY_VHOST) >= (1 - vcpus) / 2 ? CAUSE_VHOST :
+				has_dma ? CAUSE_DMA : CAUSE_DEVICE;
 	else
 		answer->cause = CAUSE_ALL;
 	/* Slowing vCPUs down was tried, and what they write is not what holds it back. */

@@ -39,6 +39,7 @@ enum why_cause {
 	CAUSE_THROTTLE,		/* DMA, while the VMM slows vCPUs down */
 	CAUSE_DMA,
 	CAUSE_DEVICE,		/* as CAUSE_DMA, by the device's own log */
+	CAUSE_VHOST,		/* by vhost's */
 	CAUSE_VCPUS,
 	CAUSE_ALL,		/* each of the writers is enough */
 	CAUSE_POSTCOPY,
@@ -47,11 +48,11 @@ enum why_cause {
 	CAUSES
 };
 
-enum why_class { WHY_VCPUS, WHY_DMA, WHY_DEVICE };
+enum why_class { WHY_VCPUS, WHY_DMA, WHY_DEVICE, WHY_VHOST };
 
 /* What one kind of tracker reported. Bytes and times are those of its last iteration. */
 struct why_writer {
-	char class[8];			/* vCPUs, DMA, device */
+	char class[8];			/* vCPUs, DMA, device, vhost */
 	char source[12];
 	uint64_t iterations;
 	uint64_t pending_bytes;

@@ -304,9 +304,7 @@ static int add_throttle(const struct why_play *play, struct why_answer *answer)
 
 static int add_dma(const struct why_play *play, struct why_answer *answer)
 {
-	const unsigned int devices = 1u << WHY_DMA | 1u << WHY_DEVICE;
-
-	return try_without(answer, play, devices, add_lever(answer, LEVER_DMA),
+	return try_without(answer, play, WHY_DEVICES, add_lever(answer, LEVER_DMA),
 			   "at best, as if devices wrote nothing: another hour, or a queue less",
 			   "what vCPUs write is too much even while devices write nothing");
 }

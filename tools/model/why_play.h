@@ -23,6 +23,9 @@ struct why_change {
 	bool no_state;			/* devices have none */
 };
 
+/* All but vCPUs */
+#define WHY_DEVICES (1u << WHY_DMA | 1u << WHY_DEVICE | 1u << WHY_VHOST)
+
 #define WHY_NO_CHANGE { .unit = FORECAST_AS_RECORDED }
 
 /** why__play_init() - the setup with nothing changed; the rule is filled */

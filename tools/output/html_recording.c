@@ -203,6 +203,7 @@ static void put_iteration(FILE *out, const struct converge_row *r)
 	put_rate(out, r->vcpu_rate);
 	put_rate(out, r->dma_rate);
 	put_rate(out, r->device_rate);
+	put_rate(out, r->vhost_rate);
 	put_bytes(out, r->sent_bytes);
 	put_rate(out, r->transfer_rate);
 	fputs("<td class=\"l\">", out);
@@ -219,12 +220,12 @@ static void put_iterations(FILE *out, const struct account *a)
 	if (!a->iterations.count)
 		return;
 	fputs("<h3>Iterations</h3>\n", out);
-	open_table(out, "Iterations", "What was left after each round of syncs, who wrote it, and how fast it was sent");
-	fputs("<thead><tr class=\"over\"><td colspan=\"5\"></td><th colspan=\"3\" scope=\"colgroup\">written by, per second</th>"
+	open_table(out, "Iterations", "What was left after each round of syncs, who wrote it (vhost: at least), and how fast it was sent");
+	fputs("<thead><tr class=\"over\"><td colspan=\"5\"></td><th colspan=\"4\" scope=\"colgroup\">written by, per second</th>"
 	      "<th colspan=\"2\" scope=\"colgroup\">sent over TCP</th><td></td><th scope=\"colgroup\" class=\"e2\">predicted</th></tr>\n"
 	      "<tr><th class=\"l\" scope=\"col\">iteration</th><th scope=\"col\">after</th><th scope=\"col\">syncs</th>"
 	      "<th scope=\"col\">took</th><th scope=\"col\">remains</th><th scope=\"col\">vCPUs</th><th scope=\"col\">DMA</th>"
-	      "<th scope=\"col\">device</th><th scope=\"col\">bytes</th><th scope=\"col\">rate</th>"
+	      "<th scope=\"col\">device</th><th scope=\"col\">vhost</th><th scope=\"col\">bytes</th><th scope=\"col\">rate</th>"
 	      "<th class=\"l\" scope=\"col\">verdict</th><th scope=\"col\">blackout</th></tr></thead>\n<tbody>\n", out);
 	for (size_t i = 0; i < a->iterations.count; i++) {
 		put_gap(out, i, a->iterations.count, 12);

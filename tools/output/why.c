@@ -78,16 +78,23 @@ static void because(const struct why_answer *a, char *text, size_t size)
 			 units__duration(r->limit_ns, one), r->limit_from);
 		return;
 	case CAUSE_THROTTLE:
-		put_writer(dma->pending_bytes == UNKNOWN ? of(a, "device") : dma, "DMA", writer,
-			   sizeof(writer));
-		snprintf(text, size, "%s are written, %s may be left, and throttling vCPUs (by %" PRIu64 " %% now) does nothing to DMA",
-			 writer, units__bytes(r->threshold_bytes, one), r->throttle_percent);
+		if (dma->pending_bytes == UNKNOWN)
+			dma = of(a, "device");
+		if (dma->pending_bytes == UNKNOWN)
+			dma = of(a, "vhost");
+		put_writer(dma, strcmp(dma->class, "vhost") ? "DMA" : "vhost", writer, sizeof(writer));
+		snprintf(text, size, "%s are written, %s may be left, and throttling vCPUs (by %" PRIu64 " %% now) does nothing to %s",
+			 writer, units__bytes(r->threshold_bytes, one), r->throttle_percent,
+			 strcmp(dma->class, "vhost") ? "DMA" : "that");
 		return;
 	case CAUSE_DMA:
 		put_writer(dma, "DMA", writer, sizeof(writer));
 		break;
 	case CAUSE_DEVICE:
 		put_writer(of(a, "device"), "the device", writer, sizeof(writer));
+		break;
+	case CAUSE_VHOST:
+		put_writer(of(a, "vhost"), "vhost", writer, sizeof(writer));
 		break;
 	case CAUSE_VCPUS:
 		put_writer(of(a, "vCPUs"), "vCPUs", writer, sizeof(writer));
