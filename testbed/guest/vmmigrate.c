@@ -79,6 +79,7 @@ struct migration {
 	uint64_t resume_ns;		/* from letting the target go to QEMU's answer: the load is in it */
 	uint64_t held_ns;		/* how long the target stood still to be compared */
 	uint64_t resumed_ns;		/* when QEMU had answered, on the target's clock */
+	uint64_t first_dma_ns;		/* of the target's device after that, on the same clock */
 	struct distant other;		/* the other guest, if this is one of two */
 	int64_t clock_least, clock_most;	/* its clock is ahead by so much; 0: there is none */
 	uint64_t sent_bytes;
@@ -638,10 +639,12 @@ static int target_goes_on(struct migration *mig, const struct device_end *from)
 		err = vmm_watch(&mig->target);
 	if (err)
 		return err;
-	while (generator_get(target, DMAGEN_OPS) < from->ops + 100 && clock_ns() < end)
+	/* So that it has interrupted, too. */
+	while (generator_get(target, DMAGEN_OPS) < from->ops + 2 * DMAGEN_MSI_OPS && clock_ns() < end)
 		usleep(10000);
 	generator_stop(target);
-	if (generator_get(target, DMAGEN_OPS) < from->ops + 100)
+	mig->first_dma_ns = generator_first_ns(target);
+	if (generator_get(target, DMAGEN_OPS) < from->ops + 2 * DMAGEN_MSI_OPS)
 		return problem(EIO, "the target's device does not go on: it has done %" PRIu64 " operations, the source's %" PRIu64,
 			       generator_get(target, DMAGEN_OPS), from->ops);
 	if (generator_get(target, DMAGEN_LAST_SEQ) - generator_get(target, DMAGEN_OPS) !=
@@ -666,7 +669,7 @@ static int source_stays_put(struct migration *mig, const struct device_end *from
 /* What the target has found out, for the source's log */
 struct finding {
 	uint64_t differ, differ_written;
-	uint64_t held_ns, resume_ns, resumed_ns;
+	uint64_t held_ns, resume_ns, resumed_ns, first_dma_ns;
 	struct difference listed[LISTED];
 };
 
@@ -698,6 +701,7 @@ static int finish_with_other(struct migration *mig)
 	mig->held_ns = found.held_ns;
 	mig->resume_ns = found.resume_ns;
 	mig->resumed_ns = found.resumed_ns;
+	mig->first_dma_ns = found.first_dma_ns;
 	memcpy(mig->listed, found.listed, sizeof(mig->listed));
 	return source_stays_put(mig, &from);
 }
@@ -736,7 +740,7 @@ static int let_go(struct migration *mig, uint64_t paused)
 	if (err)
 		return err;
 	found = (struct finding){ mig->differ, mig->differ_written, mig->held_ns, mig->resume_ns,
-				  mig->resumed_ns, { { 0 } } };
+				  mig->resumed_ns, mig->first_dma_ns, { { 0 } } };
 	memcpy(found.listed, mig->listed, sizeof(found.listed));
 	return distant_send(&mig->other, &found, sizeof(found));
 }
@@ -838,7 +842,7 @@ static int log_outcome(const struct migration *mig, int err)
 		 ",\"end\":\"%s\",\"iterations\":%" PRIu64 ",\"sent_bytes\":%" PRIu64
 		 ",\"downtime_ms\":%" PRIu64 ",\"state_bytes\":%" PRIu64 ",\"state_sent_bytes\":%" PRIu64
 		 ",\"load_delay_ms\":%" PRIu64 ",\"resume_ns\":%" PRIu64 ",\"resumed_ns\":%" PRIu64
-		 ",\"held_ns\":%" PRIu64 ",\"compared\":%s"
+		 ",\"first_dma_ns\":%" PRIu64 ",\"held_ns\":%" PRIu64 ",\"compared\":%s"
 		 ",\"tables_before\":%" PRIu64 ",\"tables_most\":%" PRIu64
 		 ",\"pages_written\":%" PRIu64 ",\"pages_differ\":%" PRIu64 ",\"pages_lost\":%" PRIu64
 		 ",\"differing\":[",
@@ -846,7 +850,8 @@ static int log_outcome(const struct migration *mig, int err)
 		 mig->opt->split, mig->opt->granularity, mig->opt->workload_name,
 		 mig->opt->dirty_pages, mig->opt->channels, mig->opt->end, mig->iterations,
 		 mig->sent_bytes, mig->downtime_ms, mig->opt->state_bytes, mig->state_sent_bytes,
-		 mig->opt->load_delay_ms, mig->resume_ns, mig->resumed_ns, mig->held_ns,
+		 mig->opt->load_delay_ms, mig->resume_ns, mig->resumed_ns, mig->first_dma_ns,
+		 mig->held_ns,
 		 mig->opt->release ? "false" : "true", mig->tables_before, mig->tables_most,
 		 mig->pages_written, mig->differ, mig->differ_written);
 	for (uint64_t i = 0; i < mig->differ && i < LISTED; i++) {
