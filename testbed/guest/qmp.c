@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "qmp.h"
@@ -29,7 +30,15 @@ static int connect_once(const char *path)
 	return -errno;
 }
 
-int qmp_open(struct qmp *qmp, const char *path, pid_t pid, unsigned int seconds)
+/* A child that nobody has waited for still has a number that can be signalled. */
+static bool has_ended(pid_t child)
+{
+	siginfo_t info = { 0 };
+
+	return waitid(P_PID, child, &info, WEXITED | WNOHANG | WNOWAIT) || info.si_pid;
+}
+
+int qmp_open(struct qmp *qmp, const char *path, pid_t child, unsigned int seconds)
 {
 	uint64_t end = clock_ns() + seconds * NSEC_PER_SEC;
 	int fd;
@@ -38,9 +47,10 @@ int qmp_open(struct qmp *qmp, const char *path, pid_t pid, unsigned int seconds)
 	while ((fd = connect_once(path)) < 0) {
 		if (interrupted)
 			return -EINTR;
-		if (kill(pid, 0) || clock_ns() > end)
-			return problem(ETIMEDOUT, "QEMU does not open its monitor %s; its output says why",
-				       path);
+		if (has_ended(child))
+			return -ECHILD;
+		if (clock_ns() > end)
+			return problem(ETIMEDOUT, "QEMU does not open its monitor %s", path);
 		usleep(50000);
 	}
 	qmp->file = fdopen(fd, "r");
@@ -50,7 +60,7 @@ int qmp_open(struct qmp *qmp, const char *path, pid_t pid, unsigned int seconds)
 	}
 	if (getline(&qmp->line, &qmp->room, qmp->file) < 0) {
 		qmp_close(qmp);
-		return problem(EPIPE, "QEMU's monitor %s says nothing", path);
+		return -ECHILD;
 	}
 	return qmp_call(qmp, "qmp_capabilities", "{}");
 }

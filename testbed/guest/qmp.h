@@ -18,10 +18,10 @@ struct qmp {
 };
 
 /*
- * Connects to the socket at 'path' and ends the greeting, waiting for it up to 'seconds' as long as
- * process 'pid' lives. 0 or -errno.
+ * Connects to the socket at 'path' and ends the greeting, waiting for it up to 'seconds'. 0, -ECHILD
+ * when the child that it is of has ended meanwhile (nothing is said), or -errno.
  */
-int qmp_open(struct qmp *qmp, const char *path, pid_t pid, unsigned int seconds);
+int qmp_open(struct qmp *qmp, const char *path, pid_t child, unsigned int seconds);
 void qmp_close(struct qmp *qmp);
 
 /*

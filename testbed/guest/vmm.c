@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * An unmodified QEMU with a DMA generator. See vmm.h.
+ * An unmodified QEMU with DMA generators. See vmm.h.
  */
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -17,7 +17,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "payload.h"
 #include "runtime.h"
 #include "type1.h"
 #include "vmm.h"
@@ -76,7 +75,7 @@ static int add_devices(struct command *cmd, const struct vmm_options *opt)
 		add(cmd, "-object");
 		add(cmd, "iommufd,id=iommufd0");
 	}
-	for (unsigned int n = 0; n <= opt->second; n++) {
+	for (unsigned int n = 0; n < opt->devices; n++) {
 		int err = type1_find(DMAGEN_PCI_VENDOR_ID, DMAGEN_PCI_DEVICE_ID, opt->generator + n,
 				     host);
 
@@ -169,6 +168,33 @@ static int map_memory(struct vmm *vmm, const struct vmm_options *opt)
 	return 0;
 }
 
+void vmm_last_words(const struct vmm *vmm, char *words, size_t size)
+{
+	char path[64], text[1024], *last;
+	__cleanup_fd int fd = -1;
+	ssize_t length;
+	off_t end;
+
+	snprintf(path, sizeof(path), VMM_ROOT "/tmp/%s.log", vmm->name);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	end = lseek(fd, 0, SEEK_END);
+	length = pread(fd, text, sizeof(text) - 1, end < (off_t)sizeof(text) ? 0 : end - sizeof(text) + 1);
+	while (length > 0 && text[length - 1] == '\n')
+		length--;
+	text[length > 0 ? length : 0] = '\0';
+	last = strrchr(text, '\n');
+	snprintf(words, size, "%s", last ? last + 1 : text);
+}
+
+static int explain_end(const struct vmm *vmm)
+{
+	char words[256];
+
+	vmm_last_words(vmm, words, sizeof(words));
+	return problem(ECHILD, "QEMU, as the %s, has ended before it was set up: %s", vmm->name,
+		       *words ? words : "it says nothing");
+}
+
 int vmm_start(struct vmm *vmm, const struct vmm_options *opt)
 {
 	struct command cmd = { .argc = 0 };
@@ -193,6 +219,8 @@ int vmm_start(struct vmm *vmm, const struct vmm_options *opt)
 	}
 	snprintf(path, sizeof(path), VMM_ROOT "/tmp/%s.qmp", opt->name);
 	err = qmp_open(&vmm->qmp, path, vmm->pid, 60);
+	if (err == -ECHILD)
+		return explain_end(vmm);
 	return err ? err : map_memory(vmm, opt);
 }
 
@@ -216,8 +244,7 @@ void vmm_end(struct vmm *vmm)
 {
 	uint64_t end = clock_ns() + 10 * NSEC_PER_SEC;
 
-	generator_leave(&vmm->gen);
-	iommu_close(&vmm->device);
+	vmm_leave(vmm);
 	if (vmm_alive(vmm))
 		qmp_call(&vmm->qmp, "quit", "{}");
 	while (vmm_alive(vmm) && clock_ns() < end)
@@ -232,8 +259,8 @@ void vmm_end(struct vmm *vmm)
 	*vmm = VMM_NONE;
 }
 
-/* The number of the VFIO device's descriptor in the process, or -errno. */
-static int find_device_fd(pid_t pid)
+/* The number of the descriptor of its VFIO device n, from 0, or -errno. They are listed in order. */
+static int find_device_fd(pid_t pid, unsigned int n)
 {
 	char folder[64], link[PATH_MAX];
 	struct dirent *entry;
@@ -243,12 +270,12 @@ static int find_device_fd(pid_t pid)
 	snprintf(folder, sizeof(folder), "/proc/%d/fd", (int)pid);
 	dir = opendir(folder);
 	while (dir && found < 0 && (entry = readdir(dir))) {
-		ssize_t n = readlinkat(dirfd(dir), entry->d_name, link, sizeof(link) - 1);
+		ssize_t length = readlinkat(dirfd(dir), entry->d_name, link, sizeof(link) - 1);
 
-		if (n < 0)
+		if (length < 0)
 			continue;
-		link[n] = '\0';
-		if (strstr(link, "/dev/vfio/devices/vfio") || strstr(link, "[vfio-device]"))
+		link[length] = '\0';
+		if ((strstr(link, "/dev/vfio/devices/vfio") || strstr(link, "[vfio-device]")) && !n--)
 			found = atoi(entry->d_name);
 	}
 	if (dir)
@@ -256,17 +283,39 @@ static int find_device_fd(pid_t pid)
 	return found;
 }
 
-int vmm_watch(struct vmm *vmm)
+static int watch_device(struct vmm *vmm, unsigned int n)
 {
 	__cleanup_fd int pidfd = syscall(SYS_pidfd_open, vmm->pid, 0);
-	int fd = find_device_fd(vmm->pid);
+	struct vmm_device *device = &vmm->devices[n];
+	int fd = find_device_fd(vmm->pid, n);
 
 	if (pidfd < 0 || fd < 0)
-		return problem(ENODEV, "%s has no VFIO device", vmm->name);
-	vmm->device.fd = syscall(SYS_pidfd_getfd, pidfd, fd, 0);
-	if (vmm->device.fd < 0)
-		return problem(errno, "cannot share the device of %s (%s)", vmm->name, strerror(errno));
-	return generator_watch(&vmm->gen, &vmm->device);
+		return problem(ENODEV, "%s has no VFIO device %u", vmm->name, n);
+	*device = (struct vmm_device){ .io = IOMMU_CLOSED };
+	device->io.fd = syscall(SYS_pidfd_getfd, pidfd, fd, 0);
+	if (device->io.fd < 0)
+		return problem(errno, "cannot share device %u of %s (%s)", n, vmm->name, strerror(errno));
+	vmm->device_count = n + 1;
+	return generator_watch(&device->gen, &device->io);
+}
+
+int vmm_watch(struct vmm *vmm, unsigned int devices)
+{
+	int err = 0;
+
+	for (unsigned int n = 0; !err && n < devices; n++)
+		err = watch_device(vmm, n);
+	return err;
+}
+
+void vmm_leave(struct vmm *vmm)
+{
+	while (vmm->device_count) {
+		struct vmm_device *device = &vmm->devices[--vmm->device_count];
+
+		generator_leave(&device->gen);
+		iommu_close(&device->io);
+	}
 }
 
 uint64_t vmm_word(const struct vmm *vmm, unsigned int word)

@@ -270,7 +270,7 @@ static const struct {
 	[HWDBM_MEASURE_DEVICE_SYNC] = { "device-sync", "dirty logs of devices" },
 	[HWDBM_MEASURE_DEVICE_STATE] = { "device-state", "VFIO devices stop and go" },
 	[HWDBM_MEASURE_VCPUS] = { "vcpus", "vCPUs stop and go" },
-	[HWDBM_MEASURE_INTERRUPT] = { "interrupt", "first interrupt of a device that has arrived" },
+	[HWDBM_MEASURE_INTERRUPT] = { "interrupt", "a device's first interrupt" },
 };
 
 const char *probes__measure_name(enum hwdbm_measure measure)
