@@ -55,14 +55,15 @@ static void add_memory(struct command *cmd, const struct vmm_options *opt)
 
 /*
  * Without mmap: under TCG, unlike KVM, QEMU asks the IOMMU for the dirty pages of the BARs that it
- * has mapped, of which iommufd has none, and takes its EINVAL for the end of the migration.
+ * has mapped, of which iommufd has none, and takes its EINVAL for the end of the migration. And
+ * without KVM's way for MSIs, which QEMU 10.0 takes for a GICv2m even where there is no KVM.
  */
 static void add_device(struct command *cmd, const struct vmm_options *opt, unsigned int n,
 		       const char *host)
 {
 	add(cmd, "-device");
 	/* QEMU takes type1 for one without a dirty log, until told otherwise. */
-	add(cmd, "vfio-pci,id=generator%u,host=%s,addr=%d.0,x-no-mmap=on%s%s", n, host,
+	add(cmd, "vfio-pci,id=generator%u,host=%s,addr=%d.0,x-no-mmap=on,x-no-kvm-msi=on%s%s", n, host,
 	    PAYLOAD_SLOT + n, opt->iommufd ? ",iommufd=iommufd0" : "",
 	    opt->insist ? ",enable-migration=on" : "");
 }

@@ -256,13 +256,15 @@ static bool has_target(const struct options *opt)
 }
 
 /* Waits up to 'seconds' until the payload has done what makes 'word' larger than 'than'. */
-static int wait_word(const struct vmm *vmm, unsigned int word, uint64_t than, unsigned int seconds)
+static int wait_word(struct vmm *vmm, unsigned int word, uint64_t than, unsigned int seconds)
 {
 	uint64_t end = clock_ns() + seconds * NSEC_PER_SEC;
 
 	while (vmm_word(vmm, word) <= than) {
 		if (interrupted)
 			return -EINTR;
+		if (!vmm_alive(vmm))
+			return problem(ECHILD, "QEMU, as the %s, has ended, though nobody asked it to", vmm->name);
 		if (clock_ns() > end)
 			return problem(ETIMEDOUT, "what runs in the VM of %s makes no progress", vmm->name);
 		usleep(20000);
