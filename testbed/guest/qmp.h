@@ -31,6 +31,9 @@ void qmp_close(struct qmp *qmp);
 int qmp_call(struct qmp *qmp, const char *command, const char *arguments, ...)
 	__attribute__((format(printf, 3, 4)));
 
+/* Asks it to end, and does not wait for that. */
+void qmp_quit(struct qmp *qmp);
+
 /* Looks into the last answer for the first "name": value; "outer.name" is the first behind outer. */
 bool qmp_number(const struct qmp *qmp, const char *name, uint64_t *value);
 bool qmp_is(const struct qmp *qmp, const char *name, const char *text);

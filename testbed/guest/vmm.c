@@ -247,7 +247,7 @@ void vmm_end(struct vmm *vmm)
 
 	vmm_leave(vmm);
 	if (vmm_alive(vmm))
-		qmp_call(&vmm->qmp, "quit", "{}");
+		qmp_quit(&vmm->qmp);
 	while (vmm_alive(vmm) && clock_ns() < end)
 		usleep(20000);
 	if (vmm_alive(vmm)) {

@@ -298,10 +298,14 @@ static int start_vms(struct migration *mig)
 			[PAYLOAD_TICK_US] = 10000,
 		},
 	};
+	unsigned int count = count_generators() / (opt->role ? 1 : 2);
 	int err;
 
+	if (opt->first >= count || opt->first + opt->devices > count)
+		return problem(ENODEV, "--first and --second ask for generator %" PRIu64 ", from 0, and each VM has %u here",
+			       opt->first + opt->devices - 1, count);
 	vm.name = "target";
-	vm.generator = opt->first + (opt->role ? 0 : count_generators() / 2);
+	vm.generator = opt->first + (opt->role ? 0 : count);
 	vm.incoming = true;
 	vm.autostart = opt->release;
 	err = has_target(opt) ? vmm_start(&mig->target, &vm) : 0;
@@ -532,6 +536,16 @@ static int have_target_listen(struct migration *mig)
 	return err ? err : answered(mig, &done, 1);
 }
 
+/* A target that gives up ends by itself, a moment after the source has heard of it. */
+static bool has_ended_soon(struct vmm *vmm)
+{
+	uint64_t end = clock_ns() + 2 * NSEC_PER_SEC;
+
+	while (vmm_alive(vmm) && clock_ns() < end)
+		usleep(20000);
+	return !vmm_alive(vmm);
+}
+
 static int migrate(struct migration *mig)
 {
 	struct qmp *source = &mig->source.qmp;
@@ -558,7 +572,7 @@ static int migrate(struct migration *mig)
 	if (!strcmp(status, wanted_status(mig->opt)))
 		return 0;
 	qmp_text(source, "error-desc", text, sizeof(text));
-	if (!mig->opt->role && !vmm_alive(&mig->target))
+	if (has_target(mig->opt) && has_ended_soon(&mig->target))
 		vmm_last_words(&mig->target, words, sizeof(words));
 	return problem(EPROTO, "the migration is %s, not %s: %s%s%s", status, wanted_status(mig->opt), text,
 		       *words ? "; the target has ended: " : "", words);
