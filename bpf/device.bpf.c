@@ -7,10 +7,7 @@
  */
 #define WORDS_PER_PIECE 256
 #include "bitmap.bpf.h"
-#include "ioctl.bpf.h"
-
-/* include/uapi/linux/vfio.h; type1's VFIO_IOMMU_DIRTY_PAGES has the same number, on other files. */
-#define VFIO_DEVICE_FEATURE		0x3b75
+#include "device.bpf.h"
 
 #define FEATURE_GET			(1 << 16)
 #define FEATURE_SET			(1 << 17)
@@ -45,27 +42,6 @@ struct logging_report {
 /* Ranges beyond are not added up; a VMM has two or three. */
 #define RANGES_MAX 32
 
-#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
-
-struct kobject {
-	const char *name;
-};
-
-struct device {
-	struct kobject kobj;
-	const char *init_name;
-};
-
-struct vfio_device {
-	struct device *dev;
-};
-
-struct vfio_device_file {			/* v6.5 */
-	struct vfio_device *device;
-};
-
-#pragma clang attribute pop
-
 /* The call that a task is in. */
 struct feature_call {
 	__u64 start;
@@ -83,24 +59,6 @@ struct {
 	__type(key, int);
 	__type(value, struct feature_call);
 } feature_calls SEC(".maps");
-
-static __always_inline struct vfio_device *device_of(struct file *file)
-{
-	void *data = BPF_CORE_READ(file, private_data);
-
-	if (bpf_core_type_exists(struct vfio_device_file))
-		return BPF_CORE_READ((struct vfio_device_file *)data, device);
-	return data;
-}
-
-static __always_inline void name_device(char *to, struct vfio_device *device)
-{
-	const char *name = BPF_CORE_READ(device, dev, init_name);
-
-	if (!name)
-		name = BPF_CORE_READ(device, dev, kobj.name);
-	bpf_probe_read_kernel_str(to, HWDBM_DEVICE_NAME, name);
-}
 
 /* What a call does to a log; 0: nothing. */
 static __always_inline __u32 feature_of(__u64 argument)

@@ -44,6 +44,7 @@ enum hwdbm_measure {
 	HWDBM_MEASURE_DEVICE_STATE,	/* migration states that VFIO devices are asked for */
 	HWDBM_MEASURE_VCPUS,		/* when the vCPUs of a process ran first and last */
 	HWDBM_MEASURE_VHOST_SYNC,	/* vhost's dirty log, as it is when KVM's has been read */
+	HWDBM_MEASURE_INTERRUPT,	/* the first interrupt of a device that has come from elsewhere */
 	HWDBM_MEASURES
 };
 
@@ -56,6 +57,7 @@ enum hwdbm_record_type {
 	HWDBM_START,
 	HWDBM_SAMPLED,
 	HWDBM_DEVICE_STATE,
+	HWDBM_INTERRUPT,
 };
 
 /* What keeps the dirty state. */
@@ -242,6 +244,18 @@ struct hwdbm_device_state {
 	__u32 asks_size;
 	__u64 bytes;			/* the answer */
 	__u64 total_ns;
+};
+
+/* As the kernel lists it: "vfio-msi[0](0000:01:00.0)". */
+#define HWDBM_INTERRUPT_NAME 56
+
+/*
+ * The first interrupt that the host took of a device after it was let go with a state from
+ * elsewhere; its address and process are those of that call.
+ */
+struct hwdbm_interrupt {
+	struct hwdbm_record record;
+	char name[HWDBM_INTERRUPT_NAME];
 };
 
 /* Returns from KVM_RUN, of all vCPUs of a process. */

@@ -40,14 +40,6 @@ struct task_struct___memory {
 	struct mm_struct *mm;
 };
 
-struct inode {
-	__u32 i_rdev;
-};
-
-struct file___inode {
-	struct inode *f_inode;
-};
-
 struct list_head {
 	struct list_head *next;
 };
@@ -116,7 +108,7 @@ struct vhost_context {
 
 static __always_inline __u32 device_number(struct file *file)
 {
-	return BPF_CORE_READ((struct file___inode *)file, f_inode, i_rdev);
+	return BPF_CORE_READ(file, f_inode, i_rdev);
 }
 
 static long try_descriptor(__u32 fd, struct vhost_context *context)

@@ -65,6 +65,16 @@ uint64_t generator_get(const struct generator *gen, uint64_t reg)
 	return gen->regs[reg / sizeof(*gen->regs)];
 }
 
+uint64_t generator_first_ns(const struct generator *gen)
+{
+	uint64_t first = generator_get(gen, DMAGEN_FIRST_NS), now = clock_ns(), count, frequency;
+
+	/* The counter is QEMU_CLOCK_VIRTUAL. To be read late makes the past longer. */
+	__asm__ volatile("isb; mrs %0, cntvct_el0; mrs %1, cntfrq_el0" : "=r"(count), "=r"(frequency));
+	count = count / frequency * NSEC_PER_SEC + count % frequency * NSEC_PER_SEC / frequency;
+	return first ? now - (count - first) : 0;
+}
+
 void generator_set(struct generator *gen, uint64_t reg, uint64_t value)
 {
 	/* What the program stored in memory before must be there for the DMA that follows. */

@@ -43,6 +43,12 @@ int generator_watch(struct generator *gen, struct iommu *io);
 void generator_leave(struct generator *gen);
 
 uint64_t generator_get(const struct generator *gen, uint64_t reg);
+/*
+ * When it did its first operation since it was reset or let go, on CLOCK_MONOTONIC, no later than
+ * it was; 0: it has done none.
+ */
+uint64_t generator_first_ns(const struct generator *gen);
+
 void generator_set(struct generator *gen, uint64_t reg, uint64_t value);
 
 void generator_set_slot(struct generator *gen, unsigned int index, const struct dma_slot *slot);

@@ -12,6 +12,7 @@
 #define PAYLOAD_STACK		0x40300000
 #define PAYLOAD_PAGE		0x40400000
 #define PAYLOAD_SLOT		4		/* of the device on PCI bus 0; a second comes after it */
+#define PAYLOAD_SLOTS		2
 
 /* 64-bit words of the page; the first four are set before it starts. */
 #define PAYLOAD_DIRTY_BASE	0	/* address of what it dirties itself */

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "qmp.h"
@@ -29,18 +30,47 @@ static int connect_once(const char *path)
 	return -errno;
 }
 
-int qmp_open(struct qmp *qmp, const char *path, pid_t pid, unsigned int seconds)
+/* A child that nobody has waited for still has a number that can be signalled. */
+static bool has_ended(pid_t child)
+{
+	siginfo_t info = { 0 };
+
+	return waitid(P_PID, child, &info, WEXITED | WNOHANG | WNOWAIT) || info.si_pid;
+}
+
+/* 0, -EPIPE when QEMU has ended, of which nothing is said, or -errno. */
+static int ask(struct qmp *qmp, const char *command, const char *arguments)
+{
+	char reason[256];
+
+	/* Not by the stream: it may hold an event that was not read yet. */
+	if (dprintf(fileno(qmp->file), "{\"execute\": \"%s\", \"arguments\": %s}\n", command, arguments) < 0)
+		return errno == EPIPE ? -EPIPE :
+			problem(errno, "QEMU's monitor takes no '%s' (%s)", command, strerror(errno));
+	do {
+		if (getline(&qmp->line, &qmp->room, qmp->file) < 0)
+			return -EPIPE;
+	} while (!strncmp(qmp->line, "{\"timestamp\"", 12));
+	if (!strncmp(qmp->line, "{\"error\"", 8)) {
+		qmp_text(qmp, "desc", reason, sizeof(reason));
+		return problem(EPROTO, "QEMU refuses '%s': %s", command, reason);
+	}
+	return 0;
+}
+
+int qmp_open(struct qmp *qmp, const char *path, pid_t child, unsigned int seconds)
 {
 	uint64_t end = clock_ns() + seconds * NSEC_PER_SEC;
-	int fd;
+	int fd, err;
 
 	*qmp = (struct qmp){ 0 };
 	while ((fd = connect_once(path)) < 0) {
 		if (interrupted)
 			return -EINTR;
-		if (kill(pid, 0) || clock_ns() > end)
-			return problem(ETIMEDOUT, "QEMU does not open its monitor %s; its output says why",
-				       path);
+		if (has_ended(child))
+			return -ECHILD;
+		if (clock_ns() > end)
+			return problem(ETIMEDOUT, "QEMU does not open its monitor %s", path);
 		usleep(50000);
 	}
 	qmp->file = fdopen(fd, "r");
@@ -50,9 +80,10 @@ int qmp_open(struct qmp *qmp, const char *path, pid_t pid, unsigned int seconds)
 	}
 	if (getline(&qmp->line, &qmp->room, qmp->file) < 0) {
 		qmp_close(qmp);
-		return problem(EPIPE, "QEMU's monitor %s says nothing", path);
+		return -ECHILD;
 	}
-	return qmp_call(qmp, "qmp_capabilities", "{}");
+	err = ask(qmp, "qmp_capabilities", "{}");
+	return err == -EPIPE ? -ECHILD : err;
 }
 
 void qmp_close(struct qmp *qmp)
@@ -66,30 +97,24 @@ void qmp_close(struct qmp *qmp)
 int qmp_call(struct qmp *qmp, const char *command, const char *arguments, ...)
 {
 	__cleanup_free char *text = NULL;
-	char reason[256];
 	va_list args;
-	int bytes;
+	int err;
 
 	if (!qmp->file)
 		return -ENOTCONN;
 	va_start(args, arguments);
-	bytes = vasprintf(&text, arguments, args);
+	err = vasprintf(&text, arguments, args);
 	va_end(args);
-	if (bytes < 0)
+	if (err < 0)
 		return -ENOMEM;
-	/* Not by the stream: it may hold an event that was not read yet. */
-	bytes = dprintf(fileno(qmp->file), "{\"execute\": \"%s\", \"arguments\": %s}\n", command, text);
-	if (bytes < 0)
-		return problem(errno, "QEMU's monitor takes no '%s' (%s)", command, strerror(errno));
-	do {
-		if (getline(&qmp->line, &qmp->room, qmp->file) < 0)
-			return problem(EPIPE, "QEMU has ended at '%s'", command);
-	} while (!strncmp(qmp->line, "{\"timestamp\"", 12));
-	if (!strncmp(qmp->line, "{\"error\"", 8)) {
-		qmp_text(qmp, "desc", reason, sizeof(reason));
-		return problem(EPROTO, "QEMU refuses '%s': %s", command, reason);
-	}
-	return 0;
+	err = ask(qmp, command, text);
+	return err == -EPIPE ? problem(EPIPE, "QEMU has ended at '%s'", command) : err;
+}
+
+void qmp_quit(struct qmp *qmp)
+{
+	if (qmp->file)
+		dprintf(fileno(qmp->file), "{\"execute\": \"quit\"}\n");
 }
 
 /* Of "outer.name", the first 'name' behind 'outer' */

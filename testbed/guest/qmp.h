@@ -18,10 +18,10 @@ struct qmp {
 };
 
 /*
- * Connects to the socket at 'path' and ends the greeting, waiting for it up to 'seconds' as long as
- * process 'pid' lives. 0 or -errno.
+ * Connects to the socket at 'path' and ends the greeting, waiting for it up to 'seconds'. 0, -ECHILD
+ * when the child that it is of has ended meanwhile (nothing is said), or -errno.
  */
-int qmp_open(struct qmp *qmp, const char *path, pid_t pid, unsigned int seconds);
+int qmp_open(struct qmp *qmp, const char *path, pid_t child, unsigned int seconds);
 void qmp_close(struct qmp *qmp);
 
 /*
@@ -30,6 +30,9 @@ void qmp_close(struct qmp *qmp);
  */
 int qmp_call(struct qmp *qmp, const char *command, const char *arguments, ...)
 	__attribute__((format(printf, 3, 4)));
+
+/* Asks it to end, and does not wait for that. */
+void qmp_quit(struct qmp *qmp);
 
 /* Looks into the last answer for the first "name": value; "outer.name" is the first behind outer. */
 bool qmp_number(const struct qmp *qmp, const char *name, uint64_t *value);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * An unmodified QEMU with a DMA generator. See vmm.h.
+ * An unmodified QEMU with DMA generators. See vmm.h.
  */
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -17,7 +17,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "payload.h"
 #include "runtime.h"
 #include "type1.h"
 #include "vmm.h"
@@ -56,14 +55,15 @@ static void add_memory(struct command *cmd, const struct vmm_options *opt)
 
 /*
  * Without mmap: under TCG, unlike KVM, QEMU asks the IOMMU for the dirty pages of the BARs that it
- * has mapped, of which iommufd has none, and takes its EINVAL for the end of the migration.
+ * has mapped, of which iommufd has none, and takes its EINVAL for the end of the migration. And
+ * without KVM's way for MSIs, which QEMU 10.0 takes for a GICv2m even where there is no KVM.
  */
 static void add_device(struct command *cmd, const struct vmm_options *opt, unsigned int n,
 		       const char *host)
 {
 	add(cmd, "-device");
 	/* QEMU takes type1 for one without a dirty log, until told otherwise. */
-	add(cmd, "vfio-pci,id=generator%u,host=%s,addr=%d.0,x-no-mmap=on%s%s", n, host,
+	add(cmd, "vfio-pci,id=generator%u,host=%s,addr=%d.0,x-no-mmap=on,x-no-kvm-msi=on%s%s", n, host,
 	    PAYLOAD_SLOT + n, opt->iommufd ? ",iommufd=iommufd0" : "",
 	    opt->insist ? ",enable-migration=on" : "");
 }
@@ -76,7 +76,7 @@ static int add_devices(struct command *cmd, const struct vmm_options *opt)
 		add(cmd, "-object");
 		add(cmd, "iommufd,id=iommufd0");
 	}
-	for (unsigned int n = 0; n <= opt->second; n++) {
+	for (unsigned int n = 0; n < opt->devices; n++) {
 		int err = type1_find(DMAGEN_PCI_VENDOR_ID, DMAGEN_PCI_DEVICE_ID, opt->generator + n,
 				     host);
 
@@ -169,6 +169,33 @@ static int map_memory(struct vmm *vmm, const struct vmm_options *opt)
 	return 0;
 }
 
+void vmm_last_words(const struct vmm *vmm, char *words, size_t size)
+{
+	char path[64], text[1024], *last;
+	__cleanup_fd int fd = -1;
+	ssize_t length;
+	off_t end;
+
+	snprintf(path, sizeof(path), VMM_ROOT "/tmp/%s.log", vmm->name);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	end = lseek(fd, 0, SEEK_END);
+	length = pread(fd, text, sizeof(text) - 1, end < (off_t)sizeof(text) ? 0 : end - sizeof(text) + 1);
+	while (length > 0 && text[length - 1] == '\n')
+		length--;
+	text[length > 0 ? length : 0] = '\0';
+	last = strrchr(text, '\n');
+	snprintf(words, size, "%s", last ? last + 1 : text);
+}
+
+static int explain_end(const struct vmm *vmm)
+{
+	char words[256];
+
+	vmm_last_words(vmm, words, sizeof(words));
+	return problem(ECHILD, "QEMU, as the %s, has ended before it was set up: %s", vmm->name,
+		       *words ? words : "it says nothing");
+}
+
 int vmm_start(struct vmm *vmm, const struct vmm_options *opt)
 {
 	struct command cmd = { .argc = 0 };
@@ -193,6 +220,8 @@ int vmm_start(struct vmm *vmm, const struct vmm_options *opt)
 	}
 	snprintf(path, sizeof(path), VMM_ROOT "/tmp/%s.qmp", opt->name);
 	err = qmp_open(&vmm->qmp, path, vmm->pid, 60);
+	if (err == -ECHILD)
+		return explain_end(vmm);
 	return err ? err : map_memory(vmm, opt);
 }
 
@@ -216,10 +245,9 @@ void vmm_end(struct vmm *vmm)
 {
 	uint64_t end = clock_ns() + 10 * NSEC_PER_SEC;
 
-	generator_leave(&vmm->gen);
-	iommu_close(&vmm->device);
+	vmm_leave(vmm);
 	if (vmm_alive(vmm))
-		qmp_call(&vmm->qmp, "quit", "{}");
+		qmp_quit(&vmm->qmp);
 	while (vmm_alive(vmm) && clock_ns() < end)
 		usleep(20000);
 	if (vmm_alive(vmm)) {
@@ -232,8 +260,8 @@ void vmm_end(struct vmm *vmm)
 	*vmm = VMM_NONE;
 }
 
-/* The number of the VFIO device's descriptor in the process, or -errno. */
-static int find_device_fd(pid_t pid)
+/* The number of the descriptor of its VFIO device n, from 0, or -errno. They are listed in order. */
+static int find_device_fd(pid_t pid, unsigned int n)
 {
 	char folder[64], link[PATH_MAX];
 	struct dirent *entry;
@@ -243,12 +271,12 @@ static int find_device_fd(pid_t pid)
 	snprintf(folder, sizeof(folder), "/proc/%d/fd", (int)pid);
 	dir = opendir(folder);
 	while (dir && found < 0 && (entry = readdir(dir))) {
-		ssize_t n = readlinkat(dirfd(dir), entry->d_name, link, sizeof(link) - 1);
+		ssize_t length = readlinkat(dirfd(dir), entry->d_name, link, sizeof(link) - 1);
 
-		if (n < 0)
+		if (length < 0)
 			continue;
-		link[n] = '\0';
-		if (strstr(link, "/dev/vfio/devices/vfio") || strstr(link, "[vfio-device]"))
+		link[length] = '\0';
+		if ((strstr(link, "/dev/vfio/devices/vfio") || strstr(link, "[vfio-device]")) && !n--)
 			found = atoi(entry->d_name);
 	}
 	if (dir)
@@ -256,17 +284,39 @@ static int find_device_fd(pid_t pid)
 	return found;
 }
 
-int vmm_watch(struct vmm *vmm)
+static int watch_device(struct vmm *vmm, unsigned int n)
 {
 	__cleanup_fd int pidfd = syscall(SYS_pidfd_open, vmm->pid, 0);
-	int fd = find_device_fd(vmm->pid);
+	struct vmm_device *device = &vmm->devices[n];
+	int fd = find_device_fd(vmm->pid, n);
 
 	if (pidfd < 0 || fd < 0)
-		return problem(ENODEV, "%s has no VFIO device", vmm->name);
-	vmm->device.fd = syscall(SYS_pidfd_getfd, pidfd, fd, 0);
-	if (vmm->device.fd < 0)
-		return problem(errno, "cannot share the device of %s (%s)", vmm->name, strerror(errno));
-	return generator_watch(&vmm->gen, &vmm->device);
+		return problem(ENODEV, "%s has no VFIO device %u", vmm->name, n);
+	*device = (struct vmm_device){ .io = IOMMU_CLOSED };
+	device->io.fd = syscall(SYS_pidfd_getfd, pidfd, fd, 0);
+	if (device->io.fd < 0)
+		return problem(errno, "cannot share device %u of %s (%s)", n, vmm->name, strerror(errno));
+	vmm->device_count = n + 1;
+	return generator_watch(&device->gen, &device->io);
+}
+
+int vmm_watch(struct vmm *vmm, unsigned int devices)
+{
+	int err = 0;
+
+	for (unsigned int n = 0; !err && n < devices; n++)
+		err = watch_device(vmm, n);
+	return err;
+}
+
+void vmm_leave(struct vmm *vmm)
+{
+	while (vmm->device_count) {
+		struct vmm_device *device = &vmm->devices[--vmm->device_count];
+
+		generator_leave(&device->gen);
+		iommu_close(&device->io);
+	}
 }
 
 uint64_t vmm_word(const struct vmm *vmm, unsigned int word)

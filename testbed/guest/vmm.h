@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * An unmodified QEMU, in the tree that mount-vmm has put under /vmm, with a DMA generator passed
+ * An unmodified QEMU, in the tree that mount-vmm has put under /vmm, with DMA generators passed
  * through and the payload inside; and a look at both from outside: its memory through the file
- * behind it, its device through a copy of the descriptor. QEMU knows of neither.
+ * behind it, its devices through copies of the descriptors. QEMU knows of neither.
  */
 #ifndef GUEST_VMM_H
 #define GUEST_VMM_H
@@ -14,6 +14,7 @@
 #include "generator.h"
 #include "iommu.h"
 #include "memory.h"
+#include "payload.h"
 #include "qmp.h"
 
 #define VMM_ROOT	"/vmm"
@@ -26,10 +27,15 @@ struct vmm_options {
 	uint64_t memory;
 	uint64_t backing;		/* 4K or 2M */
 	unsigned int generator;		/* which, from 0 */
-	bool second;			/* the one after it, too; nothing switches that one on */
+	unsigned int devices;		/* so many from that one on, at most PAYLOAD_SLOTS */
 	bool incoming;
 	bool autostart;			/* it runs as soon as it can */
 	uint64_t payload[4];		/* see payload.h */
+};
+
+struct vmm_device {
+	struct iommu io;		/* fd only */
+	struct generator gen;
 };
 
 struct vmm {
@@ -38,11 +44,11 @@ struct vmm {
 	struct qmp qmp;
 	struct memory memory;		/* the VM's, seen from outside */
 	char file[64];			/* behind it */
-	struct iommu device;		/* fd only */
-	struct generator gen;
+	struct vmm_device devices[PAYLOAD_SLOTS];
+	unsigned int device_count;	/* of these that are watched */
 };
 
-#define VMM_NONE	((struct vmm){ .device = IOMMU_CLOSED })
+#define VMM_NONE	((struct vmm){ .pid = 0 })
 
 /* Starts it, the CPU stopped, and connects to its monitor. 0 or -errno; vmm_end() in any case. */
 int vmm_start(struct vmm *vmm, const struct vmm_options *opt);
@@ -50,11 +56,15 @@ int vmm_start(struct vmm *vmm, const struct vmm_options *opt);
 void vmm_end(struct vmm *vmm);
 /* Ends it the hard way; vmm_end() still has to follow. 0 or -errno. */
 int vmm_kill(struct vmm *vmm);
+/* The last line that it wrote by itself, "" when there is none. */
+void vmm_last_words(const struct vmm *vmm, char *words, size_t size);
 /* True while the process lives. */
 bool vmm_alive(struct vmm *vmm);
 
-/* Maps the device's registers, once it has its memory switched on. Changes nothing. 0 or -errno. */
-int vmm_watch(struct vmm *vmm);
+/* Maps the devices' registers, once they have their memory switched on. Changes nothing. 0 or -errno. */
+int vmm_watch(struct vmm *vmm, unsigned int devices);
+/* Undoes it: nothing holds the devices but QEMU. */
+void vmm_leave(struct vmm *vmm);
 
 /* A word of the payload's page */
 uint64_t vmm_word(const struct vmm *vmm, unsigned int word);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * vmmigrate: a live migration by two unmodified QEMUs, each with a DMA generator passed through,
+ * vmmigrate: a live migration by two unmodified QEMUs, each with DMA generators passed through,
  * and the judgement of it: whether the memory that arrived is the memory that left, byte for byte,
- * and what the device had written of that which is not. It looks at both from outside and helps
+ * and what the devices had written of that which is not. It looks at both from outside and helps
  * neither. This file has the options and the order of the steps.
  */
 #define _GNU_SOURCE
@@ -32,7 +32,8 @@
 struct options {
 	bool iommufd;
 	bool automatic;			/* type1: without enable-migration=on */
-	bool second;			/* a second device, which stays off */
+	uint64_t first;			/* of the generators, from 0, that the source has */
+	uint64_t devices;		/* of each VM */
 	const char *workload_name;
 	const struct workload *workload;
 	const char *split;
@@ -62,7 +63,7 @@ struct options {
 struct difference {
 	uint64_t page;
 	uint64_t source, target;	/* the first word that differs */
-	bool written;			/* by the device */
+	bool written;			/* by a device */
 };
 
 struct migration {
@@ -72,13 +73,14 @@ struct migration {
 	uint64_t *written;		/* bit per 4K page of the range */
 	uint64_t pages_written;
 	uint64_t iterations;
-	uint64_t seq_at[SYNCS];		/* the device's last operation when sync i was seen to be over */
+	uint64_t seq_at[SYNCS];		/* the only device's last operation when sync i was seen to be over */
 	uint64_t tables_before, tables_most, tables_after;	/* IOMMU page tables, in pages */
 	uint64_t downtime_ms;		/* as QEMU has it */
 	uint64_t state_sent_bytes;	/* of the device, as QEMU has it */
 	uint64_t resume_ns;		/* from letting the target go to QEMU's answer: the load is in it */
 	uint64_t held_ns;		/* how long the target stood still to be compared */
 	uint64_t resumed_ns;		/* when QEMU had answered, on the target's clock */
+	uint64_t first_dma_ns;		/* of the target's device after that, on the same clock */
 	struct distant other;		/* the other guest, if this is one of two */
 	int64_t clock_least, clock_most;	/* its clock is ahead by so much; 0: there is none */
 	uint64_t sent_bytes;
@@ -95,7 +97,8 @@ static const char help[] =
 "\n"
 "  --backend iommufd|type1  (iommufd)\n"
 "  --auto                   leave it to QEMU whether the device can be migrated by type1\n"
-"  --second                 each VM has a second generator, which stays off\n"
+"  --first N                generator of the source, from 0; half of all are the target's (0)\n"
+"  --second                 each VM has the generator after that, too\n"
 "  --memory BYTES           of the VM, K/M/G allowed (64M)\n"
 "  --backing 4K|2M          pages behind it (2M)\n"
 "  --granularity 4K|2M|0    leaf size to report at, 0 = as mapped (0)\n"
@@ -168,6 +171,7 @@ static int parse_options(int argc, char **argv, struct options *opt)
 	static const struct option table[] = {
 		{ "backend", required_argument, NULL, 'k' },
 		{ "auto", no_argument, NULL, 'a' },
+		{ "first", required_argument, NULL, 'f' },
 		{ "second", no_argument, NULL, '2' },
 		{ "memory", required_argument, NULL, 'm' },
 		{ "backing", required_argument, NULL, 'b' },
@@ -203,7 +207,8 @@ static int parse_options(int argc, char **argv, struct options *opt)
 		switch (c) {
 		case 'k': backend = optarg; break;
 		case 'a': opt->automatic = true; break;
-		case '2': opt->second = true; break;
+		case 'f': err = size_option(name, optarg, &opt->first); break;
+		case '2': opt->devices = 2; break;
 		case 'm': err = size_option(name, optarg, &opt->memory); break;
 		case 'b': err = size_option(name, optarg, &opt->backing); break;
 		case 'g': err = size_option(name, optarg, &opt->granularity); break;
@@ -251,18 +256,30 @@ static bool has_target(const struct options *opt)
 }
 
 /* Waits up to 'seconds' until the payload has done what makes 'word' larger than 'than'. */
-static int wait_word(const struct vmm *vmm, unsigned int word, uint64_t than, unsigned int seconds)
+static int wait_word(struct vmm *vmm, unsigned int word, uint64_t than, unsigned int seconds)
 {
 	uint64_t end = clock_ns() + seconds * NSEC_PER_SEC;
 
 	while (vmm_word(vmm, word) <= than) {
 		if (interrupted)
 			return -EINTR;
+		if (!vmm_alive(vmm))
+			return problem(ECHILD, "QEMU, as the %s, has ended, though nobody asked it to", vmm->name);
 		if (clock_ns() > end)
 			return problem(ETIMEDOUT, "what runs in the VM of %s makes no progress", vmm->name);
 		usleep(20000);
 	}
 	return 0;
+}
+
+static unsigned int count_generators(void)
+{
+	unsigned int count = 0;
+	char name[16];
+
+	while (!type1_find(DMAGEN_PCI_VENDOR_ID, DMAGEN_PCI_DEVICE_ID, count, name))
+		count++;
+	return count;
 }
 
 static int start_vms(struct migration *mig)
@@ -271,7 +288,7 @@ static int start_vms(struct migration *mig)
 	struct vmm_options vm = {
 		.iommufd = opt->iommufd,
 		.insist = !opt->iommufd && !opt->automatic,
-		.second = opt->second,
+		.devices = opt->devices,
 		.memory = opt->memory,
 		.backing = opt->backing,
 		.payload = {
@@ -281,17 +298,21 @@ static int start_vms(struct migration *mig)
 			[PAYLOAD_TICK_US] = 10000,
 		},
 	};
+	unsigned int count = count_generators() / (opt->role ? 1 : 2);
 	int err;
 
+	if (opt->first >= count || opt->first + opt->devices > count)
+		return problem(ENODEV, "--first and --second ask for generator %" PRIu64 ", from 0, and each VM has %u here",
+			       opt->first + opt->devices - 1, count);
 	vm.name = "target";
-	vm.generator = opt->role ? 0 : 1 + opt->second;
+	vm.generator = opt->first + (opt->role ? 0 : count);
 	vm.incoming = true;
 	vm.autostart = opt->release;
 	err = has_target(opt) ? vmm_start(&mig->target, &vm) : 0;
 	if (err || !has_source(opt))
 		return err;
 	vm.name = "source";
-	vm.generator = 0;
+	vm.generator = opt->first;
 	vm.incoming = false;
 	vm.autostart = false;
 	err = vmm_start(&mig->source, &vm);
@@ -304,27 +325,36 @@ static int start_vms(struct migration *mig)
 		err = problem(ENODEV, "the VM finds device %#llx, not the DMA generator",
 			      (unsigned long long)vmm_word(&mig->source, PAYLOAD_DEVICE));
 	if (!err)
-		err = vmm_watch(&mig->source);
+		err = vmm_watch(&mig->source, opt->devices);
 	return err;
 }
 
-/* The device writes all of the VM's memory but what the payload needs. */
-static int start_device(struct migration *mig)
+static struct generator *generator_of(struct vmm *vmm, unsigned int n)
 {
-	struct generator *gen = &mig->source.gen;
+	return &vmm->devices[n].gen;
+}
+
+/* The devices write all of the VM's memory but what the payload needs. */
+static int start_devices(struct migration *mig)
+{
+	struct vmm *vmm = &mig->source;
 
 	mig->range = mig->source.memory;
 	mig->range.va += PAYLOAD_RESERVED;
 	mig->range.bytes -= PAYLOAD_RESERVED;
 	mig->written = calloc(1, mig->range.bytes / SZ_4K / 8);
-	if (!mig->written || mig->range.bytes / SZ_4K / 8 > gen->truth_bytes)
+	if (!mig->written || mig->range.bytes / SZ_4K / 8 > generator_of(vmm, 0)->truth_bytes)
 		return problem(ENOMEM, "no room for the truth bitmap; ask for less --memory");
 	memory_seed(&mig->range, mig->range.bytes / 4, mig->opt->seed);
-	generator_set(gen, DMAGEN_RESET, 1);
-	generator_set(gen, DMAGEN_TRUTH_BASE, PAYLOAD_RAM + PAYLOAD_RESERVED);
-	workload_program(mig->opt->workload, gen, &mig->range, PAYLOAD_RAM + PAYLOAD_RESERVED,
-			 mig->opt->seed);
-	workload_start(mig->opt->workload, gen);
+	for (unsigned int n = 0; n < vmm->device_count; n++) {
+		struct generator *gen = generator_of(vmm, n);
+
+		generator_set(gen, DMAGEN_RESET, 1);
+		generator_set(gen, DMAGEN_TRUTH_BASE, PAYLOAD_RAM + PAYLOAD_RESERVED);
+		workload_program(mig->opt->workload, gen, &mig->range,
+				 PAYLOAD_RAM + PAYLOAD_RESERVED, mig->opt->seed + n);
+		workload_start(mig->opt->workload, gen);
+	}
 	return 0;
 }
 
@@ -338,7 +368,8 @@ static int set_limits(struct migration *mig, uint64_t bandwidth, uint64_t downti
 /* What the device had written when a sync was over is known to within one look at QEMU. */
 static int note_iteration(struct migration *mig)
 {
-	uint64_t before = mig->iterations, seq = generator_get(&mig->source.gen, DMAGEN_LAST_SEQ);
+	uint64_t seq = generator_get(generator_of(&mig->source, 0), DMAGEN_LAST_SEQ);
+	uint64_t before = mig->iterations;
 	long tables = table_pages();
 
 	if (tables > 0 && (uint64_t)tables > mig->tables_most)
@@ -348,7 +379,7 @@ static int note_iteration(struct migration *mig)
 	if (mig->iterations == before)
 		return 0;
 	for (uint64_t i = before; i < mig->iterations && i < SYNCS; i++)
-		mig->seq_at[i] = seq;
+		mig->seq_at[i] = mig->opt->devices == 1 ? seq : 0;
 	return log_line("{\"type\":\"vmmigrate.sync\",\"t_ns\":%" PRIu64 ",\"sync\":%" PRIu64
 			",\"last_operation\":%" PRIu64 ",\"sent_bytes\":%" PRIu64 "}", clock_ns(),
 			mig->iterations, seq, mig->sent_bytes);
@@ -505,10 +536,20 @@ static int have_target_listen(struct migration *mig)
 	return err ? err : answered(mig, &done, 1);
 }
 
+/* A target that gives up ends by itself, a moment after the source has heard of it. */
+static bool has_ended_soon(struct vmm *vmm)
+{
+	uint64_t end = clock_ns() + 2 * NSEC_PER_SEC;
+
+	while (vmm_alive(vmm) && clock_ns() < end)
+		usleep(20000);
+	return !vmm_alive(vmm);
+}
+
 static int migrate(struct migration *mig)
 {
 	struct qmp *source = &mig->source.qmp;
-	char status[32], text[256];
+	char status[32], text[256], words[256] = "";
 	int err;
 
 	err = set_capabilities(source, mig->opt);
@@ -531,7 +572,10 @@ static int migrate(struct migration *mig)
 	if (!strcmp(status, wanted_status(mig->opt)))
 		return 0;
 	qmp_text(source, "error-desc", text, sizeof(text));
-	return problem(EPROTO, "the migration is %s, not %s: %s", status, wanted_status(mig->opt), text);
+	if (has_target(mig->opt) && has_ended_soon(&mig->target))
+		vmm_last_words(&mig->target, words, sizeof(words));
+	return problem(EPROTO, "the migration is %s, not %s: %s%s%s", status, wanted_status(mig->opt), text,
+		       *words ? "; the target has ended: " : "", words);
 }
 
 /* The target has everything once it says that it is paused. */
@@ -573,16 +617,20 @@ static void take_difference(void *context, uint64_t page, const void *source, co
 	mig->differ_written += written;
 }
 
-/* What the device wrote in its whole life is one latch of its bitmap. */
+/* What a device wrote in its whole life is one latch of its bitmap. */
 static void latch_truth(struct migration *mig)
 {
-	struct generator *gen = &mig->source.gen;
+	uint64_t words = mig->range.bytes / SZ_4K / 64;
 
-	generator_set(gen, DMAGEN_LATCH, 1);
-	for (uint64_t i = 0; i < mig->range.bytes / SZ_4K / 64; i++) {
-		mig->written[i] = gen->truth[i];
-		mig->pages_written += __builtin_popcountll(mig->written[i]);
+	for (unsigned int n = 0; n < mig->source.device_count; n++) {
+		struct generator *gen = generator_of(&mig->source, n);
+
+		generator_set(gen, DMAGEN_LATCH, 1);
+		for (uint64_t i = 0; i < words; i++)
+			mig->written[i] |= gen->truth[i];
 	}
+	for (uint64_t i = 0; i < words; i++)
+		mig->pages_written += __builtin_popcountll(mig->written[i]);
 }
 
 /* Both stand still. */
@@ -601,47 +649,40 @@ static void compare(struct migration *mig)
 	}
 }
 
-/* What the source's device had done, where the target's has to go on from. */
+/* What the source's devices had done, where the target's have to go on from. */
 struct device_end {
 	uint64_t seq;
 	uint64_t ops;
 	uint64_t failed;
 };
 
-static struct device_end device_end(const struct migration *mig)
-{
-	const struct generator *gen = &mig->source.gen;
+struct ends {
+	struct device_end at[PAYLOAD_SLOTS];
+};
 
-	return (struct device_end){ generator_get(gen, DMAGEN_LAST_SEQ),
-				    generator_get(gen, DMAGEN_OPS),
-				    generator_get(gen, DMAGEN_FAILED) };
+static struct ends device_ends(struct migration *mig)
+{
+	struct ends ends = { 0 };
+
+	for (unsigned int n = 0; n < mig->source.device_count; n++) {
+		const struct generator *gen = generator_of(&mig->source, n);
+
+		ends.at[n] = (struct device_end){ generator_get(gen, DMAGEN_LAST_SEQ),
+						  generator_get(gen, DMAGEN_OPS),
+						  generator_get(gen, DMAGEN_FAILED) };
+	}
+	return ends;
 }
 
-/*
- * The target's device goes on from where the source's stopped. QEMU has it load its state only when
- * the VM is let go, so that it cannot be seen to stand there first.
- */
-static int target_goes_on(struct migration *mig, const struct device_end *from)
+/* With so many operations more it has interrupted, too. */
+static int device_goes_on(struct generator *target, const struct device_end *from)
 {
-	struct generator *target = &mig->target.gen;
-	uint64_t heartbeat = vmm_word(&mig->target, PAYLOAD_HEARTBEAT);
-	uint64_t start = clock_ns(), end = start + 30 * NSEC_PER_SEC;
-	int err = mig->opt->release ? 0 : qmp_call(&mig->target.qmp, "cont", "{}");
+	uint64_t end = clock_ns() + 30 * NSEC_PER_SEC, enough = from->ops + 2 * DMAGEN_MSI_OPS;
 
-	mig->resumed_ns = clock_ns();
-	mig->resume_ns = mig->resumed_ns - start;
-	if (!err && !mig->opt->release && mig->resume_ns < mig->opt->load_delay_ms * NSEC_PER_MSEC)
-		err = problem(EIO, "the target's device did not take the time it was told to load its state");
-	if (!err)
-		err = wait_word(&mig->target, PAYLOAD_HEARTBEAT, heartbeat, 30);
-	if (!err)
-		err = vmm_watch(&mig->target);
-	if (err)
-		return err;
-	while (generator_get(target, DMAGEN_OPS) < from->ops + 100 && clock_ns() < end)
+	while (generator_get(target, DMAGEN_OPS) < enough && clock_ns() < end)
 		usleep(10000);
 	generator_stop(target);
-	if (generator_get(target, DMAGEN_OPS) < from->ops + 100)
+	if (generator_get(target, DMAGEN_OPS) < enough)
 		return problem(EIO, "the target's device does not go on: it has done %" PRIu64 " operations, the source's %" PRIu64,
 			       generator_get(target, DMAGEN_OPS), from->ops);
 	if (generator_get(target, DMAGEN_LAST_SEQ) - generator_get(target, DMAGEN_OPS) !=
@@ -652,28 +693,58 @@ static int target_goes_on(struct migration *mig, const struct device_end *from)
 	return 0;
 }
 
-/* And the source's does not. */
-static int source_stays_put(struct migration *mig, const struct device_end *from)
+/*
+ * The target's devices go on from where the source's stopped. QEMU has them load their state only
+ * when the VM is let go, so that they cannot be seen to stand there first.
+ */
+static int target_goes_on(struct migration *mig, const struct ends *from)
+{
+	uint64_t heartbeat = vmm_word(&mig->target, PAYLOAD_HEARTBEAT), start = clock_ns();
+	int err = mig->opt->release ? 0 : qmp_call(&mig->target.qmp, "cont", "{}");
+
+	mig->resumed_ns = clock_ns();
+	mig->resume_ns = mig->resumed_ns - start;
+	if (!err && !mig->opt->release && mig->resume_ns < mig->opt->load_delay_ms * NSEC_PER_MSEC)
+		err = problem(EIO, "the target's device did not take the time it was told to load its state");
+	if (!err)
+		err = wait_word(&mig->target, PAYLOAD_HEARTBEAT, heartbeat, 30);
+	if (!err)
+		err = vmm_watch(&mig->target, mig->opt->devices);
+	for (unsigned int n = 0; !err && n < mig->target.device_count; n++) {
+		struct generator *target = generator_of(&mig->target, n);
+		uint64_t first;
+
+		err = device_goes_on(target, &from->at[n]);
+		first = generator_first_ns(target);
+		if (!n || first < mig->first_dma_ns)
+			mig->first_dma_ns = first;
+	}
+	return err;
+}
+
+/* And the source's do not. */
+static int source_stays_put(struct migration *mig, const struct ends *from)
 {
 	if (mig->state_sent_bytes < mig->opt->state_bytes)
 		return problem(EIO, "QEMU has sent %" PRIu64 " bytes of the device's state, which has %" PRIu64 " more",
 			       mig->state_sent_bytes, mig->opt->state_bytes);
-	if (generator_get(&mig->source.gen, DMAGEN_LAST_SEQ) != from->seq)
-		return problem(EIO, "the source's device goes on after the migration");
+	for (unsigned int n = 0; n < mig->source.device_count; n++)
+		if (generator_get(generator_of(&mig->source, n), DMAGEN_LAST_SEQ) != from->at[n].seq)
+			return problem(EIO, "the source's device goes on after the migration");
 	return 0;
 }
 
 /* What the target has found out, for the source's log */
 struct finding {
 	uint64_t differ, differ_written;
-	uint64_t held_ns, resume_ns, resumed_ns;
+	uint64_t held_ns, resume_ns, resumed_ns, first_dma_ns;
 	struct difference listed[LISTED];
 };
 
 /* The other guest's part, from here. */
 static int finish_with_other(struct migration *mig)
 {
-	struct device_end from = device_end(mig);
+	struct ends from = device_ends(mig);
 	struct finding found;
 	int err = ask(mig, CLOCK);
 
@@ -698,13 +769,14 @@ static int finish_with_other(struct migration *mig)
 	mig->held_ns = found.held_ns;
 	mig->resume_ns = found.resume_ns;
 	mig->resumed_ns = found.resumed_ns;
+	mig->first_dma_ns = found.first_dma_ns;
 	memcpy(mig->listed, found.listed, sizeof(mig->listed));
 	return source_stays_put(mig, &from);
 }
 
 static int finish(struct migration *mig)
 {
-	struct device_end from;
+	struct ends from;
 	uint64_t paused;
 	int err;
 
@@ -717,14 +789,14 @@ static int finish(struct migration *mig)
 	if (!mig->opt->release)
 		compare(mig);
 	mig->held_ns = clock_ns() - paused;
-	from = device_end(mig);
+	from = device_ends(mig);
 	err = target_goes_on(mig, &from);
 	return err ? err : source_stays_put(mig, &from);
 }
 
 static int let_go(struct migration *mig, uint64_t paused)
 {
-	struct device_end from;
+	struct ends from;
 	struct finding found;
 	int err = distant_receive(&mig->other, &from, sizeof(from));
 
@@ -736,7 +808,7 @@ static int let_go(struct migration *mig, uint64_t paused)
 	if (err)
 		return err;
 	found = (struct finding){ mig->differ, mig->differ_written, mig->held_ns, mig->resume_ns,
-				  mig->resumed_ns, { { 0 } } };
+				  mig->resumed_ns, mig->first_dma_ns, { { 0 } } };
 	memcpy(found.listed, mig->listed, sizeof(found.listed));
 	return distant_send(&mig->other, &found, sizeof(found));
 }
@@ -775,14 +847,23 @@ static int serve(struct migration *mig)
 	return err;
 }
 
+/* Whether each of the source's devices has done more than that. */
+static bool all_go_on(struct migration *mig, const struct ends *than)
+{
+	for (unsigned int n = 0; n < mig->source.device_count; n++)
+		if (generator_get(generator_of(&mig->source, n), DMAGEN_OPS) == than->at[n].ops)
+			return false;
+	return true;
+}
+
 /*
- * A migration that did not come to its end leaves the source as it was: the VM runs, its device
- * writes, and the tables that splitting has made are gone again.
+ * A migration that did not come to its end leaves the source as it was: the VM runs, its devices
+ * write, and the tables that splitting has made are gone again.
  */
 static int stays(struct migration *mig)
 {
-	struct generator *gen = &mig->source.gen;
-	uint64_t ops = generator_get(gen, DMAGEN_OPS), end = clock_ns() + 10 * NSEC_PER_SEC;
+	uint64_t end = clock_ns() + 10 * NSEC_PER_SEC;
+	struct ends than = device_ends(mig);
 	int err = qmp_call(&mig->source.qmp, "query-status", "{}");
 
 	if (err)
@@ -792,11 +873,10 @@ static int stays(struct migration *mig)
 	err = wait_word(&mig->source, PAYLOAD_HEARTBEAT, vmm_word(&mig->source, PAYLOAD_HEARTBEAT), 30);
 	if (err)
 		return err;
-	while (clock_ns() < end && (generator_get(gen, DMAGEN_OPS) == ops ||
-				    (uint64_t)table_pages() > mig->tables_before))
+	while (clock_ns() < end && (!all_go_on(mig, &than) || (uint64_t)table_pages() > mig->tables_before))
 		usleep(20000);
 	mig->tables_after = table_pages();
-	if (generator_get(gen, DMAGEN_OPS) == ops)
+	if (!all_go_on(mig, &than))
 		return problem(EIO, "the source's device does not go on");
 	if (mig->tables_after > mig->tables_before)
 		return problem(EIO, "%" PRIu64 " pages were page tables before, %" PRIu64 " are after",
@@ -809,9 +889,8 @@ static int leaves_nothing(struct migration *mig)
 {
 	uint64_t end = clock_ns() + 10 * NSEC_PER_SEC;
 
-	/* The copy of its device's descriptor is the last that holds it. */
-	generator_leave(&mig->source.gen);
-	iommu_close(&mig->source.device);
+	/* The copies of its devices' descriptors are the last that hold them. */
+	vmm_leave(&mig->source);
 	while (clock_ns() < end && (uint64_t)table_pages() >= mig->tables_before)
 		usleep(20000);
 	mig->tables_after = table_pages();
@@ -834,19 +913,20 @@ static int log_outcome(const struct migration *mig, int err)
 {
 	log_part("{\"type\":\"vmmigrate.end\",\"backend\":\"%s\",\"backing_bytes\":%" PRIu64
 		 ",\"memory_bytes\":%" PRIu64 ",\"split_mode\":\"%s\",\"granularity_bytes\":%" PRIu64
-		 ",\"workload\":\"%s\",\"cpu_pages\":%" PRIu64 ",\"channels\":%" PRIu64
+		 ",\"workload\":\"%s\",\"devices\":%" PRIu64 ",\"cpu_pages\":%" PRIu64 ",\"channels\":%" PRIu64
 		 ",\"end\":\"%s\",\"iterations\":%" PRIu64 ",\"sent_bytes\":%" PRIu64
 		 ",\"downtime_ms\":%" PRIu64 ",\"state_bytes\":%" PRIu64 ",\"state_sent_bytes\":%" PRIu64
 		 ",\"load_delay_ms\":%" PRIu64 ",\"resume_ns\":%" PRIu64 ",\"resumed_ns\":%" PRIu64
-		 ",\"held_ns\":%" PRIu64 ",\"compared\":%s"
+		 ",\"first_dma_ns\":%" PRIu64 ",\"held_ns\":%" PRIu64 ",\"compared\":%s"
 		 ",\"tables_before\":%" PRIu64 ",\"tables_most\":%" PRIu64
 		 ",\"pages_written\":%" PRIu64 ",\"pages_differ\":%" PRIu64 ",\"pages_lost\":%" PRIu64
 		 ",\"differing\":[",
 		 mig->opt->iommufd ? "iommufd" : "type1", mig->opt->backing, mig->opt->memory,
 		 mig->opt->split, mig->opt->granularity, mig->opt->workload_name,
-		 mig->opt->dirty_pages, mig->opt->channels, mig->opt->end, mig->iterations,
+		 mig->opt->devices, mig->opt->dirty_pages, mig->opt->channels, mig->opt->end, mig->iterations,
 		 mig->sent_bytes, mig->downtime_ms, mig->opt->state_bytes, mig->state_sent_bytes,
-		 mig->opt->load_delay_ms, mig->resume_ns, mig->resumed_ns, mig->held_ns,
+		 mig->opt->load_delay_ms, mig->resume_ns, mig->resumed_ns, mig->first_dma_ns,
+		 mig->held_ns,
 		 mig->opt->release ? "false" : "true", mig->tables_before, mig->tables_most,
 		 mig->pages_written, mig->differ, mig->differ_written);
 	for (uint64_t i = 0; i < mig->differ && i < LISTED; i++) {
@@ -922,7 +1002,7 @@ static int meet(struct migration *mig)
 
 static int run_source(struct migration *mig)
 {
-	int err = start_device(mig);
+	int err = start_devices(mig);
 
 	if (!err)
 		err = migrate(mig);
@@ -971,6 +1051,7 @@ static void print_outcome(const struct migration *mig)
 int main(int argc, char **argv)
 {
 	struct options opt = {
+		.devices = 1,
 		.workload_name = "scattered",
 		.split = "off",
 		.memory = 64 * SZ_1M,

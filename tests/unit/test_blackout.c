@@ -68,6 +68,18 @@ static void give_state(struct blackout_side *side, uint64_t pid, uint64_t t_ns, 
 	give(side, SAMPLE_DEVICE_STATE, &s);
 }
 
+static void give_interrupt(uint64_t device, uint64_t t_ns, const char *name)
+{
+	union sample s;
+
+	field__clear(sample__table(SAMPLE_INTERRUPT), &s);
+	s.interrupt.t_ns = t_ns;
+	s.interrupt.pid = TARGET_PID;
+	s.interrupt.device = device;
+	strcpy(s.interrupt.name, name);
+	give(&target, SAMPLE_INTERRUPT, &s);
+}
+
 static void give_look(struct blackout_side *side, uint64_t t_ns, const char *local, const char *remote,
 		      uint64_t sent, uint64_t acked, uint64_t received)
 {
@@ -295,6 +307,32 @@ static void vcpus_only(void)
 	CHECK(result.total_ns + result.error_ns > 79 * MS && result.total_ns < 81 * MS + result.error_ns);
 }
 
+/* What interrupts has worked before; that of an earlier attempt, or of another's device, tells nothing. */
+static void first_dma(void)
+{
+	const struct blackout_row *row = &result.rows[BLACKOUT_FIRST_DMA];
+	const struct skew none = { 0, 0 };
+
+	stage(&none, true);
+	CHECK(!join());
+	CHECK(row->begin_ns == UNKNOWN_I64 && strstr(row->note, "nothing on that host tells"));
+	strcpy(target.header.probes.at[target.header.probes.count++].name, "interrupt");
+	CHECK(!join());
+	CHECK(row->begin_ns == UNKNOWN_I64 && strstr(row->note, "no interrupt of it was seen"));
+	give_interrupt(1, STOP - 10 * S, "vfio-msi[0](0000:01:00.0)");
+	give_interrupt(2, STOP + 305 * MS, "vfio-msi[0](0000:02:00.0)");
+	CHECK(!join());
+	CHECK(row->begin_ns == UNKNOWN_I64);
+	give_interrupt(1, STOP + 320 * MS, "vfio-intx(0000:01:00.0)");
+	CHECK(!join());
+	CHECK_NUMBER((uint64_t)row->begin_ns, 320 * MS);
+	CHECK(row->at_most == TRI_TRUE && strstr(row->note, "vfio-intx(0000:01:00.0), which a device sends for"));
+	strcpy(target.interrupts[2].name, "vfio-msix[3](0000:01:00.0)");
+	CHECK(!join());
+	CHECK(strstr(row->note, "which is a write itself"));
+	CHECK_NUMBER(result.total_ns, 300 * MS);
+}
+
 /* An earlier migration that failed is not the one that is asked for. */
 static void second_try(void)
 {
@@ -314,4 +352,5 @@ static void second_try(void)
 
 RUN_TESTS(TEST(one_host_has_no_error), TEST(both_in_one_recording), TEST(two_clocks_within_the_error),
 	  TEST(error_larger_than_a_phase), TEST(clocks_that_cannot_be_related), TEST(clocks_that_jump),
-	  TEST(swapped), TEST(given_up), TEST(never_stopped), TEST(vcpus_only), TEST(second_try))
+	  TEST(swapped), TEST(given_up), TEST(never_stopped), TEST(vcpus_only), TEST(second_try),
+	  TEST(first_dma))

@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <linux/membarrier.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -48,9 +49,17 @@
 /* The call that starts a log takes less. */
 #define START_NS NS_PER_SECOND
 
+/* A device that has not interrupted for so long may never do so where the host sees it. */
+#define ARRIVING_NS (10 * NS_PER_SECOND)
+
+/* enum vfio_device_mig_state */
+#define STATE_RUNNING 2
+#define STATE_RESUMING 4
+
 #define KVM BIT_OF(HWDBM_MEASURE_KVM_SYNC)
 #define DEVICE BIT_OF(HWDBM_MEASURE_DEVICE_SYNC)
 #define IOMMU BIT_OF(HWDBM_MEASURE_TLB)
+#define INTERRUPT BIT_OF(HWDBM_MEASURE_INTERRUPT)
 
 static uint64_t now_ns(void)
 {
@@ -76,7 +85,7 @@ void attachments__prepare(struct attachments *a, struct hwdbm_bpf *skeleton,
 	a->epoll = a->timer = -1;
 	a->later = follow ? probes__costly(choice) : 0;
 	a->calls = by_event(choice, KVM) | by_event(choice, DEVICE) | (a->later & (KVM | DEVICE));
-	probes__apply(choice, skeleton->obj, a->later | a->calls);
+	probes__apply(choice, skeleton->obj, a->later | a->calls | INTERRUPT);
 	bpf_program__set_autoattach(skeleton->progs.look_at_vms, false);
 	bpf_program__set_autoload(skeleton->progs.look_at_vms, a->later & KVM);
 	if (!(a->later & KVM))
@@ -257,6 +266,7 @@ void attachments__detach(struct attachments *a)
 	a->is_off = true;
 	probes__detach(&a->kvm);
 	probes__detach(&a->iommu);
+	probes__detach(&a->interrupts);
 	if (a->skeleton)
 		hwdbm_bpf__detach(a->skeleton);
 }
@@ -270,9 +280,11 @@ void attachments__close(struct attachments *a)
 	cleanup__close(&a->timer);
 	free(a->domains);
 	free(a->foretold);
+	free(a->arriving);
 	a->domains = NULL;
 	a->foretold = NULL;
-	a->domain_count = a->foretold_count = 0;
+	a->arriving = NULL;
+	a->domain_count = a->foretold_count = a->arriving_count = 0;
 }
 
 int attachments__fd(const struct attachments *a)
@@ -302,12 +314,34 @@ static void let_go_iommu(struct attachments *a, uint64_t now)
 	log__debug("no domain tracks: the probe for TLB invalidations is detached");
 }
 
+static void no_longer_arrives(struct attachments *a, size_t which)
+{
+	a->arriving[which] = a->arriving[--a->arriving_count];
+	if (a->arriving_count)
+		return;
+	a->skeleton->bss->is_awaiting = 0;
+	probes__detach(&a->interrupts);
+	log__debug("no device arrives: the probe for interrupts is detached");
+}
+
+/* Those that have ended, or are silent. */
+static void let_go_arriving(struct attachments *a, uint64_t now)
+{
+	for (size_t i = a->arriving_count; i-- > 0;) {
+		const struct arriving *device = &a->arriving[i];
+
+		if (device->until_ns ? now > device->until_ns :
+				       kill((pid_t)device->pid, 0) && errno == ESRCH)
+			no_longer_arrives(a, i);
+	}
+}
+
 /* When there is something to do next; 0: when we are woken. */
 static uint64_t rest(const struct attachments *a, uint64_t now)
 {
 	if (a->polled)
 		return POLL_NS;
-	if (a->iommu_since && a->later & IOMMU && !a->look)
+	if (!a->look && (a->arriving_count || (a->iommu_since && a->later & IOMMU)))
 		return LINGER_NS;
 	if (!a->look)
 		return 0;
@@ -341,6 +375,7 @@ int attachments__work(struct attachments *a, uint64_t records)
 		err = err ?: let_go(a, now);
 	}
 	let_go_iommu(a, now);
+	let_go_arriving(a, now);
 	/* What came before the programs were told to wake us is still to be read. */
 	return err ?: set_timer(a, was_polled && !a->polled ? POLL_NS : rest(a, now));
 }
@@ -436,6 +471,55 @@ int attachments__domain(struct attachments *a, uint64_t domain, bool tracks)
 	a->iommu_since = now_ns();
 	log__debug("a domain tracks: the probe for TLB invalidations is attached");
 	return err;
+}
+
+static struct arriving *find_arriving(struct attachments *a, uint64_t device)
+{
+	for (size_t i = 0; i < a->arriving_count; i++)
+		if (a->arriving[i].device == device)
+			return &a->arriving[i];
+	return NULL;
+}
+
+static int add_arriving(struct attachments *a, const struct hwdbm_record *record)
+{
+	struct arriving *arriving;
+	int err = 0;
+
+	arriving = realloc(a->arriving, (a->arriving_count + 1) * sizeof(*arriving));
+	if (!arriving)
+		return -ENOMEM;
+	a->arriving = arriving;
+	if (!a->arriving_count) {
+		err = probes__attach(a->choice, a->skeleton->obj, INTERRUPT, &a->interrupts);
+		log__debug("a device loads a state: the probe for interrupts is attached");
+	}
+	arriving[a->arriving_count++] = (struct arriving){ record->domain, record->pid, 0 };
+	return err ?: set_timer(a, LINGER_NS);
+}
+
+int attachments__device(struct attachments *a, const struct hwdbm_device_state *state)
+{
+	struct arriving *device = find_arriving(a, state->record.domain);
+
+	if (a->is_off || state->asks_size || state->record.ret ||
+	    !a->choice->chosen[HWDBM_MEASURE_INTERRUPT])
+		return 0;
+	if (state->state == STATE_RESUMING && !device)
+		return add_arriving(a, &state->record);
+	if (state->state == STATE_RESUMING)
+		device->until_ns = 0;
+	else if (state->state == STATE_RUNNING && device)
+		device->until_ns = now_ns() + ARRIVING_NS;
+	return 0;
+}
+
+void attachments__interrupted(struct attachments *a, uint64_t device)
+{
+	struct arriving *found = find_arriving(a, device);
+
+	if (found)
+		no_longer_arrives(a, found - a->arriving);
 }
 
 bool attachments__sees_tlb(const struct attachments *a, uint64_t since)

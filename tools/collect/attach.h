@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * What is attached, and when: probes that others pay for follow the logs. They are attached
- * once a followed VM or IOMMU domain starts to log, and go when the last one has stopped. Not
- * here: which probes these are (probes.h), or where VMs are found (look.h).
+ * once a followed VM or IOMMU domain starts to log, and go when the last one has stopped; the one
+ * for interrupts is there while a device arrives. Not here: which probes these are (probes.h), or
+ * where VMs are found (look.h).
  */
 #ifndef HWDBM_COLLECT_ATTACH_H
 #define HWDBM_COLLECT_ATTACH_H
@@ -21,6 +22,13 @@ struct foretold {
 	uint32_t slot;
 };
 
+/* A device that loads a state from elsewhere, or has, and has not interrupted since. */
+struct arriving {
+	uint64_t device;		/* address of its open file */
+	uint64_t pid;
+	uint64_t until_ns;		/* it is waited for no longer; 0: it has not been let go yet */
+};
+
 /* Zero-initialised: nothing. */
 struct attachments {
 	struct hwdbm_bpf *skeleton;
@@ -30,6 +38,9 @@ struct attachments {
 	int timer;
 	struct probe_links kvm;
 	struct probe_links iommu;
+	struct probe_links interrupts;
+	struct arriving *arriving;
+	size_t arriving_count;
 	uint64_t later;			/* measurements that come and go */
 	uint64_t calls;			/* of KVM and devices: those that are attached by us, at once */
 	uint64_t iommu_since;		/* those of an IOMMU are attached; 0: they are not */
@@ -107,6 +118,18 @@ bool attachments__take_late(struct attachments *a, uint64_t vm, struct foretold 
  * Return: 0 or -errno.
  */
 int attachments__domain(struct attachments *a, uint64_t domain, bool tracks);
+
+/**
+ * attachments__device() - a VFIO device was asked for a state
+ *
+ * One that is about to load a state is waited for, until attachments__interrupted().
+ *
+ * Return: 0 or -errno.
+ */
+int attachments__device(struct attachments *a, const struct hwdbm_device_state *state);
+
+/** attachments__interrupted() - a device that was waited for has sent its first interrupt */
+void attachments__interrupted(struct attachments *a, uint64_t device);
 
 /** attachments__sees_tlb() - whether TLB invalidations were counted all the time since then */
 bool attachments__sees_tlb(const struct attachments *a, uint64_t since);

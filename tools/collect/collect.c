@@ -77,6 +77,7 @@ static const struct {
 	[HWDBM_SAMPLED] = { SAMPLE_SAMPLED, sizeof(struct hwdbm_sampled) },
 	[HWDBM_CLEAR] = { SAMPLE_CLEAR, sizeof(struct hwdbm_clear) },
 	[HWDBM_DEVICE_STATE] = { SAMPLE_DEVICE_STATE, sizeof(struct hwdbm_device_state) },
+	[HWDBM_INTERRUPT] = { SAMPLE_INTERRUPT, sizeof(struct hwdbm_interrupt) },
 	/* No sample of its own */
 	[HWDBM_START] = { SAMPLE_TRACKING, sizeof(struct hwdbm_start) },
 };
@@ -108,6 +109,8 @@ static int make_sample(struct collector *c, const void *data, union sample *samp
 		return kvm__clear(&c->vms, data, &sample->clear);
 	case HWDBM_DEVICE_STATE:
 		return handover__device(&c->devices, data, &sample->device_state);
+	case HWDBM_INTERRUPT:
+		return handover__interrupt(&c->devices, data, &sample->interrupt);
 	default:
 		return domains__split(&c->domains, data, &sample->split);
 	}
@@ -170,6 +173,11 @@ static int follow(struct collector *c, const void *data)
 		return take_late(c, record->domain);
 	case HWDBM_CLEAR:
 		return take_late(c, record->domain);
+	case HWDBM_DEVICE_STATE:
+		return attachments__device(&c->attachments, data);
+	case HWDBM_INTERRUPT:
+		attachments__interrupted(&c->attachments, record->domain);
+		return 0;
 	default:
 		return 0;
 	}

@@ -16,12 +16,11 @@ static const char * const states[] = {
 	"error", "stop", "running", "stop-copy", "resuming", "running-p2p", "pre-copy", "pre-copy-p2p",
 };
 
-int handover__device(struct device_list *devices, const struct hwdbm_device_state *in,
-		     struct device_state_sample *out)
+static int number_of(struct device_list *devices, uint64_t address, uint64_t *number)
 {
 	size_t i = 0;
 
-	while (i < devices->count && devices->at[i] != in->record.domain)
+	while (i < devices->count && devices->at[i] != address)
 		i++;
 	if (i == devices->count) {
 		uint64_t *at = realloc(devices->at, (i + 1) * sizeof(*at));
@@ -29,11 +28,19 @@ int handover__device(struct device_list *devices, const struct hwdbm_device_stat
 		if (!at)
 			return -ENOMEM;
 		devices->at = at;
-		devices->at[devices->count++] = in->record.domain;
+		devices->at[devices->count++] = address;
 	}
+	*number = i + 1;
+	return 0;
+}
+
+int handover__device(struct device_list *devices, const struct hwdbm_device_state *in,
+		     struct device_state_sample *out)
+{
+	if (number_of(devices, in->record.domain, &out->device))
+		return -ENOMEM;
 	out->t_ns = in->record.t_ns;
 	out->pid = in->record.pid;
-	out->device = i + 1;
 	out->ret = in->record.ret;
 	out->total_ns = in->total_ns;
 	if (in->asks_size && !in->record.ret)
@@ -41,6 +48,17 @@ int handover__device(struct device_list *devices, const struct hwdbm_device_stat
 	/* A state that this tool does not know is unknown. */
 	if (!in->asks_size && in->state < sizeof(states) / sizeof(states[0]))
 		STRING_COPY(out->state, states[in->state]);
+	return 0;
+}
+
+int handover__interrupt(struct device_list *devices, const struct hwdbm_interrupt *in,
+			struct interrupt_sample *out)
+{
+	if (number_of(devices, in->record.domain, &out->device))
+		return -ENOMEM;
+	out->t_ns = in->record.t_ns;
+	out->pid = in->record.pid;
+	STRING_COPY(out->name, in->name);
 	return 0;
 }
 

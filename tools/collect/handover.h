@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What a switch-over is made of, as samples: VFIO devices that change their state, vCPUs that
- * run first and last. Not here: the ring the records come through.
+ * What a switch-over is made of, as samples: VFIO devices that change their state and
+ * interrupt after that, vCPUs that run first and last. Not here: the ring the records come through.
  */
 #ifndef HWDBM_COLLECT_HANDOVER_H
 #define HWDBM_COLLECT_HANDOVER_H
@@ -18,6 +18,10 @@ struct device_list {
 /** handover__device() - a device was asked for a state. Return: 0 or -ENOMEM. */
 int handover__device(struct device_list *devices, const struct hwdbm_device_state *in,
 		     struct device_state_sample *out);
+
+/** handover__interrupt() - one that has arrived has interrupted. Return: 0 or -ENOMEM. */
+int handover__interrupt(struct device_list *devices, const struct hwdbm_interrupt *in,
+			struct interrupt_sample *out);
 
 /**
  * handover__vcpus() - one sample for each process whose vCPUs ran

@@ -276,6 +276,7 @@ static const struct {
 	[HWDBM_MEASURE_DEVICE_STATE] = { "device-state", "VFIO devices stop and go" },
 	[HWDBM_MEASURE_VCPUS] = { "vcpus", "vCPUs stop and go" },
 	[HWDBM_MEASURE_VHOST_SYNC] = { "vhost-sync", "vhost's dirty log" },
+	[HWDBM_MEASURE_INTERRUPT] = { "interrupt", "a device's first interrupt" },
 };
 
 const char *probes__measure_name(enum hwdbm_measure measure)

@@ -44,6 +44,7 @@
 #define TAKES_VM_IOCTL "file*, 4, 8"
 #define TAKES_TYPE1_IOCTL "*, 4, 8"
 #define TAKES_SYSCALL "pt_regs*, 8"
+#define TAKES_INTERRUPT "4, irqaction*"
 
 #define COST_SYSCALL "60 ns for every system call of every task, 300 ns for every ioctl"
 #define COST_SYSCALLS "120 ns for every system call of every task"
@@ -310,6 +311,10 @@ static const struct probe probes[] = {
 	{ MEASURE(VCPUS), PROBE_EVENT, { { "kvm_userspace_exit" } }, "kvm", { "on_vcpu_exit" },
 	  .cost = COST_EVENT " return of a vCPU to its VMM",
 	  .blind = "when a vCPU enters its guest" },
+	{ MEASURE(INTERRUPT), PROBE_EVENT, { { "irq_handler_entry", TAKES_INTERRUPT } },
+	  .programs = { "on_interrupt" },
+	  .cost = "a glance at each interrupt of the host, from when a device begins to load its state until it has interrupted",
+	  .blind = "interrupts that hardware takes straight to a vCPU" },
 };
 
 const struct probe_table probe_table = { probes, sizeof(probes) / sizeof(probes[0]) };

@@ -79,7 +79,7 @@ struct probe_table {
 	size_t count;				/* at most PROBES_MAX */
 };
 
-#define PROBES_MAX 64
+#define PROBES_MAX 80
 
 extern const struct probe_table probe_table;
 

@@ -91,6 +91,8 @@ int blackout__add(struct blackout_side *side, enum sample_kind kind, const union
 		return APPEND(side->looks, side->look_count, sample->connection);
 	case SAMPLE_DEVICE_STATE:
 		return APPEND(side->states, side->state_count, sample->device_state);
+	case SAMPLE_INTERRUPT:
+		return APPEND(side->interrupts, side->interrupt_count, sample->interrupt);
 	case SAMPLE_SYNC:
 		return APPEND(side->syncs, side->sync_count, sample->sync);
 	case SAMPLE_VCPUS:
@@ -110,6 +112,7 @@ void blackout__release(struct blackout_side *side)
 {
 	free(side->looks);
 	free(side->states);
+	free(side->interrupts);
 	free(side->syncs);
 	free(side->vcpus);
 	free(side->answers);
@@ -628,6 +631,38 @@ static void find_transfer(const struct blackout_side *source, const struct black
 	       "between two looks: the last byte is received");
 }
 
+/* A message is itself written to memory by the device; a line is raised for something it did. */
+static bool is_message(const struct interrupt_sample *interrupt)
+{
+	return !strncmp(interrupt->name, "vfio-msi", strlen("vfio-msi"));
+}
+
+/* No kernel tells of single DMA. What a device interrupts for it has done before. */
+static void find_first_dma(const struct blackout_side *side, uint64_t pid, struct span *span)
+{
+	const struct interrupt_sample *first = NULL;
+
+	for (size_t i = 0; i < side->interrupt_count; i++) {
+		const struct interrupt_sample *interrupt = &side->interrupts[i];
+		struct span load = { .begin = UNKNOWN }, start = { .begin = UNKNOWN };
+
+		last_start(side, pid, interrupt->device, &load, &start);
+		if (interrupt->pid == pid && load.begin != UNKNOWN && interrupt->t_ns >= load.begin &&
+		    (!first || interrupt->t_ns < first->t_ns))
+			first = interrupt;
+	}
+	if (first) {
+		set_span(span, first->t_ns, first->t_ns);
+		span->at_most = true;
+		UNSEEN(span, "by the first interrupt, %s, which %s", first->name, is_message(first) ?
+		       "is a write itself" : "a device sends for what it has done");
+	} else {
+		UNSEEN(span, is_probed(side, "interrupt") && is_probed(side, "device-state") ?
+		       "no interrupt of it was seen: it had none, or hardware took it straight to the vCPUs" :
+		       "nothing on that host tells of its interrupts, and no kernel of single DMA");
+	}
+}
+
 static void find_facts(const struct blackout_side *source, const struct blackout_side *target,
 		       const struct blackout *out, struct facts *facts)
 {
@@ -638,8 +673,7 @@ static void find_facts(const struct blackout_side *source, const struct blackout
 	find_vcpus(target, out->target_pid, false, &facts->spans[BLACKOUT_VCPU_START]);
 	find_last_sync(source, out->source_pid, &facts->spans[BLACKOUT_LAST_SYNC]);
 	find_transfer(source, target, out, facts);
-	UNSEEN(&facts->spans[BLACKOUT_FIRST_DMA],
-	       "no kernel tells of single DMA; after its start, at the earliest");
+	find_first_dma(target, out->target_pid, &facts->spans[BLACKOUT_FIRST_DMA]);
 }
 
 /* ---- both together ----------------------------------------------------------------- */

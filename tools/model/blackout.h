@@ -25,6 +25,8 @@ struct blackout_side {
 	size_t look_count;
 	struct device_state_sample *states;
 	size_t state_count;
+	struct interrupt_sample *interrupts;
+	size_t interrupt_count;
 	struct sync_sample *syncs;
 	size_t sync_count;
 	struct vcpus_sample *vcpus;

@@ -225,6 +225,7 @@ static int add_one(struct run_samples *s, enum sample_kind kind, union sample *s
 	case SAMPLE_TLB_COST:
 	case SAMPLE_STACK:
 	case SAMPLE_DEVICE_STATE:
+	case SAMPLE_INTERRUPT:
 	case SAMPLE_VCPUS:
 	case SAMPLE_CONNECTION:
 	case SAMPLE_KINDS:

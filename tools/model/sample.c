@@ -369,6 +369,16 @@ static const struct field device_state_fields[] = {
 	  "duration of the call"),
 };
 
+static const struct field interrupt_fields[] = {
+	F(interrupt_sample, t_ns, "t_ns", NULL, FIELD_U64, NS, METRIC_NONE, "when the host took it"),
+	F(interrupt_sample, pid, "pid", NULL, FIELD_U64, NONE, METRIC_NONE,
+	  "process that had let the device go on"),
+	F(interrupt_sample, device, "device", NULL, FIELD_U64, NONE, METRIC_NONE,
+	  "VFIO device, as in device_state"),
+	F(interrupt_sample, name, "interrupt", NULL, FIELD_TEXT, NONE, METRIC_NONE,
+	  "as the kernel lists it"),
+};
+
 static const struct field vcpus_fields[] = {
 	F(vcpus_sample, t_ns, "t_ns", NULL, FIELD_U64, NS, METRIC_NONE, "when this was read"),
 	F(vcpus_sample, pid, "pid", NULL, FIELD_U64, NONE, METRIC_NONE, "process"),
@@ -602,6 +612,7 @@ static const struct field_table tables[SAMPLE_KINDS] = {
 	[SAMPLE_TLB_COST] = TABLE("tlb_cost", tlb_cost_sample, tlb_cost_fields),
 	[SAMPLE_STACK] = TABLE("stack", stack_sample, stack_fields),
 	[SAMPLE_DEVICE_STATE] = TABLE("device_state", device_state_sample, device_state_fields),
+	[SAMPLE_INTERRUPT] = TABLE("interrupt", interrupt_sample, interrupt_fields),
 	[SAMPLE_VCPUS] = TABLE("vcpus", vcpus_sample, vcpus_fields),
 	[SAMPLE_CONNECTION] = TABLE("connection", connection_sample, connection_fields),
 	[SAMPLE_END] = TABLE("end", end_sample, end_fields),

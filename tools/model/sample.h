@@ -30,6 +30,7 @@ enum sample_kind {
 	SAMPLE_TLB_COST,
 	SAMPLE_STACK,
 	SAMPLE_DEVICE_STATE,
+	SAMPLE_INTERRUPT,
 	SAMPLE_VCPUS,
 	SAMPLE_CONNECTION,
 	SAMPLE_END,
@@ -278,6 +279,14 @@ struct device_state_sample {
 	uint64_t total_ns;
 };
 
+/* The first interrupt that the host took of a VFIO device after it went on with a state from elsewhere. */
+struct interrupt_sample {
+	uint64_t t_ns;
+	uint64_t pid;			/* that had let it go on */
+	uint64_t device;
+	char name[56];			/* as the kernel lists it */
+};
+
 /* Returns from KVM_RUN, of all vCPUs of a process. */
 struct vcpus_sample {
 	uint64_t t_ns;			/* when this was read */
@@ -435,6 +444,7 @@ union sample {
 	struct tlb_cost_sample tlb_cost;
 	struct stack_sample stack;
 	struct device_state_sample device_state;
+	struct interrupt_sample interrupt;
 	struct vcpus_sample vcpus;
 	struct connection_sample connection;
 	struct end_sample end;
