@@ -29,12 +29,27 @@ static void put_json(json_t **json)
 
 FILE *recording__create(const char *path)
 {
+	FILE *out;
 	int copy;
 
 	if (strcmp(path, "-"))
 		return fopen(path, "we");
 	copy = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 0);
-	return copy < 0 ? NULL : fdopen(copy, "w");
+	out = copy < 0 ? NULL : fdopen(copy, "w");
+	if (out || copy < 0)
+		return out;
+	/* A stdout that is closed is held by something that cannot be written (hwdbm.c). */
+	close(copy);
+	errno = EBADF;
+	return NULL;
+}
+
+bool recording__is_same(const char *one, const char *other)
+{
+	struct stat a, b;
+
+	return !stat(one, &a) && !stat(other, &b) && S_ISREG(a.st_mode) && a.st_dev == b.st_dev &&
+	       a.st_ino == b.st_ino;
 }
 
 int recording__write(FILE *out, enum sample_kind kind, const union sample *sample)

@@ -38,22 +38,10 @@ static const char *cell_of(const struct field *field, const void *record, char t
 	return units__field(field, record, text);
 }
 
-/* Length of the character at @text; 0 if it must not reach a terminal. C1 controls are such. */
-static size_t printable(const char *text)
-{
-	size_t length = utf8__length(text, strlen(text));
-
-	if (length == 1)
-		return (unsigned char)*text >= ' ' && *text != 0x7f;
-	if (length == 2 && (unsigned char)text[0] == 0xc2 && (unsigned char)text[1] < 0xa0)
-		return 0;
-	return length;
-}
-
 void table__text(FILE *out, const char *text)
 {
 	while (*text) {
-		size_t length = printable(text);
+		size_t length = utf8__printable(text);
 
 		if (length)
 			fwrite(text, 1, length, out);
@@ -65,13 +53,7 @@ void table__text(FILE *out, const char *text)
 
 void table__clean(char *text)
 {
-	while (*text) {
-		size_t length = printable(text);
-
-		if (!length)
-			*text = '?';
-		text += length ?: 1;
-	}
+	utf8__clean(text);
 }
 
 static size_t width_of(const char *text)
@@ -79,7 +61,7 @@ static size_t width_of(const char *text)
 	size_t width = 0;
 
 	for (; *text; width++) {
-		size_t length = printable(text);
+		size_t length = utf8__printable(text);
 
 		text += length ? length : 1;
 	}
