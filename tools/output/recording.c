@@ -27,13 +27,24 @@ static void put_json(json_t **json)
 /* CPUs write down what they saw one after the other, and one may be held up before it does. */
 #define CLOCK_STEP_NS UINT64_C(10000000)
 
+/* A pipe without a reader would be waited for by a process that is deaf to signals then. */
+static FILE *create_file(const char *path)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NONBLOCK, 0666);
+	FILE *out = fd < 0 || fcntl(fd, F_SETFL, 0) ? NULL : fdopen(fd, "w");
+
+	if (!out && fd >= 0)
+		close(fd);
+	return out;
+}
+
 FILE *recording__create(const char *path)
 {
 	FILE *out;
 	int copy;
 
 	if (strcmp(path, "-"))
-		return fopen(path, "we");
+		return create_file(path);
 	copy = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 0);
 	out = copy < 0 ? NULL : fdopen(copy, "w");
 	if (out || copy < 0)
