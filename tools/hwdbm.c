@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -109,6 +110,8 @@ int main(int argc, char **argv)
 	const char *word = argc > 1 ? argv[1] : "";
 	int err = hold_streams();
 
+	/* A file that may not grow (ulimit -f) is an error of write(). */
+	signal(SIGXFSZ, SIG_IGN);
 	if (err) {
 		log__error("a standard stream is closed, and /dev/null cannot be opened in its place (%s)",
 			   strerror(-err));

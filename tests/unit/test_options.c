@@ -99,6 +99,21 @@ static void nothing_at_all_is_refused(void)
 	CHECK_NUMBER(v.ns, 0);
 }
 
+/* A variable that is not set in a script: never a file, a VM or a command without a name. */
+static void words_that_are_empty_are_refused(void)
+{
+	struct values v = { 0 };
+
+	spec.stop_at_first = false;
+	CHECK_NUMBER(PARSE(&v, "-t", ""), -EINVAL);
+	CHECK_NUMBER(PARSE(&v, "--text="), -EINVAL);
+	CHECK_NUMBER(PARSE(&v, "operand", ""), -EINVAL);
+	CHECK_NUMBER(PARSE(&v, "", "-f"), -EINVAL);
+	spec.stop_at_first = true;
+	CHECK_NUMBER(PARSE(&v, "--", ""), -EINVAL);
+	CHECK_NUMBER(PARSE(&v, "--", "echo", ""), 2);
+}
+
 static void times_have_units(void)
 {
 	static const struct {
@@ -109,7 +124,8 @@ static void times_have_units(void)
 		{ "2m", 120000000000 }, { "1h", 3600000000000 }, { ".25s", 250000000 },
 		{ "50us", 50000 }, { "7ns", 7 },
 	};
-	static const char * const bad[] = { "", "x", "1x", "-1", "1 s", "1e400", "nan", "inf" };
+	static const char * const bad[] = { "", "x", "1x", "-1", "1 s", "1e400", "nan", "inf", ".", "1e3", "0x10",
+					     "1.5.2", "1:30", "5M", "+5", " 5", "5 ", "1m30s" };
 	uint64_t ns;
 
 	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
@@ -131,7 +147,7 @@ static void shares_are_millionths(void)
 	} good[] = {
 		{ "0.1%", 1000 }, { "0.1", 1000 }, { "100", 1000000 }, { "0", 0 }, { ".0001%", 1 },
 	};
-	static const char * const bad[] = { "", "%", "-1", "101", "100.1%", "1 %", "1%%", "nan", "x" };
+	static const char * const bad[] = { "", "%", "-1", "101", "100.1%", "1 %", "1%%", "nan", "x", "0x1", "1e1" };
 	uint64_t share;
 
 	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
@@ -155,7 +171,7 @@ static void sizes_have_units(void)
 		{ "12T", UINT64_C(12) << 40 }, { "10Gbit", 1250000000 }, { "8kbit", 1000 },
 		{ "4KiB", 4096 }, { "1.5GiB", 1610612736 },
 	};
-	static const char * const bad[] = { "", "K", "-1", "1 G", "1GB", "1e400", "nan", "8E", "4k" };
+	static const char * const bad[] = { "", "K", "-1", "1 G", "1GB", "1e400", "nan", "8E", "4k", "0x10", "1e3" };
 	uint64_t bytes;
 
 	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
@@ -234,7 +250,7 @@ static void stopping_ends_the_whole_group(void)
 
 RUN_TESTS(TEST(options_reach_their_places), TEST(a_command_line_is_left_alone),
 	  TEST(bad_options_are_refused),
-	  TEST(nothing_at_all_is_refused), TEST(times_have_units), TEST(shares_are_millionths),
+	  TEST(nothing_at_all_is_refused), TEST(words_that_are_empty_are_refused), TEST(times_have_units), TEST(shares_are_millionths),
 	  TEST(sizes_have_units),
 	  TEST(a_child_waits_and_reports_its_status),
 	  TEST(a_command_that_does_not_exist_is_an_error),

@@ -6,8 +6,10 @@
  * what hwdbm saw of it (tests/kvm/compare), and DMA (testbed/guest/type1probe.c).
  *
  *   type1 DEVICE [--ranges N] [--syncs N] [--hold] [--log]
+ *   type1 DEVICE --unmap N [--iova ADDRESS]
  *
  * --hold says "ready" in place of any read, and stays until a signal; --log: with the log on.
+ * --unmap: N single pages, every second one from ADDRESS, are mapped, and then unmapped one by one.
  */
 #define _GNU_SOURCE
 #include <err.h>
@@ -84,11 +86,11 @@ static int open_container(const char *device)
 	return container;
 }
 
-static void map_range(int container, unsigned int range)
+static void map_bytes(int container, uint64_t iova, uint64_t bytes)
 {
 	struct vfio_iommu_type1_dma_map map = {
 		.argsz = sizeof(map), .flags = VFIO_DMA_MAP_FLAG_READ | VFIO_DMA_MAP_FLAG_WRITE,
-		.iova = range_iova(range), .size = range_bytes(range),
+		.iova = iova, .size = bytes,
 	};
 	void *memory = mmap(NULL, map.size, PROT_READ | PROT_WRITE,
 			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
@@ -98,6 +100,22 @@ static void map_range(int container, unsigned int range)
 	map.vaddr = (uintptr_t)memory;
 	if (ioctl(container, VFIO_IOMMU_MAP_DMA, &map))
 		err(1, "VFIO_IOMMU_MAP_DMA");
+}
+
+/* No two pages are neighbours, so that each is invalidated by itself. */
+static void map_and_unmap(int container, unsigned int pages, uint64_t iova)
+{
+	for (unsigned int i = 0; i < pages; i++)
+		map_bytes(container, iova + 2 * i * PAGE, PAGE);
+	for (unsigned int i = 0; i < pages; i++) {
+		struct vfio_iommu_type1_dma_unmap unmap = {
+			.argsz = sizeof(unmap), .iova = iova + 2 * i * PAGE, .size = PAGE,
+		};
+
+		if (ioctl(container, VFIO_IOMMU_UNMAP_DMA, &unmap) || unmap.size != PAGE)
+			err(1, "VFIO_IOMMU_UNMAP_DMA");
+	}
+	printf("{\"iova\":%" PRIu64 ",\"unmapped_pages\":%u}\n", iova, pages);
 }
 
 static void switch_log(int container, uint32_t flag)
@@ -140,9 +158,10 @@ int main(int argc, char **argv)
 {
 	static const struct option options[] = {
 		{ "ranges", 1, NULL, 'r' }, { "syncs", 1, NULL, 's' }, { "hold", 0, NULL, 'h' },
-		{ "log", 0, NULL, 'l' }, { 0 },
+		{ "log", 0, NULL, 'l' }, { "unmap", 1, NULL, 'u' }, { "iova", 1, NULL, 'i' }, { 0 },
 	};
-	unsigned int ranges = 2, syncs = 3;
+	unsigned int ranges = 2, syncs = 3, unmap = 0;
+	uint64_t iova = IOVA;
 	bool hold = false, log = false;
 	int container, c;
 
@@ -152,13 +171,19 @@ int main(int argc, char **argv)
 		case 's': syncs = strtoul(optarg, NULL, 10); break;
 		case 'h': hold = true; break;
 		case 'l': log = true; break;
+		case 'u': unmap = strtoul(optarg, NULL, 10); break;
+		case 'i': iova = strtoull(optarg, NULL, 0); break;
 		default: return 2;
 		}
 	if (optind != argc - 1)
 		errx(2, "which device?");
 	container = open_container(argv[optind]);
+	if (unmap) {
+		map_and_unmap(container, unmap, iova);
+		return 0;
+	}
 	for (unsigned int i = 0; i < ranges; i++)
-		map_range(container, i);
+		map_bytes(container, range_iova(i), range_bytes(i));
 	if (log || !hold)
 		switch_log(container, VFIO_IOMMU_DIRTY_PAGES_FLAG_START);
 	if (hold) {

@@ -331,6 +331,9 @@ static int choose(struct collector *c)
 	if (err == -ENOENT)
 		log__error("%s: this kernel has no type information (/sys/kernel/btf/vmlinux); it takes one built with CONFIG_DEBUG_INFO_BTF=y",
 			   c->options.command);
+	else if (err)
+		log__error("%s: cannot read this kernel's type information (%s)%s", c->options.command,
+			   strerror(-err), err == -ENOMEM ? "; is memory limited (ulimit -v)?" : "");
 	if (err)
 		return err;
 	if (!c->options.require || probes__served(&c->choice) & c->options.require)
@@ -432,15 +435,14 @@ static int look_at_kvm(struct collector *c)
 	return 0;
 }
 
-/* Programs, maps and links are files each; libbpf does not say so when there are too many. */
-static int check_files(const struct collect_options *options)
+int collect__check_files(const char *command)
 {
 	struct rlimit limit;
 
 	if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur >= FILES_HELD)
 		return 0;
 	log__error("%s: only %ju files may be open here, and it takes %d; raise that with ulimit -n %d",
-		   options->command, (uintmax_t)limit.rlim_cur, FILES_HELD, FILES_HELD);
+		   command, (uintmax_t)limit.rlim_cur, FILES_HELD, FILES_HELD);
 	return -EMFILE;
 }
 
@@ -457,7 +459,7 @@ int collect__open(struct collector **out, const struct collect_options *options,
 	c->handler = handler;
 	c->context = context;
 	libbpf_set_print(print_libbpf);
-	err = check_files(options);
+	err = collect__check_files(options->command);
 	err = err ?: load(c);
 	err = err ?: options->stacks ? stacks__open(&c->stacks) : 0;
 	err = err ?: look_at_kvm(c);

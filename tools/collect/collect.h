@@ -38,6 +38,15 @@ struct collect_overhead {
 };
 
 /**
+ * collect__check_files() - whether as many files may be open as measuring takes
+ *
+ * Programs, maps and links are one each; libbpf does not say so when there are too many.
+ *
+ * Return: 0, or -EMFILE after a message.
+ */
+int collect__check_files(const char *command);
+
+/**
  * collect__open() - load and attach what serves the wanted measurements on this kernel
  *
  * Says on stderr what is missing and what to do about it when it fails; nothing stays

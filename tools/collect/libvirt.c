@@ -13,7 +13,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <time.h>
 
@@ -45,6 +47,10 @@ static const char *const job_types[] = {
 	"none", "bounded", "active", "completed", "failed", "cancelled",
 };
 
+/* Long enough for a connection by ssh that asks for a password */
+#define PATIENCE_MS 30000
+#define STEP_MS 50
+
 #define JOB_STATS_COMPLETED 1		/* VIR_DOMAIN_JOB_STATS_COMPLETED: of the last job */
 
 struct calls {
@@ -63,6 +69,9 @@ struct calls {
 struct libvirt {
 	void *library;
 	struct calls calls;
+	char *uri, *name;
+	int err;			/* why there is nothing to ask, and in words; the thread's until it has ended */
+	char why[256];
 	virConnect *connection;
 	virDomain *domain;
 	uint64_t pid;
@@ -202,12 +211,43 @@ static void pause_for(uint64_t ns)
 	nanosleep(&time, NULL);
 }
 
+/* libvirt would write to stderr by itself. */
+static void say_nothing(void *data, void *error)
+{
+	(void)data;
+	(void)error;
+}
+
+static int find_domain(struct libvirt *l)
+{
+	struct vmm_state_sample sample;
+
+	l->calls.quiet(NULL, say_nothing);
+	l->connection = l->calls.open(l->uri);
+	if (!l->connection) {
+		snprintf(l->why, sizeof(l->why), "cannot connect (%s)", l->calls.error());
+		return -ECONNREFUSED;
+	}
+	l->domain = l->calls.by_name(l->connection, l->name);
+	if (!l->domain)
+		l->domain = l->calls.by_uuid(l->connection, l->name);
+	if (!l->domain) {
+		snprintf(l->why, sizeof(l->why), "no domain has the name or UUID \"%s\"", l->name);
+		return -ENOENT;
+	}
+	if (!ask(l, 0, &sample))
+		return 0;
+	snprintf(l->why, sizeof(l->why), "cannot ask about the jobs of %s (%s)", l->name, l->calls.error());
+	return -EOPNOTSUPP;
+}
+
 static void *keep_asking(void *context)
 {
 	struct libvirt *l = context;
 	bool was_active = false;
 
-	while (!atomic_load(&l->is_done)) {
+	l->err = find_domain(l);
+	while (!l->err && !atomic_load(&l->is_done)) {
 		struct vmm_state_sample sample;
 
 		if (ask_well(l, was_active, &sample) ||
@@ -220,39 +260,6 @@ static void *keep_asking(void *context)
 	cleanup__close(&l->to);
 	l->to = -1;
 	return NULL;
-}
-
-/* libvirt would write to stderr by itself. */
-static void say_nothing(void *data, void *error)
-{
-	(void)data;
-	(void)error;
-}
-
-static int find_domain(struct libvirt *l, const char *command, const char *uri,
-		       const char *domain)
-{
-	struct vmm_state_sample sample;
-
-	l->calls.quiet(NULL, say_nothing);
-	l->connection = l->calls.open(uri);
-	if (!l->connection) {
-		log__error("%s: --libvirt %s: cannot connect (%s)", command, uri, l->calls.error());
-		return -ECONNREFUSED;
-	}
-	l->domain = l->calls.by_name(l->connection, domain);
-	if (!l->domain)
-		l->domain = l->calls.by_uuid(l->connection, domain);
-	if (!l->domain) {
-		log__error("%s: --libvirt %s: no domain has the name or UUID \"%s\"", command, uri,
-			   domain);
-		return -ENOENT;
-	}
-	if (!ask(l, 0, &sample))
-		return 0;
-	log__error("%s: --libvirt %s: cannot ask about the jobs of %s (%s)", command, uri, domain,
-		   l->calls.error());
-	return -EOPNOTSUPP;
 }
 
 static int start_asking(struct libvirt *l)
@@ -270,6 +277,41 @@ static int start_asking(struct libvirt *l)
 	return -err;
 }
 
+/* A session takes its signals when it has begun. */
+static bool is_stopped(void)
+{
+	static const int signals[] = { SIGINT, SIGTERM, SIGHUP };
+	sigset_t pending;
+
+	sigpending(&pending);
+	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
+		if (sigismember(&pending, signals[i]))
+			return true;
+	return false;
+}
+
+/* A daemon, or the network before it, may leave a call without an answer for minutes. */
+static int await_answer(struct libvirt *l)
+{
+	struct pollfd wait = { .fd = l->from, .events = POLLIN };
+
+	for (int waited = 0; waited < PATIENCE_MS; waited += STEP_MS) {
+		if (is_stopped()) {
+			snprintf(l->why, sizeof(l->why), "stopped before it answered");
+			return -EINTR;
+		}
+		if (poll(&wait, 1, STEP_MS) <= 0)
+			continue;
+		if (wait.revents & POLLIN)
+			return 0;
+		pthread_join(l->thread, NULL);
+		l->is_running = false;
+		return l->err;
+	}
+	snprintf(l->why, sizeof(l->why), "no answer for %d s", PATIENCE_MS / 1000);
+	return -ETIMEDOUT;
+}
+
 int libvirt__open(struct libvirt **out, const char *command, const char *uri,
 		  const char *domain, uint64_t pid, uint64_t interval_ns)
 {
@@ -281,16 +323,19 @@ int libvirt__open(struct libvirt **out, const char *command, const char *uri,
 	l->from = l->to = -1;
 	l->pid = pid;
 	l->interval_ns = interval_ns;
-	err = load_calls(l);
+	l->uri = strdup(uri);
+	l->name = strdup(domain);
+	err = l->uri && l->name ? load_calls(l) : -ENOMEM;
 	if (err)
 		log__error("%s: --libvirt needs libvirt's library, libvirt.so.0 (Debian package libvirt0): %s",
-			   command, dlerror());
-	err = err ?: find_domain(l, command, uri, domain);
+			   command, err == -ENOMEM ? strerror(ENOMEM) : dlerror());
 	if (!err) {
 		err = start_asking(l);
 		if (err)
-			log__error("%s: --libvirt %s: cannot start a thread (%s)", command, uri,
-				   strerror(-err));
+			snprintf(l->why, sizeof(l->why), "cannot start a thread (%s)", strerror(-err));
+		err = err ?: await_answer(l);
+		if (err)
+			log__error("%s: --libvirt %s: %s", command, uri, l->why);
 	}
 	if (err) {
 		libvirt__free(l);
@@ -315,7 +360,7 @@ int libvirt__read(struct libvirt *l, sample_handler handler, void *context)
 		if (got < 0)
 			return errno == EAGAIN || errno == EINTR ? 0 : -errno;
 		if (got != sizeof(sample.vmm_state))
-			return -EPIPE;
+			return LIBVIRT_GONE;
 		err = handler(context, SAMPLE_VMM_STATE, &sample);
 		if (err)
 			return err;
@@ -343,5 +388,7 @@ void libvirt__free(struct libvirt *l)
 	/* The library stays: it has threads and destructors of its own. */
 	cleanup__close(&l->from);
 	cleanup__close(&l->to);
+	free(l->uri);
+	free(l->name);
 	free(l);
 }

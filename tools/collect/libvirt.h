@@ -11,12 +11,16 @@
 
 struct libvirt;
 
+/* There is nothing more to be read. */
+#define LIBVIRT_GONE 1
+
 #ifdef HWDBM_LIBVIRT
 
 /**
  * libvirt__open() - connect, find the domain, and ask about it every so often
  *
- * A daemon may let a call wait for long, so that a thread of its own does the asking.
+ * A daemon may let a call wait for long, so that a thread of its own does the asking; the
+ * first answer is waited for until it comes, a signal to end is pending, or it takes too long.
  * Says on stderr what is wrong when it fails.
  *
  * @command: who asks; begins the messages
@@ -35,7 +39,7 @@ int libvirt__fd(const struct libvirt *libvirt);
 
 /**
  * libvirt__read() - hand on each answer that has come
- * Return: 0; -EPIPE once libvirt or the VM is gone; or the handler's error.
+ * Return: 0; LIBVIRT_GONE once libvirt or the VM is; or the handler's error.
  */
 int libvirt__read(struct libvirt *libvirt, sample_handler handler, void *context);
 

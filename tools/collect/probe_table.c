@@ -30,7 +30,7 @@
 
 #define TAKES_QI "intel_iommu*, qi_desc*, 4, 8"
 #define TAKES_AMD_SIZE "protection_domain*, 8, 8 size"
-#define TAKES_AMD_LAST "protection_domain*, 8, 8 last"
+#define TAKES_AMD_LAST "protection_domain*, 8, 8 last, 4"
 #define TAKES_AMD_SYNC "iommu_domain*, iommu_iotlb_gather*"
 #define TAKES_TDP_SPLIT "kvm*, tdp_iter*, kvm_mmu_page*, 1"
 #define TAKES_SLOT_SPLIT "kvm*, kvm_memory_slot*, 4"
@@ -63,7 +63,6 @@
 #define BLIND_RETURNS "more calls at once than the kernel keeps return probes for"
 
 /* Why nobody has seen a probe at work. */
-#define NO_AMD "no AMD IOMMU was at hand"
 #define NO_OPENEULER "no openEuler kernel was at hand"
 
 static const struct probe probes[] = {
@@ -177,29 +176,26 @@ static const struct probe probes[] = {
 	  { "kprobe_qi", "kretprobe_qi" }, .cost = COST_KPROBE,
 	  .blind = BLIND_FUNCTIONS "; " BLIND_RETURNS },
 
-	/* The last argument is a size in Linux 6.12, and an address in 7.3. */
+	/* The third argument is a size in Linux 6.12, and an address in 7.3, which has flags behind it. */
 	{ MEASURE(AMD_TLB), PROBE_FENTRY, { { "amd_iommu_domain_flush_pages", TAKES_AMD_SIZE } }, NULL,
-	  { "enter_amd_flush", "exit_amd_flush" }, .cost = COST_FENTRY, .blind = BLIND_AMD,
-	  .unproven = NO_AMD },
+	  { "enter_amd_flush", "exit_amd_flush" }, .cost = COST_FENTRY, .blind = BLIND_AMD },
 	{ MEASURE(AMD_TLB), PROBE_FENTRY, { { "amd_iommu_domain_flush_pages", TAKES_AMD_LAST } }, NULL,
-	  { "enter_amd_flush_last", "exit_amd_flush" }, .cost = COST_FENTRY, .blind = BLIND_AMD,
-	  .unproven = NO_AMD },
+	  { "enter_amd_flush_last", "exit_amd_flush" }, .cost = COST_FENTRY, .blind = BLIND_AMD },
 	{ MEASURE(AMD_TLB), PROBE_KPROBE, { { "amd_iommu_domain_flush_pages", TAKES_AMD_SIZE } }, NULL,
 	  { "kprobe_amd_flush", "kretprobe_amd_flush" }, .cost = COST_KPROBE,
-	  .blind = BLIND_AMD "; " BLIND_RETURNS, .unproven = NO_AMD },
+	  .blind = BLIND_AMD "; " BLIND_RETURNS },
 	{ MEASURE(AMD_TLB), PROBE_KPROBE, { { "amd_iommu_domain_flush_pages", TAKES_AMD_LAST } }, NULL,
 	  { "kprobe_amd_flush_last", "kretprobe_amd_flush" }, .cost = COST_KPROBE,
-	  .blind = BLIND_AMD "; " BLIND_RETURNS, .unproven = NO_AMD },
+	  .blind = BLIND_AMD "; " BLIND_RETURNS },
 	/* Static in Linux 6.1; its callers are called by pointer. */
 	{ MEASURE(AMD_TLB), PROBE_FENTRY, { { "amd_iommu_iotlb_sync", TAKES_AMD_SYNC },
 					    { "amd_iommu_flush_iotlb_all" } }, NULL,
 	  { "enter_amd_sync", "exit_amd_sync", "enter_amd_all", "exit_amd_all" }, .cost = COST_FENTRY,
-	  .blind = "flushes for dirty tracking; " BLIND_AMD, .unproven = NO_AMD },
+	  .blind = "flushes for dirty tracking; " BLIND_AMD },
 	{ MEASURE(AMD_TLB), PROBE_KPROBE, { { "amd_iommu_iotlb_sync", TAKES_AMD_SYNC },
 					    { "amd_iommu_flush_iotlb_all" } }, NULL,
 	  { "kprobe_amd_sync", "kretprobe_amd_sync", "kprobe_amd_all", "kretprobe_amd_all" },
-	  .cost = COST_KPROBE, .blind = "flushes for dirty tracking; " BLIND_AMD "; " BLIND_RETURNS,
-	  .unproven = NO_AMD },
+	  .cost = COST_KPROBE, .blind = "flushes for dirty tracking; " BLIND_AMD "; " BLIND_RETURNS },
 
 	/* Inlined in Linux 6.1. */
 	{ MEASURE(KVM_SPLIT), PROBE_FENTRY, { { "tdp_mmu_split_huge_page", TAKES_TDP_SPLIT } }, "kvm",

@@ -51,6 +51,22 @@ static const struct bpf_insn reading[] = {
 
 #define INSNS (sizeof(reading) / sizeof(reading[0]))
 
+/* libbpf says that there is none, whatever has kept it from reading what there is. */
+static int why_untyped(void)
+{
+	static const char path[] = "/sys/kernel/btf/vmlinux";
+	struct btf *btf;
+	int err;
+
+	if (access(path, R_OK))
+		return -ENOENT;
+	btf = btf__parse(path, NULL);
+	err = libbpf_get_error(btf);
+	if (!err)
+		btf__free(btf);
+	return err == -ENOENT || !err ? -EIO : err;
+}
+
 int probe_bench__open(struct probe_bench **out)
 {
 	struct probe_bench *bench = calloc(1, sizeof(*bench));
@@ -60,7 +76,7 @@ int probe_bench__open(struct probe_bench **out)
 	bench->vmlinux = btf__load_vmlinux_btf();
 	if (libbpf_get_error(bench->vmlinux)) {
 		free(bench);
-		return -ENOENT;
+		return why_untyped();
 	}
 	*out = bench;
 	return 0;

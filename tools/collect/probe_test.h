@@ -13,7 +13,7 @@ struct probe_bench;
 
 /**
  * probe_bench__open() - get ready to test
- * Return: 0; -ENOENT if the kernel has no type information; -ENOMEM.
+ * Return: 0; -ENOENT if the kernel has no type information; -ENOMEM or another -errno if it cannot be read.
  */
 int probe_bench__open(struct probe_bench **out);
 

@@ -23,8 +23,8 @@
 /* A VMM that is alive greets at once, but its main loop may be busy. */
 #define PATIENCE_MS 3000
 
-/* No answer of interest is longer. */
-#define LINE_MAX_BYTES (1 << 20)
+/* No answer of interest is longer, and no monitor sends more in a second; who reads that measures nothing else. */
+#define MOST_BYTES (1 << 20)
 
 #define CAPABILITIES "{\"execute\":\"qmp_capabilities\"}\n"
 /* They are answered in this order: what the migration is told is known when its state is. */
@@ -34,18 +34,33 @@
 
 struct qmp {
 	int fd;
+	const char *command;		/* whose messages these are */
+	const char *path;
 	uint64_t pid;
 	sample_handler handler;
 	void *context;
 	char *buffer;
 	size_t length;
 	size_t size;
+	uint64_t second_ns;		/* since when it has sent so much */
+	size_t sent;
 	bool is_asked;
+	uint64_t waiting_ns;		/* since when an answer is due; 0: none is */
+	bool is_silence_said;
+	bool is_refusal_said;
 	char event[24];			/* that made us ask */
 	char version[64];		/* by its greeting */
 	uint64_t limit_ns;		/* that a migration was told; UNKNOWN */
 	uint64_t max_bandwidth;		/* the same; 0: none */
 };
+
+static uint64_t now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * NS_PER_SECOND + now.tv_nsec;
+}
 
 static void put_json(json_t **json)
 {
@@ -117,13 +132,11 @@ int qmp__state(const char *text, size_t length, struct vmm_state_sample *sample)
 
 static int hand_on(struct qmp *qmp, const json_t *answer)
 {
-	struct timespec now;
 	union sample sample;
 
 	field__clear(sample__table(SAMPLE_VMM_STATE), &sample);
 	fill_state(answer, &sample.vmm_state);
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	sample.vmm_state.t_ns = now.tv_sec * NS_PER_SECOND + now.tv_nsec;
+	sample.vmm_state.t_ns = now_ns();
 	sample.vmm_state.pid = qmp->pid ? qmp->pid : UNKNOWN;
 	STRING_COPY(sample.vmm_state.event, qmp->event);
 	STRING_COPY(sample.vmm_state.version, qmp->version);
@@ -133,7 +146,7 @@ static int hand_on(struct qmp *qmp, const json_t *answer)
 	return qmp->handler(qmp->context, SAMPLE_VMM_STATE, &sample);
 }
 
-static int take_event(struct qmp *qmp, const char *event)
+static void take_event(struct qmp *qmp, const char *event)
 {
 	static const char *const events[] = { "STOP", "RESUME", "MIGRATION", "SHUTDOWN" };
 
@@ -143,9 +156,20 @@ static int take_event(struct qmp *qmp, const char *event)
 		STRING_COPY(qmp->event, event);
 		/* What an earlier question gets for an answer may be older than the event. */
 		qmp->is_asked = false;
-		return qmp__ask(qmp);
+		qmp__ask(qmp);
 	}
-	return 0;
+}
+
+/* Once: it would be the same each second. */
+static void tell_refusal(struct qmp *qmp, const json_t *error)
+{
+	const char *text = json_string_value(json_object_get(error, "desc"));
+
+	if (qmp->is_refusal_said)
+		return;
+	qmp->is_refusal_said = true;
+	log__warn("%s: --qmp %s: the monitor does not say how the migration stands (%.160s); its view is missing",
+		  qmp->command, qmp->path, text ?: "it gives no state and no reason");
 }
 
 static int take_line(struct qmp *qmp, const char *line, size_t length)
@@ -156,8 +180,10 @@ static int take_line(struct qmp *qmp, const char *line, size_t length)
 	const char *id = json_string_value(json_object_get(said, "id"));
 	const json_t *answer = json_object_get(said, "return");
 
-	if (event)
-		return take_event(qmp, event);
+	if (event) {
+		take_event(qmp, event);
+		return 0;
+	}
 	/* The answer to qmp_capabilities has none. */
 	if (!id)
 		return 0;
@@ -167,7 +193,11 @@ static int take_line(struct qmp *qmp, const char *line, size_t length)
 		return 0;
 	}
 	qmp->is_asked = false;
-	return json_is_object(answer) ? hand_on(qmp, answer) : 0;
+	qmp->waiting_ns = 0;
+	if (json_is_object(answer))
+		return hand_on(qmp, answer);
+	tell_refusal(qmp, json_object_get(said, "error"));
+	return 0;
 }
 
 static int make_room(struct qmp *qmp)
@@ -177,7 +207,7 @@ static int make_room(struct qmp *qmp)
 
 	if (qmp->length < qmp->size)
 		return 0;
-	if (size > LINE_MAX_BYTES)
+	if (size > MOST_BYTES)
 		return -EMSGSIZE;
 	grown = realloc(qmp->buffer, size);
 	if (!grown)
@@ -204,20 +234,49 @@ static int take_lines(struct qmp *qmp)
 	return err;
 }
 
+static bool is_flood(struct qmp *qmp, size_t got)
+{
+	uint64_t now = now_ns();
+
+	if (now - qmp->second_ns > NS_PER_SECOND) {
+		qmp->second_ns = now;
+		qmp->sent = 0;
+	}
+	qmp->sent += got;
+	return qmp->sent > MOST_BYTES;
+}
+
+/* Return: bytes that came, 0 if none did, -EPIPE at the end, -EMSGSIZE if they are too many, or another -errno. */
+static ssize_t take_bytes(struct qmp *qmp)
+{
+	int err = make_room(qmp);
+	ssize_t got;
+
+	if (err)
+		return err;
+	got = recv(qmp->fd, qmp->buffer + qmp->length, qmp->size - qmp->length, MSG_DONTWAIT);
+	if (got < 0)
+		return errno == EAGAIN || errno == EINTR ? 0 : -errno;
+	qmp->length += got;
+	if (is_flood(qmp, got))
+		return -EMSGSIZE;
+	return got ?: -EPIPE;
+}
+
 int qmp__read(struct qmp *qmp)
 {
 	for (;;) {
-		ssize_t got;
-		int err = make_room(qmp);
+		ssize_t got = take_bytes(qmp);
+		int err;
 
-		if (err)
-			return err;
-		got = recv(qmp->fd, qmp->buffer + qmp->length, qmp->size - qmp->length, MSG_DONTWAIT);
-		if (got < 0)
-			return errno == EAGAIN || errno == EINTR ? 0 : -errno;
-		if (!got)
-			return -EPIPE;
-		qmp->length += got;
+		if (got == -EMSGSIZE)
+			log__warn("%s: --qmp %s: more than 1 MiB in a line or a second, which no monitor sends; it is not listened to any more",
+				  qmp->command, qmp->path);
+		else if (got < 0)
+			log__warn("%s: --qmp %s: the monitor says no more (%s)", qmp->command, qmp->path,
+				  got == -EPIPE ? "it was closed" : strerror((int)-got));
+		if (got <= 0)
+			return got ? QMP_GONE : 0;
 		err = take_lines(qmp);
 		if (err)
 			return err;
@@ -231,12 +290,20 @@ static int say(struct qmp *qmp, const char *text)
 	return sent == (ssize_t)strlen(text) ? 0 : sent < 0 ? -errno : -EIO;
 }
 
-int qmp__ask(struct qmp *qmp)
+void qmp__ask(struct qmp *qmp)
 {
+	uint64_t now = now_ns();
+
+	if (qmp->waiting_ns && now - qmp->waiting_ns > PATIENCE_MS * NS_PER_MS && !qmp->is_silence_said) {
+		qmp->is_silence_said = true;
+		log__warn("%s: --qmp %s: the monitor has not answered for %d s; its view is missing until it does",
+			  qmp->command, qmp->path, PATIENCE_MS / 1000);
+	}
 	if (qmp->is_asked)
-		return 0;
-	qmp->is_asked = true;
-	return say(qmp, QUESTIONS);
+		return;
+	if (!qmp->waiting_ns)
+		qmp->waiting_ns = now;
+	qmp->is_asked = !say(qmp, QUESTIONS);
 }
 
 /* {"qemu": {"major": 7, "minor": 2, "micro": 22}, "package": "Debian 1:7.2+dfsg-7"} */
@@ -254,24 +321,40 @@ static void take_version(struct qmp *qmp, const json_t *version)
 			 package && *package ? ")" : "");
 }
 
+/* Return: 0 with the first line's @end; -EBUSY without a word; -EPROTO if it is none of a monitor's; -ENOMEM. */
+static int await_line(struct qmp *qmp, char **end)
+{
+	uint64_t until = now_ns() + PATIENCE_MS * NS_PER_MS, now;
+
+	for (now = now_ns(); now < until; now = now_ns()) {
+		struct pollfd wait = { .fd = qmp->fd, .events = POLLIN };
+		ssize_t got = poll(&wait, 1, (int)((until - now) / NS_PER_MS) + 1) > 0 ? take_bytes(qmp) : 0;
+
+		if (got < 0 || (got && *qmp->buffer != '{'))
+			return got == -ENOMEM ? -ENOMEM : -EPROTO;
+		*end = got ? memchr(qmp->buffer, '\n', qmp->length) : NULL;
+		if (*end)
+			return 0;
+	}
+	return qmp->length ? -EPROTO : -EBUSY;
+}
+
 /* The greeting is the one line without which nothing else makes sense. */
 static int greet(struct qmp *qmp)
 {
-	struct pollfd wait = { .fd = qmp->fd, .events = POLLIN };
 	_cleanup_json_ json_t *said = NULL;
-	char line[4096];
 	json_error_t error;
-	ssize_t got;
+	char *end;
+	int err = await_line(qmp, &end);
 
-	if (poll(&wait, 1, PATIENCE_MS) <= 0)
-		return -EBUSY;
-	got = recv(qmp->fd, line, sizeof(line), 0);
-	if (got <= 0)
-		return got ? -errno : -EPROTO;
-	said = json_loadb(line, got, 0, &error);
+	if (err)
+		return err;
+	said = json_loadb(qmp->buffer, end - qmp->buffer, 0, &error);
 	if (!json_object_get(said, "QMP"))
 		return -EPROTO;
 	take_version(qmp, json_object_get(json_object_get(said, "QMP"), "version"));
+	qmp->length -= end + 1 - qmp->buffer;
+	memmove(qmp->buffer, end + 1, qmp->length);
 	return say(qmp, CAPABILITIES);
 }
 
@@ -302,6 +385,8 @@ int qmp__open(struct qmp **out, const char *command, const char *path, uint64_t 
 	if (!qmp)
 		return -ENOMEM;
 	qmp->fd = -1;
+	qmp->command = command;
+	qmp->path = path;
 	qmp->limit_ns = qmp->max_bandwidth = UNKNOWN;
 	qmp->pid = pid;
 	qmp->handler = handler;

@@ -16,7 +16,7 @@ struct qmp;
  * A monitor serves one client at a time and lets others wait without a word, so that the
  * wait has an end. Says on stderr what is wrong when it fails.
  *
- * @command: who asks; begins the messages
+ * @command: who asks; begins the messages; kept, as @path is
  * @pid: for the samples; 0: unknown
  * @handler: called by qmp__read()
  * @out: set on success; free with qmp__free()
@@ -31,16 +31,20 @@ int qmp__fd(const struct qmp *qmp);
 
 /**
  * qmp__ask() - ask how the migration stands, unless the last answer is still to come
- * Return: 0 or -errno.
+ *
+ * Warns, once, of a monitor that has been silent for too long. What cannot be sent now is asked the next time.
  */
-int qmp__ask(struct qmp *qmp);
+void qmp__ask(struct qmp *qmp);
+
+/* The monitor is not to be read or asked any more. */
+#define QMP_GONE 1
 
 /**
  * qmp__read() - take what is there, and hand on each answer
  *
- * What the monitor says that is not understood is skipped.
+ * What the monitor says that is not understood is skipped; that it refuses to answer is said once.
  *
- * Return: 0; -EPIPE once the monitor is gone; another -errno; or the handler's error.
+ * Return: 0; QMP_GONE after a warning; or the handler's error.
  */
 int qmp__read(struct qmp *qmp);
 

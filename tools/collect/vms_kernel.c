@@ -16,6 +16,7 @@
 #include <errno.h>
 #include <linux/kvm.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/utsname.h>
 
 /* How often slots that change under the walk are read again. */
@@ -60,16 +61,27 @@ static int keep_record(void *context, void *data, size_t size)
 	return 0;
 }
 
+/* The iterator and what libbpf opens on the way take fewer. */
+#define FILES_HELD 32
+
 static void explain(int err, char *why, size_t size)
 {
+	struct rlimit files = { .rlim_cur = RLIM_INFINITY };
 	struct utsname name = { 0 };
 
+	getrlimit(RLIMIT_NOFILE, &files);
 	uname(&name);
 	if (!host__may_trace())
 		snprintf(why, size, "no privilege to run BPF programs (%s); run as root, or with CAP_BPF and CAP_PERFMON",
 			 strerror(-err));
 	else if (access("/sys/kernel/btf/vmlinux", R_OK))
 		snprintf(why, size, "this kernel has no type information (/sys/kernel/btf/vmlinux); it takes one built with CONFIG_DEBUG_INFO_BTF=y");
+	else if (files.rlim_cur < FILES_HELD)
+		snprintf(why, size, "only %ju files may be open here; raise that with ulimit -n %d",
+			 (uintmax_t)files.rlim_cur, FILES_HELD);
+	/* libbpf says with the first of them that it could not read what is there. */
+	else if (err == -ESRCH || err == -ENOMEM)
+		snprintf(why, size, "no memory for this kernel's type information; is it limited (ulimit -v)?");
 	else if (host__is_confidential())
 		snprintf(why, size, "kernel lockdown is set to confidentiality, which forbids to read kernel memory (%s)",
 			 strerror(-err));

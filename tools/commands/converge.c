@@ -28,9 +28,6 @@
 /* How often to see whether the syncs of an iteration are over. */
 #define TICK_MS 100
 
-/* Rows between two headings, so that one is always on the screen. */
-#define ROWS_PER_HEADING 20
-
 struct converge_options {
 	uint64_t pid;
 	const char *vm;
@@ -121,7 +118,7 @@ static int put_row(void *context, const struct converge_row *row)
 
 	if (c->options.json)
 		return note_output(c, json__write_line(stdout, &converge_row_table, row));
-	if (c->lines++ % ROWS_PER_HEADING == 0)
+	if (c->lines++ % rows__per_heading(stdout, &converge_row_table) == 0)
 		err = rows__heading(stdout, &converge_row_table);
 	return note_output(c, err ?: rows__put(stdout, &converge_row_table, row, c->emulated));
 }

@@ -147,6 +147,10 @@ int convert__main(int argc, char **argv)
 		return COMMAND_USAGE;
 	}
 	path = path ?: argv[first];
+	if (recording__is_same(c.options.output, path)) {
+		log__error("convert: --output %s is the recording itself; give another name", c.options.output);
+		return COMMAND_USAGE;
+	}
 	out = recording__create(c.options.output);
 	if (!out) {
 		log__error("convert: cannot write %s (%s)", c.options.output, strerror(errno));

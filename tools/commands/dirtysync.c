@@ -16,6 +16,7 @@
 #include "../output/json.h"
 #include "../output/recording.h"
 #include "../output/rows.h"
+#include "../output/table.h"
 #include "../output/units.h"
 
 #include <errno.h>
@@ -23,9 +24,6 @@
 #include <string.h>
 
 #define NS_PER_MS UINT64_C(1000000)
-
-/* Rows between two headings, so that one is always on the screen. */
-#define ROWS_PER_HEADING 40
 
 struct dirtysync_options {
 	uint64_t pid;
@@ -130,7 +128,7 @@ static int put_row(void *context, const struct sync_row *row)
 
 	if (d->options.json)
 		return note_output(d, json__write_line(stdout, &sync_row_table, row));
-	if (d->lines++ % ROWS_PER_HEADING == 0)
+	if (d->lines++ % rows__per_heading(stdout, &sync_row_table) == 0)
 		err = rows__heading(stdout, &sync_row_table);
 	return note_output(d, err ?: rows__put(stdout, &sync_row_table, row, d->emulated));
 }
@@ -160,27 +158,41 @@ static int put_tracking(const struct dirtysync *d, const struct tracking_sample 
 	return ferror(stdout) || fflush(stdout) ? -(errno ?: EIO) : 0;
 }
 
-/* The last line: what was seen, what it cost to see it, and what was missed. */
-static int put_end(struct dirtysync *d, const struct end_sample *end)
+static void tell_end(FILE *out, const struct dirtysync *d, const struct end_sample *end)
 {
 	const struct sync_rows *rows = &d->rows;
 	char count[UNITS_TEXT], syncs[UNITS_TEXT];
 
-	errno = 0;
-	printf("%" PRIu64 " syncs, %s in all%s; counting %" PRIu64 " bitmaps took %s%s", rows->syncs,
-	       units__duration(rows->sync_ns, syncs), d->emulated ? "*" : "", rows->counted,
-	       units__duration(rows->count_ns, count), d->emulated ? "*" : "");
+	fprintf(out, "%" PRIu64 " syncs, %s in all%s; counting %" PRIu64 " bitmaps took %s%s", rows->syncs,
+		units__duration(rows->sync_ns, syncs), d->emulated ? "*" : "", rows->counted,
+		units__duration(rows->count_ns, count), d->emulated ? "*" : "");
 	if (rows->counted_sync_ns)
-		printf(", %.1f %% of the time of those syncs and clears",
-		       100.0 * (double)rows->count_ns /
-			       (double)(rows->counted_sync_ns + rows->clear_ns));
+		fprintf(out, ", %.1f %% of the time of those syncs and clears",
+			100.0 * (double)rows->count_ns /
+				(double)(rows->counted_sync_ns + rows->clear_ns));
 	if (rows->uncounted)
-		printf("; %" PRIu64 " were not counted", rows->uncounted);
-	printf("; ");
-	rows__lost(stdout, end);
-	if (d->emulated)
-		printf("\n* emulated time: comparable within one run only, and never with hardware");
-	return putchar('\n') == EOF || fflush(stdout) ? -(errno ?: EIO) : 0;
+		fprintf(out, "; %" PRIu64 " were not counted", rows->uncounted);
+	fputs("; ", out);
+	rows__lost(out, end);
+}
+
+/* The last line: what was seen, what it cost to see it, and what was missed. */
+static int put_end(const struct dirtysync *d, const struct end_sample *end)
+{
+	char *text = NULL;
+	size_t size;
+	FILE *stream = open_memstream(&text, &size);
+	int err;
+
+	if (!stream)
+		return -ENOMEM;
+	tell_end(stream, d, end);
+	err = table__finish_wrapped(stdout, stream, &text, 0);
+	if (err || !d->emulated)
+		return err;
+	errno = 0;
+	return puts("* emulated time: comparable within one run only, and never with hardware") == EOF ||
+			       fflush(stdout) ? -(errno ?: EIO) : 0;
 }
 
 static int put_vmm(struct dirtysync *d, const struct vmm_state_sample *state)

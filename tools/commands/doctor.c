@@ -4,6 +4,7 @@
  * dirty pages. Not here: how that is found out (tools/collect/examine.c).
  */
 #include "commands.h"
+#include "../collect/collect.h"
 #include "../collect/examine.h"
 #include "../collect/probes.h"
 #include "../collect/vms.h"
@@ -73,9 +74,14 @@ static int examine(const struct doctor_options *o, const struct examine_options 
 	int err;
 
 	if (!o->types) {
+		/* What cannot even be tried would be said to be refused. */
+		err = collect__check_files("doctor");
+		if (err)
+			return err;
 		err = examine__host(options, diagnosis);
 		if (err)
-			log__error("doctor: cannot examine this host (%s)", strerror(-err));
+			log__error("doctor: cannot examine this host (%s)%s", strerror(-err),
+				   err == -ENOMEM ? "; is memory limited (ulimit -v)?" : "");
 		return err;
 	}
 	err = examine__types(o->types, options, diagnosis);

@@ -432,12 +432,32 @@ static int check_options(const struct report_options *o)
 	return -EINVAL;
 }
 
+/* What was recorded cannot be recorded again. */
+static int keep_inputs(const struct report_options *o, char **operands)
+{
+	const char *const outputs[] = { o->json, o->html, o->csv, o->markdown };
+
+	for (size_t i = 0; i < sizeof(outputs) / sizeof(outputs[0]); i++) {
+		bool same = false;
+
+		for (size_t j = 0; outputs[i] && j < o->inputs.count; j++)
+			same |= recording__is_same(outputs[i], o->inputs.at[j]);
+		for (size_t j = 0; outputs[i] && operands[j]; j++)
+			same |= recording__is_same(outputs[i], operands[j]);
+		if (!same)
+			continue;
+		log__error("report: %s is one of the recordings; write the report to another file", outputs[i]);
+		return -EINVAL;
+	}
+	return 0;
+}
+
 static int make_report(struct report *report, const struct report_options *options, int argc, char **argv,
 		       int first)
 {
 	int err;
 
-	if (check_options(options) || load_limits(report, options))
+	if (check_options(options) || keep_inputs(options, argv + first) || load_limits(report, options))
 		return COMMAND_USAGE;
 	if (options->truth && (size_t)(argc - first) + options->inputs.count > 1) {
 		log__error("report: --truth is of a single recording; give folders of test-bed runs for more");

@@ -63,8 +63,6 @@ static int open_signals(struct session *s)
 	signal(SIGINT, SIG_DFL);
 	/* A reader of our output that goes away is an error of write(). */
 	signal(SIGPIPE, SIG_IGN);
-	/* So is a file that may not grow (ulimit -f). */
-	signal(SIGXFSZ, SIG_IGN);
 	s->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	return s->signals < 0 ? -errno : 0;
 }

@@ -357,6 +357,9 @@ static int check_own(const struct totals_options *o, const char *name, bool has_
 			   name);
 	else if (o->folded && !o->stacks && !o->input)
 		log__error("%s: --folded writes what --stacks takes; give both", name);
+	else if (o->folded && ((o->input && recording__is_same(o->folded, o->input)) ||
+			       (o->output && !strcmp(o->folded, o->output))))
+		log__error("%s: --folded %s is the recording itself; give another name", name, o->folded);
 	else
 		return 0;
 	return -EINVAL;

@@ -255,23 +255,17 @@ static int take_timer(void *context)
 }
 
 /* Whether it was the VMM that ended, the figures of ours go on. */
-static int lose_vmm(struct view *v, int fd, int err)
-{
-	if (err != -EPIPE && err != -ECONNRESET && err != -EMSGSIZE)
-		return err;
-	session__unwatch(v->session, fd);
-	log__warn("%s: %s says no more", v->options.command, v->qmp ? "the monitor" : "libvirt");
-	qmp__free(v->qmp);
-	v->qmp = NULL;
-	return 0;
-}
-
 static int take_qmp(void *context)
 {
 	struct view *v = context;
 	int err = v->qmp ? qmp__read(v->qmp) : 0;
 
-	return err ? lose_vmm(v, qmp__fd(v->qmp), err) : 0;
+	if (err != QMP_GONE)
+		return err;
+	session__unwatch(v->session, qmp__fd(v->qmp));
+	qmp__free(v->qmp);
+	v->qmp = NULL;
+	return 0;
 }
 
 static int take_libvirt(void *context)
@@ -279,7 +273,11 @@ static int take_libvirt(void *context)
 	struct view *v = context;
 	int err = libvirt__read(v->libvirt, v->options.handler, v->options.context);
 
-	return err ? lose_vmm(v, libvirt__fd(v->libvirt), err) : 0;
+	if (err != LIBVIRT_GONE)
+		return err;
+	session__unwatch(v->session, libvirt__fd(v->libvirt));
+	log__warn("%s: libvirt says no more", v->options.command);
+	return 0;
 }
 
 /* What connections there are before anything else happens; those that come later are another matter. */

@@ -2,7 +2,10 @@
 /*
  * The one logger. Not here: a choice of what to say.
  */
+#define _GNU_SOURCE
 #include "log.h"
+#include "cleanup.h"
+#include "utf8.h"
 
 #include <stdio.h>
 
@@ -13,11 +16,18 @@ void log__set_verbose(bool verbose)
 	is_verbose = verbose;
 }
 
+/* Messages quote what others chose: names, paths, a VMM's words. None may move the cursor. */
 static void put(const char *label, const char *format, va_list args)
 {
-	fprintf(stderr, "hwdbm: %s", label);
-	vfprintf(stderr, format, args);
-	fputc('\n', stderr);
+	_cleanup_free_ char *text = NULL;
+
+	if (vasprintf(&text, format, args) < 0) {
+		text = NULL;
+		fputs("hwdbm: no memory for a message\n", stderr);
+		return;
+	}
+	utf8__clean(text);
+	fprintf(stderr, "hwdbm: %s%s\n", label, text);
 }
 
 #define PUT(label)					\

@@ -29,6 +29,15 @@ int options__u64(const char *text, uint64_t *value)
 	return 0;
 }
 
+/* Digits with a point, and nothing else that strtod() would take: no "0x10", "1e9", "nan" or "-1". */
+static int decimal(const char *text, double *value, char **end)
+{
+	size_t length = strspn(text, "0123456789.");
+
+	*value = strtod(text, end);
+	return length && *end == text + length ? 0 : -EINVAL;
+}
+
 int options__seconds(const char *text, uint64_t *ns)
 {
 	static const struct {
@@ -39,9 +48,8 @@ int options__seconds(const char *text, uint64_t *ns)
 	char *end;
 	double value;
 
-	if ((*text < '0' || *text > '9') && *text != '.')
+	if (decimal(text, &value, &end))
 		return -EINVAL;
-	value = strtod(text, &end);
 	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
 		double result = value * units[i].ns;
 
@@ -58,9 +66,8 @@ int options__percent(const char *text, uint64_t *millionths)
 	double value;
 	char *end;
 
-	if ((*text < '0' || *text > '9') && *text != '.')
+	if (decimal(text, &value, &end))
 		return -EINVAL;
-	value = strtod(text, &end);
 	if ((*end && strcmp(end, "%")) || !(value <= 100))
 		return -EINVAL;
 	*millionths = (uint64_t)(value * 1e4 + 0.5);
@@ -79,9 +86,8 @@ int options__bytes(const char *text, uint64_t *bytes)
 	char *end;
 	double value;
 
-	if (*text < '0' || *text > '9')
+	if (decimal(text, &value, &end))
 		return -EINVAL;
-	value = strtod(text, &end);
 	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
 		double result = value * units[i].bytes;
 
@@ -106,6 +112,11 @@ static const char *form_of(enum option_type type)
 	case OPTION_PERCENT:
 	case OPTION_SHARE:
 		return " (0.1%, up to 100%)";
+	case OPTION_MS:
+		return " (whole milliseconds, up to 4294967295)";
+	case OPTION_U64:
+	case OPTION_COUNT:
+		return " (digits only)";
 	default:
 		return "";
 	}
@@ -139,7 +150,7 @@ static int store(const struct option_spec *option, void *into, const char *text)
 		return 0;
 	case OPTION_TEXT:
 		*(const char **)at = text;
-		return 0;
+		return *text ? 0 : -ENODATA;
 	case OPTION_U64:
 		return options__u64(text, at);
 	case OPTION_COUNT:
@@ -160,7 +171,7 @@ static int store(const struct option_spec *option, void *into, const char *text)
 	case OPTION_SIZE:
 		return refuse_zero(options__bytes(text, at), at);
 	case OPTION_TEXTS:
-		return add_text(at, text);
+		return *text ? add_text(at, text) : -ENODATA;
 	}
 	return -EINVAL;
 }
@@ -214,6 +225,38 @@ static int complain(const struct command_spec *command, int result, char **argv)
 	return -EINVAL;
 }
 
+static int complain_of_value(const struct command_spec *command, const struct option_spec *o, int err,
+			     const char *value)
+{
+	const char *argument = o->argument ? o->argument : "value";
+
+	if (err == -ERANGE)
+		log__error("%s: --%s %s: it has to be more than 0; see hwdbm %s --help", command->name,
+			   o->name, value, command->name);
+	else if (err == -ENODATA)
+		log__error("%s: --%s \"\": the %s is empty (a variable that is not set?); give one, or leave --%s out",
+			   command->name, o->name, argument, o->name);
+	else if (err == -ENOMEM)
+		log__error("%s: no memory for --%s", command->name, o->name);
+	else
+		log__error("%s: --%s \"%s\" is not a valid %s%s; see hwdbm %s --help", command->name,
+			   o->name, value, argument, form_of(o->type), command->name);
+	return -EINVAL;
+}
+
+/* Of a command line that is run, only what is to be run; its arguments are its own. */
+static int refuse_empty_words(const struct command_spec *command, int count, char **words)
+{
+	for (int i = 0; i < count && !(i && command->stop_at_first); i++) {
+		if (*words[i])
+			continue;
+		log__error("%s: \"\": the %s is empty (a variable that is not set?); see hwdbm %s --help",
+			   command->name, command->stop_at_first ? "COMMAND" : "operand", command->name);
+		return -EINVAL;
+	}
+	return 0;
+}
+
 int options__parse(const struct command_spec *command, void *into, int argc, char **argv)
 {
 	struct option longs[OPTIONS_MAX + 2] = { { "help", no_argument, NULL, 'h' } };
@@ -244,21 +287,14 @@ int options__parse(const struct command_spec *command, void *into, int argc, cha
 
 		if (result == '?' || result == ':')
 			return complain(command, result, argv);
-		if (result == 'h' && !o) {
+		/* Of all that getopt knows only -h may have no entry. */
+		if (!o) {
 			options__help(command);
 			return -ECANCELED;
 		}
-		err = o ? store(o, into, optarg) : -EINVAL;
-		if (err == -ERANGE)
-			log__error("%s: --%s %s: it has to be more than 0; see hwdbm %s --help",
-				   command->name, o->name, optarg, command->name);
-		else if (err)
-			log__error("%s: --%s \"%s\" is not a valid %s%s; see hwdbm %s --help",
-				   command->name, o ? o->name : "?", optarg ? optarg : "",
-				   o && o->argument ? o->argument : "value", o ? form_of(o->type) : "",
-				   command->name);
+		err = store(o, into, optarg);
 		if (err)
-			return -EINVAL;
+			return complain_of_value(command, o, err, optarg);
 	}
-	return optind;
+	return refuse_empty_words(command, argc - optind, argv + optind) ?: optind;
 }

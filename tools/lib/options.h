@@ -12,7 +12,7 @@
 
 enum option_type {
 	OPTION_FLAG,		/* bool */
-	OPTION_TEXT,		/* const char *, into argv */
+	OPTION_TEXT,		/* const char *, into argv; not empty */
 	OPTION_U64,		/* uint64_t, decimal */
 	OPTION_COUNT,		/* the same, but not 0: for what is 0 when it is not given */
 	OPTION_MS,		/* the same, and small enough to be had in nanoseconds */
@@ -22,7 +22,7 @@ enum option_type {
 	OPTION_PERIOD,		/* the same, but not 0 */
 	OPTION_BYTES,		/* uint64_t, with K, M, G, T or KiB to TiB, or as bits with kbit, Mbit, Gbit */
 	OPTION_SIZE,		/* the same, but not 0 */
-	OPTION_TEXTS,		/* struct option_texts: may be given again and again */
+	OPTION_TEXTS,		/* struct option_texts: may be given again and again; none is empty */
 };
 
 /* Into argv, in order; free @at. Zero-initialised: none. */
@@ -58,7 +58,7 @@ struct command_spec {
  *
  * Return: number of words consumed, so that argv[n] is the first operand (operands are
  * moved behind the options unless stop_at_first); -EINVAL after a message about a bad
- * option; -ECANCELED after --help was printed.
+ * option or an empty operand; -ECANCELED after --help was printed.
  */
 int options__parse(const struct command_spec *command, void *into, int argc, char **argv);
 

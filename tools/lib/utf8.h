@@ -7,6 +7,7 @@
 #define HWDBM_LIB_UTF8_H
 
 #include <stddef.h>
+#include <string.h>
 
 #define UTF8_REPLACEMENT "\xef\xbf\xbd"	/* U+FFFD, for bytes that are no character */
 
@@ -26,6 +27,33 @@ static inline size_t utf8__length(const char *text, size_t left)
 		if (((unsigned char)text[i] & 0xc0) != 0x80)
 			return 0;
 	return length;
+}
+
+/**
+ * utf8__printable() - length of the character at @text, which ends with a NUL
+ * Return: 1 to 4; 0 if it must not reach a terminal: none, or a control (those of C1, too).
+ */
+static inline size_t utf8__printable(const char *text)
+{
+	size_t length = utf8__length(text, strlen(text));
+
+	if (length == 1)
+		return (unsigned char)*text >= ' ' && *text != 0x7f;
+	if (length == 2 && (unsigned char)text[0] == 0xc2 && (unsigned char)text[1] < 0xa0)
+		return 0;
+	return length;
+}
+
+/** utf8__clean() - put "?" in the place of each byte that must not reach a terminal */
+static inline void utf8__clean(char *text)
+{
+	while (*text) {
+		size_t length = utf8__printable(text);
+
+		if (!length)
+			*text = '?';
+		text += length ?: 1;
+	}
 }
 
 #endif

@@ -10,6 +10,8 @@
 #include <inttypes.h>
 #include <string.h>
 
+#define VMM_INDENT 2
+
 static int end_line(FILE *out)
 {
 	errno = 0;
@@ -57,12 +59,12 @@ static void put(FILE *out, const char *before, uint64_t known, const char *value
 		fprintf(out, ", %s%s%s", before, value, after);
 }
 
-int converge_text__vmm(FILE *out, const struct vmm_state_sample *s)
+static void tell_vmm(FILE *out, const struct vmm_state_sample *s)
 {
 	char text[UNITS_TEXT];
 
 	/* Words of others. */
-	fputs("  VMM (", out);
+	fputs("VMM (", out);
 	table__text(out, s->via);
 	fputs("): ", out);
 	if (*s->event) {
@@ -85,5 +87,17 @@ int converge_text__vmm(FILE *out, const struct vmm_state_sample *s)
 		fputs(": ", out);
 		table__text(out, s->error);
 	}
-	return end_line(out);
+}
+
+int converge_text__vmm(FILE *out, const struct vmm_state_sample *s)
+{
+	char *text = NULL;
+	size_t size;
+	FILE *stream = open_memstream(&text, &size);
+
+	if (!stream)
+		return -ENOMEM;
+	tell_vmm(stream, s);
+	fprintf(out, "%*s", VMM_INDENT, "");
+	return table__finish_wrapped(out, stream, &text, VMM_INDENT);
 }

@@ -27,14 +27,40 @@ static void put_json(json_t **json)
 /* CPUs write down what they saw one after the other, and one may be held up before it does. */
 #define CLOCK_STEP_NS UINT64_C(10000000)
 
+/* A pipe without a reader would be waited for by a process that is deaf to signals then. */
+static FILE *create_file(const char *path)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NONBLOCK, 0666);
+	FILE *out = fd < 0 || fcntl(fd, F_SETFL, 0) ? NULL : fdopen(fd, "w");
+
+	if (!out && fd >= 0)
+		close(fd);
+	return out;
+}
+
 FILE *recording__create(const char *path)
 {
+	FILE *out;
 	int copy;
 
 	if (strcmp(path, "-"))
-		return fopen(path, "we");
+		return create_file(path);
 	copy = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 0);
-	return copy < 0 ? NULL : fdopen(copy, "w");
+	out = copy < 0 ? NULL : fdopen(copy, "w");
+	if (out || copy < 0)
+		return out;
+	/* A stdout that is closed is held by something that cannot be written (hwdbm.c). */
+	close(copy);
+	errno = EBADF;
+	return NULL;
+}
+
+bool recording__is_same(const char *one, const char *other)
+{
+	struct stat a, b;
+
+	return !stat(one, &a) && !stat(other, &b) && S_ISREG(a.st_mode) && a.st_dev == b.st_dev &&
+	       a.st_ino == b.st_ino;
 }
 
 int recording__write(FILE *out, enum sample_kind kind, const union sample *sample)

@@ -11,6 +11,9 @@
 #include <stdbool.h>
 #include <stdio.h>
 
+/** rows__per_heading() - after how many rows it is time for the headings again, so that they stay on the screen */
+size_t rows__per_heading(FILE *out, const struct field_table *table);
+
 /** rows__heading() - the headings of a table's columns. Return: 0 or -errno. */
 int rows__heading(FILE *out, const struct field_table *table);
 

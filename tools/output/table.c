@@ -38,22 +38,10 @@ static const char *cell_of(const struct field *field, const void *record, char t
 	return units__field(field, record, text);
 }
 
-/* Length of the character at @text; 0 if it must not reach a terminal. C1 controls are such. */
-static size_t printable(const char *text)
-{
-	size_t length = utf8__length(text, strlen(text));
-
-	if (length == 1)
-		return (unsigned char)*text >= ' ' && *text != 0x7f;
-	if (length == 2 && (unsigned char)text[0] == 0xc2 && (unsigned char)text[1] < 0xa0)
-		return 0;
-	return length;
-}
-
 void table__text(FILE *out, const char *text)
 {
 	while (*text) {
-		size_t length = printable(text);
+		size_t length = utf8__printable(text);
 
 		if (length)
 			fwrite(text, 1, length, out);
@@ -65,13 +53,7 @@ void table__text(FILE *out, const char *text)
 
 void table__clean(char *text)
 {
-	while (*text) {
-		size_t length = printable(text);
-
-		if (!length)
-			*text = '?';
-		text += length ?: 1;
-	}
+	utf8__clean(text);
 }
 
 static size_t width_of(const char *text)
@@ -79,7 +61,7 @@ static size_t width_of(const char *text)
 	size_t width = 0;
 
 	for (; *text; width++) {
-		size_t length = printable(text);
+		size_t length = utf8__printable(text);
 
 		text += length ? length : 1;
 	}
@@ -127,19 +109,77 @@ static size_t choose(const struct field_table *table, const void *records, size_
 	return chosen;
 }
 
+/*
+ * What a terminal is too narrow for goes on in further lines, deeper by so much; the headings do, too, and a text at the
+ * end, which may be long, is broken between words.
+ */
+#define FOLD_INDENT 6
+
+/* Whether the columns, but for the rest of a text at the end, fit from this one on. */
+static bool fits(const struct column *columns, size_t c, size_t count, size_t at, size_t width)
+{
+	bool is_rest = c + 1 == count && is_left(columns[c].field);
+	size_t heading = width_of(columns[c].field->heading);
+
+	return !width || at + (is_rest ? heading : columns[c].width) <= width;
+}
+
+/* Return: how much @text there is up to the last space before @room columns, or to the first one behind. */
+static size_t part_of(const char *text, size_t room)
+{
+	size_t column = 0, end = 0, at = 0;
+
+	while (text[at] && (column <= room || !end)) {
+		if (text[at] == ' ')
+			end = at;
+		at += utf8__printable(text + at) ?: 1;
+		column++;
+	}
+	return !text[at] && column <= room ? at : end ?: at;
+}
+
+static void put_rest(FILE *out, const char *text, size_t at, size_t width)
+{
+	_cleanup_free_ char *copy = strdup(text);
+	char *from = copy;
+
+	while (from && width > at && width_of(from) > width - at) {
+		size_t length = part_of(from, width - at);
+		char *next = from + length + (from[length] == ' ');
+
+		from[length] = '\0';
+		table__text(out, from);
+		if (*next)
+			fprintf(out, "\n%*s", (int)at, "");
+		from = next;
+	}
+	table__text(out, from ?: text);
+}
+
 /* @record NULL: the headings */
 static void put_line(FILE *out, const struct column *columns, size_t count, const void *record,
 		     int indent)
 {
+	size_t width = table__width(out), at = indent;
 	char text[UNITS_TEXT];
 
 	fprintf(out, "%*s", indent, "");
 	for (size_t c = 0; c < count; c++) {
 		const struct field *field = columns[c].field;
+		const char *cell = record ? cell_of(field, record, text) : field->heading;
 
-		fprintf(out, "%*s", c ? GAP : 0, "");
-		put_cell(out, record ? cell_of(field, record, text) : field->heading,
-			 columns[c].width, is_left(field), c + 1 == count);
+		if (c && !fits(columns, c, count, at + GAP, width)) {
+			at = indent + FOLD_INDENT;
+			fprintf(out, "\n%*s", (int)at, "");
+		} else if (c) {
+			fprintf(out, "%*s", GAP, "");
+			at += GAP;
+		}
+		if (c + 1 == count && is_left(field))
+			put_rest(out, cell, at, width);
+		else
+			put_cell(out, cell, columns[c].width, is_left(field), c + 1 == count);
+		at += columns[c].width;
 	}
 	fputc('\n', out);
 }
@@ -189,4 +229,17 @@ void table__wrapped(FILE *out, const char *text, size_t indent)
 		text += length;
 		text += *text == ' ';
 	}
+}
+
+int table__finish_wrapped(FILE *out, FILE *stream, char **text, size_t indent)
+{
+	int err = fclose(stream) ? -ENOMEM : 0;
+
+	errno = 0;
+	if (!err)
+		table__wrapped(out, *text, indent);
+	free(*text);
+	if (err)
+		return err;
+	return fputc('\n', out) == EOF || fflush(out) ? -(errno ?: EIO) : 0;
 }

@@ -38,6 +38,13 @@ size_t table__width(FILE *out);
  */
 void table__wrapped(FILE *out, const char *text, size_t indent);
 
+/**
+ * table__finish_wrapped() - print a line that was written to a stream, as table__wrapped() does
+ * @stream: of open_memstream(), and its @text; both are given away
+ * Return: 0 or -errno.
+ */
+int table__finish_wrapped(FILE *out, FILE *stream, char **text, size_t indent);
+
 /** table__text() - print a text as the table would */
 void table__text(FILE *out, const char *text);
 
