@@ -52,6 +52,7 @@ static const char *const job_types[] = {
 #define STEP_MS 50
 
 #define JOB_STATS_COMPLETED 1		/* VIR_DOMAIN_JOB_STATS_COMPLETED: of the last job */
+#define JOB_STATS_KEEP 2			/* VIR_DOMAIN_JOB_STATS_KEEP_COMPLETED: others may ask too */
 
 struct calls {
 	virConnect *(*open)(const char *uri);
@@ -192,16 +193,23 @@ static int ask(struct libvirt *l, unsigned int flags, struct vmm_state_sample *s
 	return 0;
 }
 
-/* A job that ended between two questions is "none" at once; libvirt remembers the last one. */
-static int ask_well(struct libvirt *l, bool was_active, struct vmm_state_sample *sample)
+/*
+ * A job that ended between two questions is "none" at once, and a short one has never been anything
+ * else; libvirt remembers the last one, which is told if it is not @known, the one before.
+ */
+static int ask_well(struct libvirt *l, struct vmm_state_sample *known, struct vmm_state_sample *sample)
 {
 	struct vmm_state_sample completed;
 	int err = ask(l, 0, sample);
 
-	if (!err && was_active && !strcmp(sample->status, "none") &&
-	    !ask(l, JOB_STATS_COMPLETED, &completed) && strcmp(completed.status, "none"))
-		*sample = completed;
-	return err;
+	if (err || strcmp(sample->status, "none") ||
+	    ask(l, JOB_STATS_COMPLETED | JOB_STATS_KEEP, &completed) || !strcmp(completed.status, "none"))
+		return err;
+	if (completed.elapsed_ns == known->elapsed_ns &&
+	    completed.transferred_bytes == known->transferred_bytes)
+		return 0;
+	*known = *sample = completed;
+	return 0;
 }
 
 static void pause_for(uint64_t ns)
@@ -244,16 +252,18 @@ static int find_domain(struct libvirt *l)
 static void *keep_asking(void *context)
 {
 	struct libvirt *l = context;
-	bool was_active = false;
+	struct vmm_state_sample known;
 
+	field__clear(sample__table(SAMPLE_VMM_STATE), &known);
 	l->err = find_domain(l);
+	if (!l->err)
+		ask(l, JOB_STATS_COMPLETED | JOB_STATS_KEEP, &known);
 	while (!l->err && !atomic_load(&l->is_done)) {
 		struct vmm_state_sample sample;
 
-		if (ask_well(l, was_active, &sample) ||
+		if (ask_well(l, &known, &sample) ||
 		    write(l->to, &sample, sizeof(sample)) != sizeof(sample))
 			break;
-		was_active = !strcmp(sample.status, "active") || !strcmp(sample.status, "bounded");
 		pause_for(l->interval_ns);
 	}
 	/* The reader learns of it by the end of the pipe. */
