@@ -331,6 +331,9 @@ static int choose(struct collector *c)
 	if (err == -ENOENT)
 		log__error("%s: this kernel has no type information (/sys/kernel/btf/vmlinux); it takes one built with CONFIG_DEBUG_INFO_BTF=y",
 			   c->options.command);
+	else if (err == -EINVAL)
+		log__error("%s: this kernel has no type information that makes sense (/sys/kernel/btf/vmlinux is damaged); it takes one built with CONFIG_DEBUG_INFO_BTF=y",
+			   c->options.command);
 	else if (err)
 		log__error("%s: cannot read this kernel's type information (%s)%s", c->options.command,
 			   strerror(-err), err == -ENOMEM ? "; is memory limited (ulimit -v)?" : "");

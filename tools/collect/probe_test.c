@@ -64,6 +64,9 @@ static int why_untyped(void)
 	err = libbpf_get_error(btf);
 	if (!err)
 		btf__free(btf);
+	/* libbpf has numbers of its own for what makes no sense. */
+	if (err <= -__LIBBPF_ERRNO__START)
+		return -EINVAL;
 	return err == -ENOENT || !err ? -EIO : err;
 }
 

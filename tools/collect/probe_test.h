@@ -13,7 +13,8 @@ struct probe_bench;
 
 /**
  * probe_bench__open() - get ready to test
- * Return: 0; -ENOENT if the kernel has no type information; -ENOMEM or another -errno if it cannot be read.
+ * Return: 0; -ENOENT if the kernel has no type information; -EINVAL if that makes no sense; -ENOMEM or another
+ * -errno if it cannot be read.
  */
 int probe_bench__open(struct probe_bench **out);
 

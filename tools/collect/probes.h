@@ -197,7 +197,8 @@ bool probes__is_denied(const struct probe_choice *choice, enum hwdbm_measure mea
  *
  * Nothing stays attached.
  *
- * Return: 0; -ENOENT if the kernel has no type information; -ENOMEM or another -errno if it cannot be read.
+ * Return: 0; -ENOENT if the kernel has no type information; -EINVAL if that makes no sense; -ENOMEM or another
+ * -errno if it cannot be read.
  */
 int probes__test(const struct probe_table *table, const struct probe_options *options,
 		 struct probe_choice *choice);
