@@ -358,6 +358,34 @@ static __always_inline void note_owner(void)
 	bpf_map_update_elem(&owners, &tgid, &owner, BPF_ANY);
 }
 
+/* Initial value of an entry; too large for the stack. */
+static struct hwdbm_totals no_totals;
+
+/*
+ * Totals by kind are a map whose entries are made when they are needed, for they are large and there is one for each CPU.
+ * Kinds come in bursts, faster than the kernel makes room for them, wherefore there is a small spare map that has its room
+ * already. Return: NULL if the kind is new.
+ */
+static __always_inline struct hwdbm_totals *find_totals(void *map, void *spare, const void *key)
+{
+	struct hwdbm_totals *totals = bpf_map_lookup_elem(map, key);
+
+	return totals ?: bpf_map_lookup_elem(spare, key);
+}
+
+/* As find_totals(), of a new kind. What fails because another CPU was first is as good. Return: NULL if it is lost. */
+static __always_inline struct hwdbm_totals *add_totals(void *map, void *spare, const void *key)
+{
+	struct hwdbm_totals *totals;
+
+	bpf_map_update_elem(map, key, &no_totals, BPF_NOEXIST);
+	totals = bpf_map_lookup_elem(map, key);
+	if (totals)
+		return totals;
+	bpf_map_update_elem(spare, key, &no_totals, BPF_NOEXIST);
+	return bpf_map_lookup_elem(spare, key);
+}
+
 static __always_inline void account(struct hwdbm_totals *totals, __u64 work, bool failed, __u64 ns)
 {
 	__u32 bucket = hwdbm_bucket(ns);

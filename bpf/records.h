@@ -414,6 +414,9 @@ struct hwdbm_tlb_key {
 
 #define HWDBM_TLB_KEYS 4096
 
+/* Kinds that are kept ready for when the kernel has no room at once for a new one's totals. */
+#define HWDBM_SPARE_KEYS 16
+
 /* What an IOMMU is called. */
 #define HWDBM_UNIT_NAME 32
 #define HWDBM_UNIT_KEYS 256
@@ -483,8 +486,8 @@ enum hwdbm_loss {
 	HWDBM_LOSS_STATS,		/* an event came without its numbers */
 	HWDBM_LOSS_TASK,		/* no memory for a task's state */
 	HWDBM_LOSS_DOMAIN,		/* too many domains */
-	HWDBM_LOSS_SPLIT,		/* too many kinds of split or merge */
-	HWDBM_LOSS_TLB,			/* a cause this tool does not know */
+	HWDBM_LOSS_SPLIT,		/* too many kinds of split or merge, or no memory for one */
+	HWDBM_LOSS_TLB,			/* the same of TLB flushes, or a cause this tool does not know */
 	HWDBM_LOSS_FOLLOW,		/* too many processes to follow */
 	HWDBM_LOSS_ARGUMENT,		/* a call's arguments could not be read */
 	HWDBM_LOSS_BITMAP,		/* a caller's bitmap could not be read */

@@ -20,6 +20,16 @@ struct size_map {
 struct size_map splits SEC(".maps");
 struct size_map merges SEC(".maps");
 
+struct spare_size_map {
+	__uint(type, BPF_MAP_TYPE_PERCPU_HASH);
+	__uint(max_entries, HWDBM_SPARE_KEYS);
+	__type(key, struct hwdbm_split_key);
+	__type(value, struct hwdbm_totals);
+};
+
+struct spare_size_map spare_splits SEC(".maps");
+struct spare_size_map spare_merges SEC(".maps");
+
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
 struct kvm;
@@ -64,19 +74,14 @@ struct {
 	__type(value, struct split_call);
 } split_calls SEC(".maps");
 
-/* Initial value of an entry; too large for the stack. */
-static struct hwdbm_totals no_totals;
-
 /* Each count is about one table, or one pass. */
-static __always_inline void account_split(void *map, const struct hwdbm_split_key *key, __u64 ns,
-					  int ret)
+static __always_inline void account_kind(void *map, void *spare, const struct hwdbm_split_key *key,
+					 __u64 ns, int ret)
 {
-	struct hwdbm_totals *totals = bpf_map_lookup_elem(map, key);
+	struct hwdbm_totals *totals = find_totals(map, spare, key);
 
 	if (!totals) {
-		/* Fails if another CPU was first, which is as good. */
-		bpf_map_update_elem(map, key, &no_totals, BPF_NOEXIST);
-		totals = bpf_map_lookup_elem(map, key);
+		totals = add_totals(map, spare, key);
 		if (key->tgid == bpf_get_current_pid_tgid() >> 32)
 			note_owner();
 	}
@@ -84,6 +89,16 @@ static __always_inline void account_split(void *map, const struct hwdbm_split_ke
 		account(totals, 1, ret, ns);
 	else
 		lose(HWDBM_LOSS_SPLIT);
+}
+
+static __always_inline void account_split(const struct hwdbm_split_key *key, __u64 ns, int ret)
+{
+	account_kind(&splits, &spare_splits, key, ns, ret);
+}
+
+static __always_inline void account_merge(const struct hwdbm_split_key *key, __u64 ns, int ret)
+{
+	account_kind(&merges, &spare_merges, key, ns, ret);
 }
 
 /* The kernel merges in a thread of its own. */
@@ -105,7 +120,7 @@ int BPF_PROG(on_merge, struct iommu_domain *domain, __u64 iova, __u64 from, __u6
 	};
 
 	if (is_followed_domain(domain))
-		account_split(&merges, &key, ns, ret);
+		account_merge(&key, ns, ret);
 	return 0;
 }
 
@@ -124,7 +139,7 @@ int BPF_PROG(on_split, struct iommu_domain *domain, __u64 iova, __u64 from, __u6
 	if (!is_followed())
 		return 0;
 	key.mode = split_mode_of(cause_of_iommu_call());
-	account_split(&splits, &key, ns, ret);
+	account_split(&key, ns, ret);
 
 	as = bpf_map_lookup_elem(&tracked, &id);
 	if (!as || !as->on)
@@ -164,7 +179,7 @@ static __always_inline void account_kvm(__u32 scope, __u32 from_shift, __u32 to_
 		.to_shift = to_shift, .timed = timed,
 	};
 
-	account_split(&splits, &key, ns, ret);
+	account_split(&key, ns, ret);
 }
 
 static __always_inline int begin_block(__u32 from_shift, __u32 to_shift)
@@ -257,7 +272,7 @@ static __always_inline int end_pass(__u32 scope, int ret)
  * openEuler's 5.10 kernels split and merge a range of a domain in a call, whatever there is in it.
  * What these return is not the same in all of them.
  */
-static __always_inline int end_domain_range(void *map, bool splits_it)
+static __always_inline int end_domain_range(bool splits_it)
 {
 	struct hwdbm_split_key key = {
 		.tgid = bpf_get_current_pid_tgid() >> 32, .mmu = HWDBM_MMU_IOMMU,
@@ -271,9 +286,12 @@ static __always_inline int end_domain_range(void *map, bool splits_it)
 	call = split_call();
 	if (!call || !call->pass_start[HWDBM_SCOPE_RANGE])
 		return 0;
-	if (splits_it)
+	if (splits_it) {
 		key.mode = split_mode_of(cause_of_iommu_call());
-	account_split(map, &key, now - call->pass_start[HWDBM_SCOPE_RANGE], 0);
+		account_split(&key, now - call->pass_start[HWDBM_SCOPE_RANGE], 0);
+	} else {
+		account_merge(&key, now - call->pass_start[HWDBM_SCOPE_RANGE], 0);
+	}
 	call->pass_start[HWDBM_SCOPE_RANGE] = 0;
 	return 0;
 }
@@ -287,7 +305,7 @@ int BPF_KPROBE(kprobe_domain_split)
 SEC("kretprobe/iommu_split_block")
 int BPF_KRETPROBE(kretprobe_domain_split)
 {
-	return end_domain_range(&splits, true);
+	return end_domain_range(true);
 }
 
 SEC("kprobe/iommu_merge_page")
@@ -299,7 +317,7 @@ int BPF_KPROBE(kprobe_domain_merge)
 SEC("kretprobe/iommu_merge_page")
 int BPF_KRETPROBE(kretprobe_domain_merge)
 {
-	return end_domain_range(&merges, false);
+	return end_domain_range(false);
 }
 
 SEC("fentry/tdp_mmu_split_huge_page")

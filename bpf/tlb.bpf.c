@@ -78,6 +78,13 @@ struct {
 } flushes SEC(".maps");
 
 struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_HASH);
+	__uint(max_entries, HWDBM_SPARE_KEYS);
+	__type(key, struct hwdbm_tlb_key);
+	__type(value, struct hwdbm_totals);
+} spare_flushes SEC(".maps");
+
+struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, HWDBM_UNIT_KEYS);
 	__type(key, __u64);
@@ -102,9 +109,6 @@ struct {
 	__type(key, int);
 	__type(value, struct flush_call);
 } flush_calls SEC(".maps");
-
-/* Initial value of an entry; too large for the stack. */
-static struct hwdbm_totals no_totals;
 
 static __always_inline void read_device_name(struct device *device, struct hwdbm_unit *unit)
 {
@@ -132,20 +136,18 @@ static __always_inline void note_unit(const struct hwdbm_tlb_key *key)
 	bpf_map_update_elem(&units, &id, &unit, BPF_ANY);
 }
 
-/* Fails if another CPU was first, which is as good. */
 static __always_inline struct hwdbm_totals *add_flush(const struct hwdbm_tlb_key *key)
 {
-	bpf_map_update_elem(&flushes, key, &no_totals, BPF_NOEXIST);
 	note_unit(key);
 	if (key->tgid == bpf_get_current_pid_tgid() >> 32)
 		note_owner();
-	return bpf_map_lookup_elem(&flushes, key);
+	return add_totals(&flushes, &spare_flushes, key);
 }
 
 static __always_inline void account_flush(const struct hwdbm_tlb_key *key,
 					  const struct stack_ids *stack, __u64 commands, __u64 ns)
 {
-	struct hwdbm_totals *totals = bpf_map_lookup_elem(&flushes, key);
+	struct hwdbm_totals *totals = find_totals(&flushes, &spare_flushes, key);
 
 	if (!totals)
 		totals = add_flush(key);

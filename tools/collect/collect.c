@@ -674,17 +674,23 @@ int collect__look(struct collector *c)
 	return look_at_kvm(c);
 }
 
+static struct totals_maps totals_maps(const struct bpf_map *map, const struct bpf_map *spare)
+{
+	return (struct totals_maps){ .map = bpf_map__fd(map), .spare = bpf_map__fd(spare) };
+}
+
+#define TOTALS_MAPS(c, of) totals_maps((c)->skeleton->maps.of, (c)->skeleton->maps.spare_##of)
+
 /* By all that is known of them. */
 static int hand_on_costs(struct collector *c)
 {
+	struct totals_maps splits = TOTALS_MAPS(c, splits), flushes = TOTALS_MAPS(c, flushes);
 	int owners = bpf_map__fd(c->skeleton->maps.owners), err;
 	struct stack_maps maps = stack_maps(c);
 
-	err = costs__splits(bpf_map__fd(c->skeleton->maps.splits), owners, &c->owners, c->handler,
-			    c->context);
-	err = err ?: costs__flushes(bpf_map__fd(c->skeleton->maps.flushes),
-				    bpf_map__fd(c->skeleton->maps.units), owners, &c->owners,
-				    c->handler, c->context);
+	err = costs__splits(&splits, owners, &c->owners, c->handler, c->context);
+	err = err ?: costs__flushes(&flushes, bpf_map__fd(c->skeleton->maps.units), owners,
+				    &c->owners, c->handler, c->context);
 	err = err ?: hand_on_kvmstat(c);
 	if (!err && c->stacks)
 		err = stacks__put(c->stacks, &maps, &c->owners, c->handler, c->context);
@@ -695,14 +701,14 @@ int collect__summaries(struct collector *c)
 {
 	uint64_t tlb = BIT_OF(HWDBM_MEASURE_TLB) | BIT_OF(HWDBM_MEASURE_VTD_TLB) |
 		       BIT_OF(HWDBM_MEASURE_AMD_TLB);
-	int err = summary__sizes(bpf_map__fd(c->skeleton->maps.splits), SAMPLE_SPLIT_SUMMARY,
-				 c->handler, c->context);
+	struct totals_maps splits = TOTALS_MAPS(c, splits), merges = TOTALS_MAPS(c, merges);
+	struct totals_maps flushes = TOTALS_MAPS(c, flushes);
+	int err = summary__sizes(&splits, SAMPLE_SPLIT_SUMMARY, c->handler, c->context);
 
-	err = err ?: summary__sizes(bpf_map__fd(c->skeleton->maps.merges), SAMPLE_MERGE_SUMMARY,
-				    c->handler, c->context);
+	err = err ?: summary__sizes(&merges, SAMPLE_MERGE_SUMMARY, c->handler, c->context);
 	/* Of what nobody looked at there is no total, not 0. */
 	if (!err && probes__served(&c->choice) & tlb)
-		err = summary__causes(bpf_map__fd(c->skeleton->maps.flushes), c->handler, c->context);
+		err = summary__causes(&flushes, c->handler, c->context);
 	err = err ?: hand_on_costs(c);
 	err = err ?: handover__vcpus(bpf_map__fd(c->skeleton->maps.vcpus), c->handler, c->context);
 	return err ?: summary__rings(bpf_map__fd(c->skeleton->maps.rings), &c->vms, c->handler,

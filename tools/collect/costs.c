@@ -99,17 +99,18 @@ static int put_split(const struct hwdbm_split_key *key, const struct hwdbm_total
 	return summary__hand_on(SAMPLE_SPLIT_LATENCY, &sample, handler, context);
 }
 
-int costs__splits(int map_fd, int owners_fd, struct owner_list *owners, sample_handler handler,
-		  void *context)
+int costs__splits(const struct totals_maps *maps, int owners_fd, struct owner_list *owners,
+		  sample_handler handler, void *context)
 {
-	struct hwdbm_split_key key, *previous = NULL;
+	struct totals_cursor cursor = { 0 };
+	struct hwdbm_split_key key;
 	struct hwdbm_totals totals;
 	int err = 0;
 
-	for (; !err && !bpf_map_get_next_key(map_fd, previous, &key); previous = &key) {
+	while (!err && summary__next(maps, &cursor, &key)) {
 		const struct owner *owner = owners__find(owners, owners_fd, key.tgid);
 
-		err = owner ? summary__read(map_fd, &key, &totals) : -ENOMEM;
+		err = owner ? summary__read(maps, &key, &totals) : -ENOMEM;
 		err = err ?: put_split(&key, &totals, owner, handler, context);
 	}
 	return err;
@@ -150,20 +151,21 @@ static int put_flush(const struct hwdbm_tlb_key *key, const struct hwdbm_totals 
 	return summary__hand_on(SAMPLE_TLB_COST, &sample, handler, context);
 }
 
-int costs__flushes(int map_fd, int units_fd, int owners_fd, struct owner_list *owners,
-		   sample_handler handler, void *context)
+int costs__flushes(const struct totals_maps *maps, int units_fd, int owners_fd,
+		   struct owner_list *owners, sample_handler handler, void *context)
 {
-	struct hwdbm_tlb_key key, *previous = NULL;
+	struct totals_cursor cursor = { 0 };
+	struct hwdbm_tlb_key key;
 	struct hwdbm_totals totals;
 	int err = 0;
 
-	for (; !err && !bpf_map_get_next_key(map_fd, previous, &key); previous = &key) {
+	while (!err && summary__next(maps, &cursor, &key)) {
 		const struct owner *owner = owners__find(owners, owners_fd, key.tgid);
 		struct hwdbm_unit unit;
 
 		if (!key.unit || bpf_map_lookup_elem(units_fd, &key.unit, &unit))
 			unit = (struct hwdbm_unit){ 0 };
-		err = owner ? summary__read(map_fd, &key, &totals) : -ENOMEM;
+		err = owner ? summary__read(maps, &key, &totals) : -ENOMEM;
 		err = err ?: put_flush(&key, &totals, &unit, owner, handler, context);
 	}
 	return err;

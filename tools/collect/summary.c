@@ -56,17 +56,42 @@ static void add_totals(struct hwdbm_totals *sum, const struct hwdbm_totals *one)
 		sum->buckets[i] += one->buckets[i];
 }
 
-int summary__read(int map_fd, const void *key, struct hwdbm_totals *sum)
+bool summary__next(const struct totals_maps *maps, struct totals_cursor *cursor, void *key)
 {
-	_cleanup_free_ void *each = NULL;
-	int cpus = read_cpus(map_fd, key, sizeof(*sum), &each);
+	if (!cursor->in_spare) {
+		if (!bpf_map_get_next_key(maps->map, cursor->begun ? key : NULL, key)) {
+			cursor->begun = true;
+			return true;
+		}
+		*cursor = (struct totals_cursor){ .in_spare = true };
+	}
+	while (!bpf_map_get_next_key(maps->spare, cursor->begun ? key : NULL, key)) {
+		_cleanup_free_ void *each = NULL;
 
-	if (cpus < 0)
-		return cpus;
+		cursor->begun = true;
+		if (read_cpus(maps->map, key, sizeof(struct hwdbm_totals), &each) == -ENOENT)
+			return true;
+	}
+	return false;
+}
+
+int summary__read(const struct totals_maps *maps, const void *key, struct hwdbm_totals *sum)
+{
+	int fds[] = { maps->map, maps->spare };
+	bool found = false;
+
 	memset(sum, 0, sizeof(*sum));
-	for (int cpu = 0; cpu < cpus; cpu++)
-		add_totals(sum, (const struct hwdbm_totals *)each + cpu);
-	return 0;
+	for (int i = 0; i < 2; i++) {
+		_cleanup_free_ void *each = NULL;
+		int cpus = read_cpus(fds[i], key, sizeof(*sum), &each);
+
+		if (cpus < 0 && cpus != -ENOENT)
+			return cpus;
+		found |= cpus > 0;
+		for (int cpu = 0; cpu < cpus; cpu++)
+			add_totals(sum, (const struct hwdbm_totals *)each + cpu);
+	}
+	return found ? 0 : -ENOENT;
 }
 
 int summary__histogram(const struct hwdbm_totals *totals, struct pairs *out)
@@ -151,17 +176,19 @@ static void add_size(struct sizes *sizes, const struct hwdbm_split_key *key,
 	add_totals(&sizes->at[i].totals, totals);
 }
 
-int summary__sizes(int map_fd, enum sample_kind kind, sample_handler handler, void *context)
+int summary__sizes(const struct totals_maps *maps, enum sample_kind kind, sample_handler handler,
+		   void *context)
 {
 	_cleanup_free_ struct sizes *sizes = calloc(1, sizeof(*sizes));
-	struct hwdbm_split_key key, *previous = NULL;
+	struct totals_cursor cursor = { 0 };
+	struct hwdbm_split_key key;
 	struct hwdbm_totals totals;
 	int err = sizes ? 0 : -ENOMEM;
 
-	for (; !err && !bpf_map_get_next_key(map_fd, previous, &key); previous = &key) {
+	while (!err && summary__next(maps, &cursor, &key)) {
 		if (key.mmu == HWDBM_MMU_KVM)
 			continue;
-		err = summary__read(map_fd, &key, &totals);
+		err = summary__read(maps, &key, &totals);
 		if (!err)
 			add_size(sizes, &key, &totals);
 	}
@@ -190,7 +217,7 @@ static int put_cause(const char *name, const struct hwdbm_totals *totals, sample
 	return summary__hand_on(SAMPLE_TLB_SUMMARY, &sample, handler, context);
 }
 
-int summary__causes(int map_fd, sample_handler handler, void *context)
+int summary__causes(const struct totals_maps *maps, sample_handler handler, void *context)
 {
 	static const char * const names[HWDBM_CAUSE_WORDS] = {
 		[HWDBM_CAUSE_UNMAP] = "unmap", [HWDBM_CAUSE_SYNC] = "sync",
@@ -198,14 +225,15 @@ int summary__causes(int map_fd, sample_handler handler, void *context)
 		[HWDBM_CAUSE_OTHER] = "other",
 	};
 	_cleanup_free_ struct hwdbm_totals *sums = calloc(HWDBM_CAUSE_WORDS, sizeof(*sums));
-	struct hwdbm_tlb_key key, *previous = NULL;
+	struct totals_cursor cursor = { 0 };
+	struct hwdbm_tlb_key key;
 	struct hwdbm_totals totals;
 	int err = sums ? 0 : -ENOMEM;
 
-	for (; !err && !bpf_map_get_next_key(map_fd, previous, &key); previous = &key) {
+	while (!err && summary__next(maps, &cursor, &key)) {
 		if (key.mmu == HWDBM_MMU_KVM)
 			continue;
-		err = summary__read(map_fd, &key, &totals);
+		err = summary__read(maps, &key, &totals);
 		if (!err)
 			add_totals(&sums[key.cause < HWDBM_CAUSE_OTHER ? key.cause :
 									   HWDBM_CAUSE_OTHER],
