@@ -504,57 +504,85 @@ int BPF_KRETPROBE(kretprobe_qi)
 /* drivers/iommu/amd/amd_iommu_types.h: all there is */
 #define AMD_ALL_PAGES 0x7fffffffffffffff
 
-static __always_inline int begin_amd(void *ctx, __u64 size)
+/* The outermost counts. */
+enum amd_rank { AMD_FLUSH_PART = 1, AMD_FLUSH };
+
+static __always_inline int begin_amd(void *ctx, __u64 size, __u32 rank)
 {
 	if (!is_followed())
 		return 0;
 	/* Up to the last address, or the size that stands for it. */
 	return begin_flush(ctx, 0, 0, size >= AMD_ALL_PAGES - 4096 ? HWDBM_RANGE_ALL : range_of(size),
-			   this_tgid(), 1);
+			   this_tgid(), rank);
 }
 
 static __always_inline int begin_amd_sync(void *ctx, struct iommu_iotlb_gather *gather)
 {
 	__u64 start = BPF_CORE_READ(gather, start), end = BPF_CORE_READ(gather, end);
 
-	return begin_amd(ctx, end - start + 1);
+	return begin_amd(ctx, end - start + 1, AMD_FLUSH);
 }
 
 SEC("fentry/amd_iommu_domain_flush_pages")
 int BPF_PROG(enter_amd_flush, struct protection_domain *domain, __u64 address, __u64 size)
 {
-	return begin_amd(ctx, size);
+	return begin_amd(ctx, size, AMD_FLUSH);
 }
 
 /* With the arguments of Linux 7. */
 SEC("fentry/amd_iommu_domain_flush_pages")
 int BPF_PROG(enter_amd_flush_last, struct protection_domain *domain, __u64 start, __u64 last)
 {
-	return begin_amd(ctx, last - start + 1 ?: AMD_ALL_PAGES);
+	return begin_amd(ctx, last - start + 1 ?: AMD_ALL_PAGES, AMD_FLUSH);
 }
 
 SEC("fexit/amd_iommu_domain_flush_pages")
 int BPF_PROG(exit_amd_flush)
 {
-	return end_flush(HWDBM_MMU_AMD, 1);
+	return end_flush(HWDBM_MMU_AMD, AMD_FLUSH);
 }
 
 SEC("kprobe/amd_iommu_domain_flush_pages")
 int BPF_KPROBE(kprobe_amd_flush, struct protection_domain *domain, __u64 address, __u64 size)
 {
-	return begin_amd(ctx, size);
+	return begin_amd(ctx, size, AMD_FLUSH);
 }
 
 SEC("kprobe/amd_iommu_domain_flush_pages")
 int BPF_KPROBE(kprobe_amd_flush_last, struct protection_domain *domain, __u64 start, __u64 last)
 {
-	return begin_amd(ctx, last - start + 1 ?: AMD_ALL_PAGES);
+	return begin_amd(ctx, last - start + 1 ?: AMD_ALL_PAGES, AMD_FLUSH);
 }
 
 SEC("kretprobe/amd_iommu_domain_flush_pages")
 int BPF_KRETPROBE(kretprobe_amd_flush)
 {
-	return end_flush(HWDBM_MMU_AMD, 1);
+	return end_flush(HWDBM_MMU_AMD, AMD_FLUSH);
+}
+
+/* What amd_iommu_domain_flush_pages() is made of; some compilers make others of it, too, which flush all of a domain. */
+SEC("fentry/__domain_flush_pages")
+int BPF_PROG(enter_amd_part, struct protection_domain *domain, __u64 address, __u64 size)
+{
+	return begin_amd(ctx, size, AMD_FLUSH_PART);
+}
+
+SEC("fexit/__domain_flush_pages")
+int BPF_PROG(exit_amd_part)
+{
+	return end_flush(HWDBM_MMU_AMD, AMD_FLUSH_PART);
+}
+
+SEC("kprobe/__domain_flush_pages")
+int BPF_KPROBE(kprobe_amd_part, struct protection_domain *domain, __u64 address, __u64 size)
+{
+	return begin_amd(ctx, size, AMD_FLUSH_PART);
+}
+
+SEC("kretprobe/__domain_flush_pages")
+int BPF_KRETPROBE(kretprobe_amd_part)
+{
+	return end_flush(HWDBM_MMU_AMD, AMD_FLUSH_PART);
 }
 
 SEC("fentry/amd_iommu_iotlb_sync")
@@ -566,7 +594,7 @@ int BPF_PROG(enter_amd_sync, struct iommu_domain *domain, struct iommu_iotlb_gat
 SEC("fexit/amd_iommu_iotlb_sync")
 int BPF_PROG(exit_amd_sync)
 {
-	return end_flush(HWDBM_MMU_AMD, 1);
+	return end_flush(HWDBM_MMU_AMD, AMD_FLUSH);
 }
 
 SEC("kprobe/amd_iommu_iotlb_sync")
@@ -578,31 +606,31 @@ int BPF_KPROBE(kprobe_amd_sync, struct iommu_domain *domain, struct iommu_iotlb_
 SEC("kretprobe/amd_iommu_iotlb_sync")
 int BPF_KRETPROBE(kretprobe_amd_sync)
 {
-	return end_flush(HWDBM_MMU_AMD, 1);
+	return end_flush(HWDBM_MMU_AMD, AMD_FLUSH);
 }
 
 SEC("fentry/amd_iommu_flush_iotlb_all")
 int BPF_PROG(enter_amd_all)
 {
-	return begin_amd(ctx, AMD_ALL_PAGES);
+	return begin_amd(ctx, AMD_ALL_PAGES, AMD_FLUSH);
 }
 
 SEC("fexit/amd_iommu_flush_iotlb_all")
 int BPF_PROG(exit_amd_all)
 {
-	return end_flush(HWDBM_MMU_AMD, 1);
+	return end_flush(HWDBM_MMU_AMD, AMD_FLUSH);
 }
 
 SEC("kprobe/amd_iommu_flush_iotlb_all")
 int BPF_KPROBE(kprobe_amd_all)
 {
-	return begin_amd(ctx, AMD_ALL_PAGES);
+	return begin_amd(ctx, AMD_ALL_PAGES, AMD_FLUSH);
 }
 
 SEC("kretprobe/amd_iommu_flush_iotlb_all")
 int BPF_KRETPROBE(kretprobe_amd_all)
 {
-	return end_flush(HWDBM_MMU_AMD, 1);
+	return end_flush(HWDBM_MMU_AMD, AMD_FLUSH);
 }
 
 /* KVM. The host's memory management may flush for a VM from any process. */

@@ -54,6 +54,7 @@
 #define BLIND_CMDLIST "splits and merges among the causes, ranges of several commands"
 #define BLIND_FUNCTIONS "causes other than system calls"
 #define BLIND_AMD "numbers of commands, IOMMUs, " BLIND_FUNCTIONS
+#define BLIND_AMD_WAIT "how long flushes of whole domains wait, where they are inlined; " BLIND_AMD
 #define BLIND_SHADOW "splits of shadow page tables"
 #define BLIND_RANGES "passes over a range of shadow page tables"
 #define BLIND_ENTRIES "invalidations of single entries, as blocks are split"
@@ -177,10 +178,18 @@ static const struct probe probes[] = {
 	  .blind = BLIND_FUNCTIONS "; " BLIND_RETURNS },
 
 	/* The third argument is a size in Linux 6.12, and an address in 7.3, which has flags behind it. */
+	{ MEASURE(AMD_TLB), PROBE_FENTRY, { { "amd_iommu_domain_flush_pages", TAKES_AMD_SIZE },
+					    { "__domain_flush_pages", TAKES_AMD_SIZE } }, NULL,
+	  { "enter_amd_flush", "exit_amd_flush", "enter_amd_part", "exit_amd_part" },
+	  .cost = COST_FENTRY, .blind = BLIND_AMD_WAIT },
 	{ MEASURE(AMD_TLB), PROBE_FENTRY, { { "amd_iommu_domain_flush_pages", TAKES_AMD_SIZE } }, NULL,
 	  { "enter_amd_flush", "exit_amd_flush" }, .cost = COST_FENTRY, .blind = BLIND_AMD },
 	{ MEASURE(AMD_TLB), PROBE_FENTRY, { { "amd_iommu_domain_flush_pages", TAKES_AMD_LAST } }, NULL,
 	  { "enter_amd_flush_last", "exit_amd_flush" }, .cost = COST_FENTRY, .blind = BLIND_AMD },
+	{ MEASURE(AMD_TLB), PROBE_KPROBE, { { "amd_iommu_domain_flush_pages", TAKES_AMD_SIZE },
+					    { "__domain_flush_pages", TAKES_AMD_SIZE } }, NULL,
+	  { "kprobe_amd_flush", "kretprobe_amd_flush", "kprobe_amd_part", "kretprobe_amd_part" },
+	  .cost = COST_KPROBE, .blind = BLIND_AMD_WAIT "; " BLIND_RETURNS },
 	{ MEASURE(AMD_TLB), PROBE_KPROBE, { { "amd_iommu_domain_flush_pages", TAKES_AMD_SIZE } }, NULL,
 	  { "kprobe_amd_flush", "kretprobe_amd_flush" }, .cost = COST_KPROBE,
 	  .blind = BLIND_AMD "; " BLIND_RETURNS },
