@@ -50,6 +50,7 @@ struct options {
 	uint64_t load_delay_ms;
 	uint64_t channels;		/* of multifd, 0 = without */
 	bool postcopy;
+	bool throttle;
 	bool release;			/* the target runs as soon as it can: nothing is compared */
 	const char *role;
 	const char *peer;
@@ -114,6 +115,7 @@ static const char help[] =
 "  --load-delay MS          that the device takes to load its state (0)\n"
 "  --multifd N              channels for pages, 0 = none (0)\n"
 "  --postcopy               ask for postcopy, too\n"
+"  --throttle               let QEMU slow the VM's CPU down (auto-converge)\n"
 "  --end HOW                complete, cancel, kill-source or kill-target, after the iterations, or\n"
 "                           refused, by QEMU at once (complete)\n"
 "  --release                the target runs as soon as it can; its memory is not compared\n"
@@ -188,6 +190,7 @@ static int parse_options(int argc, char **argv, struct options *opt)
 		{ "load-delay", required_argument, NULL, 'L' },
 		{ "multifd", required_argument, NULL, 'M' },
 		{ "postcopy", no_argument, NULL, 'P' },
+		{ "throttle", no_argument, NULL, 'T' },
 		{ "release", no_argument, NULL, 'R' },
 		{ "role", required_argument, NULL, 'o' },
 		{ "peer", required_argument, NULL, 'A' },
@@ -224,6 +227,7 @@ static int parse_options(int argc, char **argv, struct options *opt)
 		case 'L': err = size_option(name, optarg, &opt->load_delay_ms); break;
 		case 'M': err = size_option(name, optarg, &opt->channels); break;
 		case 'P': opt->postcopy = true; break;
+		case 'T': opt->throttle = true; break;
 		case 'R': opt->release = true; break;
 		case 'o': opt->role = optarg; break;
 		case 'A': opt->peer = optarg; break;
@@ -444,6 +448,8 @@ static int set_capabilities(struct qmp *qmp, const struct options *opt)
 
 	if (opt->postcopy)
 		err = set_capability(qmp, "postcopy-ram");
+	if (!err && opt->throttle)
+		err = set_capability(qmp, "auto-converge");
 	if (!err && opt->channels)
 		err = set_capability(qmp, "multifd");
 	if (!err && opt->channels)

@@ -36,6 +36,7 @@ struct incident {
 	size_t count;
 	unsigned int passes;
 	bool late;			/* attached when tracking was on */
+	double first_copy;		/* of its first second; 0: as the rest */
 	bool silent;			/* nothing goes over TCP */
 };
 
@@ -201,6 +202,10 @@ static void play(const struct incident *i)
 		double rate = pass < 5 && i->first_bandwidth ? i->first_bandwidth : i->bandwidth;
 		double seconds = pending / rate + 0.001;
 
+		if (pass == 1 && i->first_copy > 0) {
+			give_sent(i, t + S, i->first_copy);
+			seconds += 1 - i->first_copy / rate;
+		}
 		t += (uint64_t)(seconds * 1e9);
 		sent += pending;
 		give_sent(i, t - 2 * MS, sent);
@@ -323,7 +328,7 @@ static void throttle_useless(void)
 	play(&nic);
 	give_vmm("active", 99);
 	CHECK(!ask(&s));
-	IS(WHY_CANNOT, CAUSE_THROTTLE, "throttling vCPUs (by 99 % now) does nothing to DMA");
+	IS(WHY_CANNOT, CAUSE_THROTTLE, "throttling vCPUs (by 99 %) does nothing to DMA");
 	EFFECT(LEVER_THROTTLE, EFFECT_CANNOT);
 }
 
@@ -443,8 +448,10 @@ static void limit_too_small(void)
 	play(&i);
 	give_setting(7 * MS, 0);
 	CHECK(!ask(&s));
-	IS(WHY_CANNOT, CAUSE_LIMIT, "for 7 ms only (the VMM's setting)");
+	IS(WHY_CANNOT, CAUSE_LIMIT, "for 7 ms only (the VMM's setting); a limit of");
 	EFFECT(LEVER_LIMIT, EFFECT_HELPS);
+	/* 91 MB or so, by 2 GiB/s */
+	CHECK(answer.rule.needed_limit_ns >= 42 * MS && answer.rule.needed_limit_ns < 60 * MS);
 	s.limit_ns = 300 * MS;
 	play(&i);
 	give_setting(7 * MS, 0);
@@ -477,7 +484,24 @@ static void bandwidth_that_fell(void)
 
 	play(&i);
 	CHECK(!ask(&s));
-	IS(WHY_CANNOT, CAUSE_BANDWIDTH, "measured before");
+	IS(WHY_CANNOT, CAUSE_BANDWIDTH, "as until iteration 4, it would have converged");
+	CHECK_NUMBER(answer.rule.fell_after, 4);
+	/* 92 MB or so in 300 ms, and no more than was there before */
+	if (answer.rule.needed_bandwidth < 270000000 || answer.rule.needed_bandwidth > 401000000)
+		FAIL("%.0f are needed", (double)answer.rule.needed_bandwidth);
+}
+
+/* No iteration was sent at the rate before: the kernel's count of each second knows it all the same. */
+static void bandwidth_that_fell_in_the_first_copy(void)
+{
+	const struct incident i = { .memory = GIB, .bandwidth = 50e6, .first_copy = 400e6,
+		.writers = { { .source = "kvm", .hot = 90e6, .rate = 5e6 } }, .count = 1 };
+	struct why_settings s = settings();
+
+	play(&i);
+	CHECK(!ask(&s));
+	IS(WHY_CANNOT, CAUSE_BANDWIDTH, "at 381 MiB/s, as in the first copy, it would have converged");
+	CHECK_NUMBER(answer.rule.fell_after, 0);
 }
 
 static void whole_blocks_of_1g(void)
@@ -603,7 +627,7 @@ static void the_vmm_has_the_last_word(void)
 		enum why_cause cause;
 	} cases[] = { { "postcopy-active", "post-copy", CAUSE_POSTCOPY },
 		      { "completed", "completed", CAUSE_COMPLETED },
-		      { "cancelled", "\"cancelled\"", CAUSE_ENDED } };
+		      { "failed", "\"failed\"", CAUSE_ENDED } };
 	struct why_settings s = settings();
 
 	for (int k = 0; k < 3; k++) {
@@ -613,6 +637,64 @@ static void the_vmm_has_the_last_word(void)
 		IS(WHY_OVER, cases[k].cause, cases[k].word);
 		CHECK(answer.lever_count == 0);
 	}
+}
+
+/* Nobody waits for it any more; why it had not switched over is asked all the same. */
+static void of_a_cancelled_one_it_is_told_why(void)
+{
+	struct why_settings s = settings();
+
+	play(&nic);
+	give_vmm("cancelled", UNKNOWN);
+	CHECK(!ask(&s));
+	IS(WHY_CANNOT, CAUSE_DMA, "It was cancelled. It could not have switched over: ");
+	CHECK(answer.lever_count > 0);
+	/* QEMU throttles no more by then, and says so by saying nothing. */
+	play(&nic);
+	give_vmm("active", 45);
+	give_vmm("cancelled", UNKNOWN);
+	CHECK(!ask(&s));
+	IS(WHY_CANNOT, CAUSE_THROTTLE, "by 45 %");
+	why__init(&why);
+	give_vmm("cancelled", UNKNOWN);
+	CHECK(!ask(&s));
+	IS(WHY_OVER, CAUSE_ENDED, "It is over: the VMM says \"cancelled\".");
+}
+
+static void give_device(uint64_t device, uint64_t bytes, const char *state)
+{
+	union sample s;
+
+	field__clear(sample__table(SAMPLE_DEVICE_STATE), &s);
+	s.device_state.pid = 7;
+	s.device_state.device = device;
+	s.device_state.size_bytes = bytes;
+	s.device_state.ret = 0;
+	strcpy(s.device_state.state, state);
+	give(SAMPLE_DEVICE_STATE, &s);
+}
+
+/* Two devices; what one had to send before it went ahead counts no more. */
+static void device_state_is_what_the_devices_say(void)
+{
+	const struct incident i = { .memory = GIB, .bandwidth = 100e6,
+		.writers = { { .source = "kvm", .hot = 10e6, .rate = 5e6 } }, .count = 1 };
+	struct why_settings s = settings();
+
+	play(&i);
+	give_device(1, 90000000, "");
+	give_device(1, 25000000, "");
+	give_device(2, 15000000, "");
+	give_device(2, UNKNOWN, "pre-copy");
+	CHECK(!ask(&s));
+	IS(WHY_CANNOT, CAUSE_DEVICE_STATE, "38.1 MiB (as the devices said), is alone more than");
+	CHECK_NUMBER(answer.rule.device_bytes, 40000000);
+	s.device_bytes = 1000000;
+	play(&i);
+	give_device(1, 90000000, "");
+	CHECK(!ask(&s));
+	CHECK(answer.verdict == WHY_WILL);
+	CHECK(!strcmp(answer.rule.device_from, "as given"));
 }
 
 /* ---- the same in many sizes ------------------------------------------------------------ */
@@ -704,7 +786,9 @@ RUN_TESTS(TEST(a_healthy_one_switches_over), TEST(device_state_too_big), TEST(dm
 	  TEST(throttle_useless), TEST(a_device_with_a_log_of_its_own), TEST(vhost), TEST(vcpu_rate),
 	  TEST(vcpus_alone_have_post_copy), TEST(both_write_too_much), TEST(bandwidth_capped),
 	  TEST(bandwidth_capped_by_a_setting),
-	  TEST(limit_too_small), TEST(bandwidth_below_the_link), TEST(bandwidth_that_fell), TEST(whole_blocks_of_1g),
+	  TEST(limit_too_small), TEST(bandwidth_below_the_link), TEST(bandwidth_that_fell),
+	  TEST(bandwidth_that_fell_in_the_first_copy), TEST(of_a_cancelled_one_it_is_told_why),
+	  TEST(device_state_is_what_the_devices_say), TEST(whole_blocks_of_1g),
 	  TEST(blocks_whose_pages_are_counted), TEST(a_tracker_that_reports_all),
 	  TEST(attached_late), TEST(what_is_missing_is_said), TEST(a_dirty_ring_has_no_iterations),
 	  TEST(trackers_of_one_kind_add_up), TEST(the_vmm_has_the_last_word), TEST(nine_of_ten_of_each_kind))

@@ -48,7 +48,7 @@ static const struct option_spec option_table[] = {
 	{ "downtime-limit", 'l', OPTION_SECONDS, offsetof(struct why_options, settings.limit_ns),
 	  "TIME", "what is pending must fit into this (as the VMM says, or 300ms)" },
 	{ "device-state", 0, OPTION_BYTES, offsetof(struct why_options, settings.device_bytes),
-	  "BYTES", "state that devices send with the VM stopped (not known, counted as 0)" },
+	  "BYTES", "state that devices send with the VM stopped (as they say, else counted as 0)" },
 	{ "load-delay", 0, OPTION_SECONDS, offsetof(struct why_options, settings.load_ns), "TIME",
 	  "from the last byte to the VM running (0)" },
 	{ "stop-delay", 0, OPTION_SECONDS, offsetof(struct why_options, settings.stop_ns), "TIME",
@@ -274,7 +274,7 @@ int why__main(int argc, char **argv)
 	struct session_options options = {
 		.collect = {
 			.command = "why", .count_every = 1,
-			.measure = MEASURE_MIGRATION,
+			.measure = MEASURE_MIGRATION | BIT_OF(HWDBM_MEASURE_DEVICE_STATE),
 			.require = MEASURE_SYNCS,
 		},
 		.handler = view__take, .context = &a.view,

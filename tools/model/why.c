@@ -6,6 +6,8 @@
 #include "../lib/strings.h"
 
 #include <errno.h>
+#include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,6 +32,12 @@
 
 /* Where the prediction cannot tell, what was seen decides, if no more trials than this disagree. */
 #define DISAGREE 0.5
+
+/* A cure that so many of the trials agree to is the likely one. */
+#define LIKELY 0.5
+
+/* QEMU sends by tenths of a second, and the kernel's count is read once a second. */
+#define RATE_NS UINT64_C(800000000)
 
 /* A bandwidth that was given is the one that was there if it is no more than this of it. */
 #define SAME_BANDWIDTH 1.1
@@ -94,12 +102,20 @@ static const struct field rule_fields[] = {
 	  "sent with the VM stopped; unknown counts as 0"),
 	F(why_rule, floor_ns, "floor_ns", NULL, FIELD_U64, UNIT_NS,
 	  "blackout were no memory dirty: stop, sync, device state, load"),
+	F(why_rule, device_from, "device_state_from", NULL, FIELD_TEXT, NONE,
+	  "where that comes from"),
 	F(why_rule, throttle_percent, "throttle_percent", NULL, FIELD_U64, UNIT_COUNT,
 	  "by which the VMM slows vCPUs down"),
 	F(why_rule, better_bandwidth, "better_bandwidth_bytes_per_second", NULL, FIELD_U64, RATE,
 	  "that would be enough and could be had"),
 	F(why_rule, better_from, "better_bandwidth_from", NULL, FIELD_TEXT, NONE,
 	  "why it could be had"),
+	F(why_rule, fell_after, "bandwidth_fell_after", NULL, FIELD_U64, UNIT_COUNT,
+	  "last iteration that was sent at the better bandwidth; 0: the first copy"),
+	F(why_rule, needed_bandwidth, "needed_bandwidth_bytes_per_second", NULL, FIELD_U64, RATE,
+	  "predicted: about the least that would do"),
+	F(why_rule, needed_limit_ns, "needed_downtime_limit_ns", NULL, FIELD_U64, UNIT_NS,
+	  "predicted: about the least limit that would do"),
 	F(why_rule, observed, "observed", NULL, FIELD_TEXT, NONE,
 	  "verdict of the last iteration, as hwdbm converge gives it"),
 	F(why_rule, status, "vmm_status", NULL, FIELD_TEXT, NONE, "in the VMM's own words"),
@@ -129,33 +145,103 @@ static const char *const cause_names[CAUSES] = {
 /* ---- what is seen ------------------------------------------------------------------ */
 
 struct why_seen {
+	uint64_t pid;
 	struct converge_row row;	/* the last */
 	uint64_t rate;			/* transfer rate, the last that is known */
 	uint64_t best_rate;
+	uint64_t best_until;		/* the last iteration that was sent at about that; 0: first copy */
+	uint64_t mark_ns, mark_bytes;	/* a time is measured from here; 0: none yet */
 };
+
+struct why_device {
+	uint64_t pid;
+	uint64_t device;
+	uint64_t bytes;
+};
+
+static struct why_seen *see(struct why *why, uint64_t pid)
+{
+	struct why_seen *seen;
+
+	for (size_t i = 0; i < why->seen_count; i++)
+		if (why->seen[i].pid == pid)
+			return &why->seen[i];
+	seen = realloc(why->seen, (why->seen_count + 1) * sizeof(*seen));
+	if (!seen)
+		return NULL;
+	why->seen = seen;
+	seen = &seen[why->seen_count++];
+	*seen = (struct why_seen){ .pid = pid, .rate = UNKNOWN, .best_rate = UNKNOWN };
+	field__clear(&converge_row_table, &seen->row);
+	return seen;
+}
+
+/* A rate that the path has carried while this iteration was sent. */
+static void take_rate(struct why_seen *seen, uint64_t rate, uint64_t iteration)
+{
+	if (seen->best_rate == UNKNOWN || rate > seen->best_rate)
+		seen->best_rate = rate;
+	if ((double)rate >= FALLEN_TO * (double)seen->best_rate)
+		seen->best_until = iteration;
+}
 
 static int take_row(void *context, const struct converge_row *row)
 {
-	struct why *why = context;
-	struct why_seen *seen = NULL;
+	struct why_seen *seen = see(context, row->pid);
 
-	for (size_t i = 0; i < why->seen_count && !seen; i++)
-		if (why->seen[i].row.pid == row->pid)
-			seen = &why->seen[i];
-	if (!seen) {
-		seen = realloc(why->seen, (why->seen_count + 1) * sizeof(*seen));
-		if (!seen)
-			return -ENOMEM;
-		why->seen = seen;
-		seen = &seen[why->seen_count++];
-		seen->rate = seen->best_rate = UNKNOWN;
-	}
+	if (!seen)
+		return -ENOMEM;
 	seen->row = *row;
 	if (row->transfer_rate == UNKNOWN)
 		return 0;
 	seen->rate = row->transfer_rate;
-	if (seen->best_rate == UNKNOWN || row->transfer_rate > seen->best_rate)
-		seen->best_rate = row->transfer_rate;
+	if (row->iteration != UNKNOWN)
+		take_rate(seen, row->transfer_rate, row->iteration);
+	return 0;
+}
+
+/* The first copy is no row, and may be long. */
+static int take_transfer(struct why *why, const struct transfer_sample *transfer)
+{
+	struct why_seen *seen = see(why, transfer->pid);
+	uint64_t ns;
+
+	if (!seen)
+		return -ENOMEM;
+	if (transfer->sent_bytes == UNKNOWN)
+		return 0;
+	ns = transfer->t_ns - seen->mark_ns;
+	if (!seen->mark_ns || transfer->t_ns < seen->mark_ns || transfer->sent_bytes < seen->mark_bytes) {
+		ns = UNKNOWN;
+	} else if (ns < RATE_NS) {
+		return 0;
+	} else if (seen->row.iteration == UNKNOWN || seen->row.iteration < 2) {
+		take_rate(seen, (uint64_t)((double)(transfer->sent_bytes - seen->mark_bytes) * NS_PER_SECOND /
+					   (double)ns), 0);
+	}
+	seen->mark_ns = transfer->t_ns;
+	seen->mark_bytes = transfer->sent_bytes;
+	return 0;
+}
+
+/* How much it would send if it were stopped now: what it was asked for last. */
+static int take_device(struct why *why, const struct device_state_sample *state)
+{
+	struct why_device *device = NULL;
+
+	if (*state->state || state->ret || state->size_bytes == UNKNOWN)
+		return 0;
+	for (size_t i = 0; i < why->device_count && !device; i++)
+		if (why->devices[i].pid == state->pid && why->devices[i].device == state->device)
+			device = &why->devices[i];
+	if (!device) {
+		device = realloc(why->devices, (why->device_count + 1) * sizeof(*device));
+		if (!device)
+			return -ENOMEM;
+		why->devices = device;
+		device = &device[why->device_count++];
+	}
+	*device = (struct why_device){ state->pid, state->device, state->size_bytes };
 	return 0;
 }
 
@@ -179,8 +265,25 @@ void why__release(struct why *why)
 	history__release(&why->history);
 	converge__release(&why->converge);
 	free(why->seen);
+	free(why->devices);
 	why->seen = NULL;
-	why->seen_count = 0;
+	why->devices = NULL;
+	why->seen_count = why->device_count = 0;
+}
+
+static bool is_cancelled(const char *status)
+{
+	return !strncmp(status, "cancel", strlen("cancel"));
+}
+
+/* When it is cancelled nothing is throttled any more; what was, counts. */
+static void take_vmm(struct why *why, const struct vmm_state_sample *state)
+{
+	uint64_t throttle = why->vmm.throttle_percent;
+
+	why->vmm = *state;
+	if (is_cancelled(state->status) && state->throttle_percent == UNKNOWN)
+		why->vmm.throttle_percent = throttle;
 }
 
 int why__add(struct why *why, enum sample_kind kind, const union sample *sample)
@@ -188,7 +291,11 @@ int why__add(struct why *why, enum sample_kind kind, const union sample *sample)
 	int err = history__add(&why->history, kind, sample);
 
 	if (kind == SAMPLE_VMM_STATE)
-		why->vmm = sample->vmm_state;
+		take_vmm(why, &sample->vmm_state);
+	else if (kind == SAMPLE_TRANSFER)
+		err = err ?: take_transfer(why, &sample->transfer);
+	else if (kind == SAMPLE_DEVICE_STATE)
+		err = err ?: take_device(why, &sample->device_state);
 	return err ?: converge__add(&why->converge, kind, sample);
 }
 
@@ -202,9 +309,20 @@ int why__end(struct why *why)
 static const struct why_seen *find_seen(const struct why *why, uint64_t pid)
 {
 	for (size_t i = 0; i < why->seen_count; i++)
-		if (why->seen[i].row.pid == pid)
+		if (why->seen[i].pid == pid)
 			return &why->seen[i];
 	return NULL;
+}
+
+/* Of all devices of a process; UNKNOWN if none was asked. */
+static uint64_t device_bytes(const struct why *why, uint64_t pid)
+{
+	uint64_t sum = UNKNOWN;
+
+	for (size_t i = 0; i < why->device_count; i++)
+		if (why->devices[i].pid == pid)
+			sum = (sum == UNKNOWN ? 0 : sum) + why->devices[i].bytes;
+	return sum;
 }
 
 /* ---- writers ----------------------------------------------------------------------- */
@@ -339,7 +457,12 @@ static void fill_settings(const struct why *why, const struct why_settings *s,
 	set(&rule->limit_ns, rule->limit_from, size, s->limit_ns, "as given");
 	set(&rule->limit_ns, rule->limit_from, size, vmm->downtime_limit_ns, "the VMM's setting");
 	set(&rule->limit_ns, rule->limit_from, size, DOWNTIME_LIMIT_NS, "QEMU's default");
-	rule->device_bytes = s->device_bytes;
+	size = sizeof(rule->device_from);
+	if (s->device_bytes != UNKNOWN)
+		snprintf(rule->device_from, size, "as given");
+	else if (device_bytes(why, rule->pid) != UNKNOWN)
+		snprintf(rule->device_from, size, "as the devices said");
+	rule->device_bytes = s->device_bytes != UNKNOWN ? s->device_bytes : device_bytes(why, rule->pid);
 	if (rule->bandwidth != UNKNOWN)
 		rule->threshold_bytes = (uint64_t)((double)rule->bandwidth *
 						   (double)rule->limit_ns / NS_PER_SECOND + 0.5);
@@ -370,14 +493,14 @@ static void fill_rule(const struct why *why, const struct why_settings *s,
 {
 	const struct history *h = &why->history;
 	uint64_t pid = h->count ? h->sources[0].pid : h->wanted_pid ? h->wanted_pid :
-		       why->seen_count ? why->seen[0].row.pid : UNKNOWN;
+		       why->seen_count ? why->seen[0].pid : UNKNOWN;
 	const struct why_seen *seen = find_seen(why, pid);
 	struct why_rule *rule = &answer->rule;
 
 	rule->pid = pid;
 	if (history__memory(h))
 		rule->memory_bytes = history__memory(h);
-	if (seen) {
+	if (seen && seen->row.pid != UNKNOWN) {
 		rule->iterations = seen->row.iteration;
 		rule->start_seen = seen->row.start_seen;
 		STRING_COPY(rule->observed, seen->row.verdict);
@@ -469,7 +592,12 @@ static uint64_t better_bandwidth(const struct why *why, const struct why_setting
 		return s->link;
 	}
 	if (seen && seen->best_rate != UNKNOWN && now < FALLEN_TO * (double)seen->best_rate) {
-		STRING_COPY(rule->better_from, "measured before");
+		if (seen->best_until)
+			snprintf(rule->better_from, sizeof(rule->better_from), "as until iteration %" PRIu64,
+				 seen->best_until);
+		else
+			STRING_COPY(rule->better_from, "as in the first copy");
+		rule->fell_after = seen->best_until;
 		return seen->best_rate;
 	}
 	if (!s->link && cap != UNKNOWN && cap) {
@@ -483,6 +611,29 @@ static uint64_t better_bandwidth(const struct why *why, const struct why_setting
 	return 0;
 }
 
+/* Halvings, in the logarithm, of what lies between too little and enough. */
+#define SEARCH_STEPS 5
+
+/* About the least of what is enough; bandwidth, or the limit in seconds. */
+static int search(const struct why_play *play, bool is_limit, double too_little, double enough,
+		  double *least)
+{
+	for (int i = 0; i < SEARCH_STEPS; i++) {
+		double middle = sqrt(too_little * enough);
+		struct why_change change = WHY_NO_CHANGE;
+		struct prediction prediction;
+		int err;
+
+		*(is_limit ? &change.limit_s : &change.bandwidth) = middle;
+		err = why__play(play, &change, &prediction);
+		if (err)
+			return err;
+		*(prediction.converges == TRI_TRUE ? &enough : &too_little) = middle;
+	}
+	*least = enough;
+	return 0;
+}
+
 static int find_bandwidth(const struct why *why, const struct why_settings *s,
 			  const struct why_play *play, struct why_answer *answer)
 {
@@ -490,6 +641,7 @@ static int find_bandwidth(const struct why *why, const struct why_settings *s,
 	uint64_t better = better_bandwidth(why, s, rule);
 	struct why_change change = WHY_NO_CHANGE;
 	struct prediction prediction;
+	double least;
 	int err;
 
 	if (!better)
@@ -497,27 +649,41 @@ static int find_bandwidth(const struct why *why, const struct why_settings *s,
 	/* Ten Gbit is what a host has at least, where nobody said more. */
 	change.bandwidth = better == UNKNOWN ? 1.25e9 : (double)better;
 	err = why__play(play, &change, &prediction);
-	if (err || prediction.converges != TRI_TRUE) {
+	/* Of iterations that took long nothing tells what they would find if they were short. */
+	if (err || prediction.trials == UNKNOWN || prediction.converged_share < LIKELY) {
 		rule->better_from[0] = '\0';
+		rule->fell_after = UNKNOWN;
 		return err;
 	}
 	answer->cause = CAUSE_BANDWIDTH;
-	rule->better_bandwidth = (uint64_t)change.bandwidth;
-	return 0;
+	answer->is_likely = prediction.converges != TRI_TRUE;
+	rule->better_bandwidth = better;
+	if (answer->is_likely)
+		return 0;
+	err = search(play, false, play->setup.bandwidth, change.bandwidth, &least);
+	rule->needed_bandwidth = (uint64_t)least;
+	return err;
 }
 
 static int find_limit(const struct why_play *play, struct why_answer *answer)
 {
 	struct why_change change = WHY_NO_CHANGE;
 	struct prediction prediction;
+	double least;
 	int err;
 
 	if (answer->rule.limit_ns >= DOWNTIME_LIMIT_NS)
 		return 0;
 	change.limit_s = DOWNTIME_LIMIT_NS / NS_PER_SECOND;
 	err = why__play(play, &change, &prediction);
-	if (!err && prediction.converges == TRI_TRUE)
-		answer->cause = CAUSE_LIMIT;
+	if (err || prediction.trials == UNKNOWN || prediction.converged_share < LIKELY)
+		return err;
+	answer->cause = CAUSE_LIMIT;
+	answer->is_likely = prediction.converges != TRI_TRUE;
+	if (answer->is_likely)
+		return 0;
+	err = search(play, true, play->setup.downtime_limit_s, change.limit_s, &least);
+	answer->rule.needed_limit_ns = (uint64_t)(least * NS_PER_SECOND);
 	return err;
 }
 
@@ -554,6 +720,24 @@ static int find_writer(const struct why_play *play, struct why_answer *answer)
 	return 0;
 }
 
+/*
+ * How far the limit is below QEMU's default, and the bandwidth below what could be had: where both
+ * are low, the one that is lower is the one to ask about.
+ */
+static bool limit_is_lower(const struct why *why, const struct why_settings *s, struct why_rule *rule)
+{
+	double limit = (double)rule->limit_ns / DOWNTIME_LIMIT_NS, bandwidth = 1;
+	uint64_t better = better_bandwidth(why, s, rule);
+
+	if (better == UNKNOWN)
+		bandwidth = why->vmm.max_bandwidth == UNKNOWN ? 1 : (double)why->vmm.max_bandwidth / QEMU_BANDWIDTH;
+	else if (better)
+		bandwidth = (double)rule->bandwidth / (double)better;
+	rule->better_from[0] = '\0';
+	rule->fell_after = UNKNOWN;
+	return limit < 1 && limit < bandwidth;
+}
+
 static int find_cause(const struct why *why, const struct why_settings *s,
 		      const struct why_play *play, struct why_answer *answer)
 {
@@ -562,6 +746,8 @@ static int find_cause(const struct why *why, const struct why_settings *s,
 	find_tracker(answer);
 	if (answer->cause == CAUSE_UNKNOWN)
 		err = find_blocks(play, answer);
+	if (!err && answer->cause == CAUSE_UNKNOWN && limit_is_lower(why, s, &answer->rule))
+		err = find_limit(play, answer);
 	if (!err && answer->cause == CAUSE_UNKNOWN)
 		err = find_bandwidth(why, s, play, answer);
 	if (!err && answer->cause == CAUSE_UNKNOWN)
@@ -573,16 +759,20 @@ static int find_cause(const struct why *why, const struct why_settings *s,
 
 /* ---- the verdict ------------------------------------------------------------------- */
 
-/* Return: whether the VMM has said that it is over, or that there is nothing to wait for. */
+/*
+ * Return: whether the VMM has said that it is over, or that there is nothing to wait for. Of one that
+ * was cancelled it is asked why it had not switched over.
+ */
 static bool is_over(const struct why_rule *rule, struct why_answer *answer)
 {
 	const char *status = rule->status;
 
+	answer->is_cancelled = is_cancelled(status);
 	if (strstr(status, "postcopy"))
 		answer->cause = CAUSE_POSTCOPY;
 	else if (!strcmp(status, "completed"))
 		answer->cause = CAUSE_COMPLETED;
-	else if (!strcmp(status, "failed") || !strcmp(status, "cancelled"))
+	else if (!strcmp(status, "failed") || (answer->is_cancelled && !answer->writer_count))
 		answer->cause = CAUSE_ENDED;
 	else
 		return false;

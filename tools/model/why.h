@@ -44,7 +44,7 @@ enum why_cause {
 	CAUSE_ALL,		/* each of the writers is enough */
 	CAUSE_POSTCOPY,
 	CAUSE_COMPLETED,
-	CAUSE_ENDED,		/* failed or cancelled */
+	CAUSE_ENDED,		/* failed, or cancelled before anything was seen */
 	CAUSES
 };
 
@@ -124,8 +124,12 @@ struct why_rule {
 	uint64_t device_bytes;		/* state; UNKNOWN: counted as 0 */
 	uint64_t floor_ns;		/* blackout with no dirty memory at all */
 	uint64_t throttle_percent;
-	uint64_t better_bandwidth;	/* with CAUSE_BANDWIDTH */
-	char better_from[24];
+	char device_from[24];
+	uint64_t better_bandwidth;	/* with CAUSE_BANDWIDTH: what could be had */
+	char better_from[40];
+	uint64_t fell_after;		/* the last iteration at the bandwidth before; 0: the first copy */
+	uint64_t needed_bandwidth;	/* with CAUSE_BANDWIDTH: about the least that would do */
+	uint64_t needed_limit_ns;	/* with CAUSE_LIMIT */
 	char observed[16];		/* verdict of the last iteration (converge.h) */
 	char status[24];		/* in the VMM's words */
 };
@@ -138,6 +142,8 @@ struct why_answer {
 	struct why_rule rule;
 	struct prediction prediction;	/* with nothing changed; all unknown without one */
 	bool is_by_observation;		/* the prediction cannot tell, the iterations do */
+	bool is_cancelled;		/* it is over; this is about why it was not before */
+	bool is_likely;			/* that the cause's cure would do, no more than that */
 	struct why_writer writers[PREDICT_SOURCES];
 	size_t writer_count;
 	struct why_lever levers[LEVERS];
@@ -157,6 +163,7 @@ struct why_settings {
 };
 
 struct why_seen;
+struct why_device;
 
 /* Begin with why__init(). */
 struct why {
@@ -165,6 +172,8 @@ struct why {
 	struct vmm_state_sample vmm;	/* the last */
 	struct why_seen *seen;		/* of each process */
 	size_t seen_count;
+	struct why_device *devices;	/* what each would send with the VM stopped */
+	size_t device_count;
 };
 
 /** why__init() - nothing seen yet; it must not be moved. Free with why__release(). */

@@ -40,6 +40,43 @@ static void put_writer(const struct why_writer *w, const char *who, char *text, 
 		 units__duration(w->interval_ns, time), who);
 }
 
+/* In half of the trials or more, or in all but a few. */
+static const char *would(const struct why_answer *a)
+{
+	return a->is_likely ? "may" : "would";
+}
+
+static void put_bandwidth(const struct why_answer *a, char *text, size_t size)
+{
+	char now[UNITS_TEXT], better[UNITS_TEXT], needed[UNITS_TEXT];
+	const struct why_rule *r = &a->rule;
+	int length;
+
+	length = snprintf(text, size, "it is sent at %s/s only", units__bytes(r->bandwidth, now));
+	if (r->better_bandwidth == UNKNOWN)
+		length += snprintf(text + length, size - length, ", %s; more %s do", r->better_from, would(a));
+	else
+		length += snprintf(text + length, size - length, "; at %s/s, %s, it %s have converged",
+				   units__bytes(r->better_bandwidth, better), r->better_from, would(a));
+	/* All that there was, or about as much: that has been said. */
+	if (r->needed_bandwidth != UNKNOWN && (double)r->needed_bandwidth < 0.95 * (double)r->better_bandwidth)
+		snprintf(text + length, size - length, " (some %s/s are needed)",
+			 units__bytes(r->needed_bandwidth, needed));
+}
+
+static void put_limit(const struct why_answer *a, char *text, size_t size)
+{
+	char now[UNITS_TEXT], needed[UNITS_TEXT];
+	const struct why_rule *r = &a->rule;
+
+	if (r->needed_limit_ns != UNKNOWN)
+		snprintf(text, size, "the VM may stand still for %s only (%s); a limit of %s would do, and QEMU's default is 300 ms",
+			 units__duration(r->limit_ns, now), r->limit_from, units__duration(r->needed_limit_ns, needed));
+	else
+		snprintf(text, size, "the VM may stand still for %s only (%s); 300 ms, as QEMU has it by default, %s do",
+			 units__duration(r->limit_ns, now), r->limit_from, would(a));
+}
+
 static void because(const struct why_answer *a, char *text, size_t size)
 {
 	const struct why_writer *dma = of(a, "DMA"), *b = blind(a);
@@ -48,8 +85,9 @@ static void because(const struct why_answer *a, char *text, size_t size)
 
 	switch (a->cause) {
 	case CAUSE_DEVICE_STATE:
-		snprintf(text, size, "the state of its devices, %s, is alone more than the %s that may be left",
-			 units__bytes(r->device_bytes, one), units__bytes(r->threshold_bytes, two));
+		snprintf(text, size, "the state of its devices, %s (%s), is alone more than the %s that may be left",
+			 units__bytes(r->device_bytes, one), r->device_from,
+			 units__bytes(r->threshold_bytes, two));
 		return;
 	case CAUSE_TRACKER:
 		snprintf(text, size, "%s reports all %s that devices can write in each of %" PRIu64 " iterations, as a tracker does that cannot tell what was written; %s may be left",
@@ -69,13 +107,10 @@ static void because(const struct why_answer *a, char *text, size_t size)
 				 units__bytes(r->threshold_bytes, three));
 		return;
 	case CAUSE_BANDWIDTH:
-		snprintf(text, size, "it is sent at %s/s only; %s/s would do (%s)",
-			 units__bytes(r->bandwidth, one), units__bytes(r->better_bandwidth, two),
-			 r->better_from);
+		put_bandwidth(a, text, size);
 		return;
 	case CAUSE_LIMIT:
-		snprintf(text, size, "the VM may stand still for %s only (%s); 300 ms, as QEMU has it by default, would do",
-			 units__duration(r->limit_ns, one), r->limit_from);
+		put_limit(a, text, size);
 		return;
 	case CAUSE_THROTTLE:
 		if (dma->pending_bytes == UNKNOWN)
@@ -83,7 +118,7 @@ static void because(const struct why_answer *a, char *text, size_t size)
 		if (dma->pending_bytes == UNKNOWN)
 			dma = of(a, "vhost");
 		put_writer(dma, strcmp(dma->class, "vhost") ? "DMA" : "vhost", writer, sizeof(writer));
-		snprintf(text, size, "%s are written, %s may be left, and throttling vCPUs (by %" PRIu64 " %% now) does nothing to %s",
+		snprintf(text, size, "%s are written, %s may be left, and throttling vCPUs (by %" PRIu64 " %%) does nothing to %s",
 			 writer, units__bytes(r->threshold_bytes, one), r->throttle_percent,
 			 strcmp(dma->class, "vhost") ? "DMA" : "that");
 		return;
@@ -110,7 +145,7 @@ static void because(const struct why_answer *a, char *text, size_t size)
 
 static void put_missing(const struct why_answer *a, char *text, size_t size)
 {
-	char pending[UNITS_TEXT];
+	char pending[UNITS_TEXT], reason[WHY_SENTENCE - 352];
 
 	switch (a->cause) {
 	case CAUSE_NO_ITERATION:
@@ -124,14 +159,19 @@ static void put_missing(const struct why_answer *a, char *text, size_t size)
 			 units__bytes(of(a, "DMA")->pending_bytes, pending));
 		return;
 	case CAUSE_RING:
-		snprintf(text, size, "It cannot be told: KVM's dirty ring is read whenever it fills up, not once an iteration.");
+		snprintf(text, size, "It cannot be told: KVM's dirty ring is read whenever it fills up, not once an iteration, and reports a page as often as it is written; the VMM has its own dirty rate (hwdbm converge --qmp).");
 		return;
 	case CAUSE_NO_BANDWIDTH:
 		snprintf(text, size, "It cannot be told: how fast memory is sent is not known (--bandwidth).");
 		return;
-	default:
+	case CAUSE_UNKNOWN:
 		snprintf(text, size, "It cannot be told: %.0f %% of the trials switch over; the iterations seen do not tell how much is written in shorter times.",
 			 100 * a->prediction.converged_share);
+		return;
+	default:
+		because(a, reason, sizeof(reason));
+		snprintf(text, size, "It cannot be told: %.0f %% of the trials switch over, since no iteration was short enough to tell (a few at a higher bandwidth would be). If it does not: %s.",
+			 100 * a->prediction.converged_share, reason);
 		return;
 	}
 }
@@ -149,23 +189,27 @@ static void put_over(const struct why_answer *a, char *text, size_t size)
 
 const char *why__sentence(const struct why_answer *a, char text[WHY_SENTENCE])
 {
-	char reason[WHY_SENTENCE - 64], median[UNITS_TEXT], bound[UNITS_TEXT];
+	char reason[WHY_SENTENCE - 96], median[UNITS_TEXT], bound[UNITS_TEXT];
+	const char *was = a->is_cancelled ? "It was cancelled. " : "";
 
 	switch (a->verdict) {
 	case WHY_WILL:
-		snprintf(text, WHY_SENTENCE, "It will switch over, so is predicted: after a blackout of %s, at most %s with 95 %%.",
+		snprintf(text, WHY_SENTENCE, "%sIt %s switch%s over, so is predicted: after a blackout of %s, at most %s with 95 %%.",
+			 was, a->is_cancelled ? "would have" : "will", a->is_cancelled ? "ed" : "",
 			 units__duration(a->prediction.blackout_ns, median),
 			 units__duration(a->prediction.blackout_bound_ns, bound));
 		break;
 	case WHY_CANNOT:
 		because(a, reason, sizeof(reason));
-		snprintf(text, WHY_SENTENCE, "It cannot switch over: %s.", reason);
+		snprintf(text, WHY_SENTENCE, "%sIt %s over: %s.", was,
+			 a->is_cancelled ? "could not have switched" : "cannot switch", reason);
 		break;
 	case WHY_OVER:
 		put_over(a, text, WHY_SENTENCE);
 		break;
 	default:
-		put_missing(a, text, WHY_SENTENCE);
+		put_missing(a, reason, sizeof(reason));
+		snprintf(text, WHY_SENTENCE, "%s%s", was, reason);
 	}
 	table__clean(text);
 	return text;

@@ -20,7 +20,7 @@ struct why_document {
 	bool emulated;			/* recorded times are */
 };
 
-#define WHY_SENTENCE 512
+#define WHY_SENTENCE 768
 
 /** why__sentence() - the answer; to @text */
 const char *why__sentence(const struct why_answer *answer, char text[WHY_SENTENCE]);
