@@ -295,8 +295,10 @@ static int make_runs(struct report *report)
 			.no_brownout = "no rate of a service was given (--rate)",
 			.blackout_ns = UNKNOWN, .blackout_error_ns = UNKNOWN,
 		};
-		if (recording__blackout(one->path, &d->runs[i].blackout_ns, &d->runs[i].blackout_error_ns))
-			log__warn("report: %s: its other side cannot be read, so that there is no blackout", one->name);
+		if (one->blackout) {
+			d->runs[i].blackout_ns = one->blackout->total_ns;
+			d->runs[i].blackout_error_ns = one->blackout->error_ns;
+		}
 		if (one->run && d->runs[i].blackout_ns != UNKNOWN) {
 			one->run->result.blackout_ns = d->runs[i].blackout_ns;
 			one->run->result.blackout_error_ns = d->runs[i].blackout_error_ns;

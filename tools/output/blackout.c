@@ -34,40 +34,53 @@ static const char *relative(int64_t ns, char text[UNITS_TEXT])
 	return text;
 }
 
-static void put_total(FILE *out, const struct blackout *b, bool emulated)
+/* On a terminal emulated times have a mark, and lines an end. */
+static const char *sentence(const struct blackout *b, const char *mark, const char *then, char text[BLACKOUT_SENTENCE])
 {
-	char total[UNITS_TEXT], error[UNITS_TEXT];
+	char total[UNITS_TEXT], error[UNITS_TEXT] = "", most[UNITS_TEXT];
+	int length;
 
 	if (b->total_ns == UNKNOWN) {
-		fprintf(out, "Blackout: unknown: %s.\n", b->why);
-		return;
+		snprintf(text, BLACKOUT_SENTENCE, "unknown: %s.", b->why);
+		return text;
 	}
-	fprintf(out, "Blackout: %s%s%s", b->at_most == TRI_TRUE ? "at most " : "",
-		units__duration(b->total_ns, total), star(emulated));
-	if (b->same_clock != TRI_TRUE)
-		fprintf(out, " ± %s", units__duration(b->error_ns, error));
-	fprintf(out, ", from \"%s\" at the source to \"%s\" at the target.\n", b->from, b->to);
+	length = snprintf(text, BLACKOUT_SENTENCE, "%s%s%s%s%s, from \"%s\" at the source to \"%s\" at the target.",
+			  b->at_most == TRI_TRUE ? "at most " : "", units__duration(b->total_ns, total), mark,
+			  b->same_clock == TRI_TRUE ? "" : " ± ",
+			  b->same_clock == TRI_TRUE ? "" : units__duration(b->error_ns, error), b->from, b->to);
 	if (b->below_error == TRI_TRUE)
-		fprintf(out, "That is less than the clocks are known to: take it for anything up to %s.\n",
-			units__duration(b->total_ns + b->error_ns, total));
+		snprintf(text + length, (size_t)(BLACKOUT_SENTENCE - length),
+			 "%sThat is less than the clocks are known to: take it for anything up to %s.", then,
+			 units__duration(b->total_ns + b->error_ns, most));
+	return text;
 }
 
-static void put_clocks(FILE *out, const struct blackout *b)
+const char *blackout__sentence(const struct blackout *b, char text[BLACKOUT_SENTENCE])
+{
+	return sentence(b, "", " ", text);
+}
+
+static const char *clocks(const struct blackout *b, const char *then, char text[BLACKOUT_SENTENCE])
 {
 	char offset[UNITS_TEXT], error[UNITS_TEXT];
 
-	if (b->same_clock == TRI_TRUE) {
-		fprintf(out, "Clocks: one host, one clock; no error.\n");
-		return;
-	}
-	if (b->related != TRI_TRUE) {
-		fprintf(out, "Clocks: two, not related; times of the target are left out, durations on one side are right.\n");
-		return;
-	}
-	fprintf(out, "Clocks: the target's is %s %s, ± %s: by what %" PRIu64 " TCP connection%s had carried at %" PRIu64 " looks,\n"
-		"  with %d millionths allowed for drift.\n", units__duration(magnitude(b->offset_ns), offset),
-		b->offset_ns < 0 ? "behind" : "ahead", units__duration(b->offset_error_ns, error),
-		b->connections, b->connections == 1 ? "" : "s", b->looks, BLACKOUT_DRIFT_MILLIONTHS);
+	if (b->same_clock == TRI_TRUE)
+		snprintf(text, BLACKOUT_SENTENCE, "one host, one clock; no error.");
+	else if (b->related != TRI_TRUE)
+		snprintf(text, BLACKOUT_SENTENCE,
+			 "two, not related; times of the target are left out, durations on one side are right.");
+	else
+		snprintf(text, BLACKOUT_SENTENCE,
+			 "the target's is %s %s, ± %s: by what %" PRIu64 " TCP connection%s had carried at %" PRIu64 " looks,%s"
+			 "with %d millionths allowed for drift.", units__duration(magnitude(b->offset_ns), offset),
+			 b->offset_ns < 0 ? "behind" : "ahead", units__duration(b->offset_error_ns, error),
+			 b->connections, b->connections == 1 ? "" : "s", b->looks, then, BLACKOUT_DRIFT_MILLIONTHS);
+	return text;
+}
+
+const char *blackout__clocks(const struct blackout *b, char text[BLACKOUT_SENTENCE])
+{
+	return clocks(b, " ", text);
 }
 
 static void put_downtime(FILE *out, const struct blackout *b, bool emulated)
@@ -157,11 +170,12 @@ static void put_notes(FILE *out, const struct blackout *b)
 int blackout_text__put(FILE *out, const struct blackout *b, bool emulated)
 {
 	const struct scale scale = scale_of(b);
+	char text[BLACKOUT_SENTENCE];
 
 	errno = 0;
-	put_total(out, b, emulated);
+	fprintf(out, "Blackout: %s\n", sentence(b, star(emulated), "\n", text));
 	put_downtime(out, b, emulated);
-	put_clocks(out, b);
+	fprintf(out, "Clocks: %s\n", clocks(b, "\n  ", text));
 	fprintf(out, "\n  %-6s  %-13s  %10s  %9s   %-*s\n", "side", "event", "begins", "takes", BAR,
 		"timeline");
 	for (int i = 0; i < BLACKOUT_EVENTS; i++)
@@ -172,14 +186,23 @@ int blackout_text__put(FILE *out, const struct blackout *b, bool emulated)
 	return fflush(out) || ferror(out) ? -(errno ?: EIO) : 0;
 }
 
-int blackout_json__put(FILE *out, const struct blackout *b, const char *time_basis)
+json_t *blackout_json__make(const struct blackout *b)
 {
 	json_t *document = json__record(&blackout_table, b);
 	json_t *rows = json__records(&blackout_row_table, b->rows, BLACKOUT_EVENTS);
 
-	if (document && (!rows || json_object_set_new(document, "events", rows) ||
-			 json_object_set_new(document, "time_basis", *time_basis ? json_string(time_basis) :
-									  json_null()))) {
+	if (document && rows && !json_object_set_new(document, "events", rows))
+		return document;
+	json_decref(document);
+	return NULL;
+}
+
+int blackout_json__put(FILE *out, const struct blackout *b, const char *time_basis)
+{
+	json_t *document = blackout_json__make(b);
+
+	if (document && json_object_set_new(document, "time_basis", *time_basis ? json_string(time_basis) :
+									  json_null())) {
 		json_decref(document);
 		document = NULL;
 	}

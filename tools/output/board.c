@@ -3,6 +3,7 @@
  * Words for what the model found. Not here: pages.
  */
 #include "board.h"
+#include "blackout.h"
 
 #include "json.h"
 #include "table.h"
@@ -396,6 +397,42 @@ static void put_md_sources(FILE *out, const struct dossier *one)
 	}
 }
 
+static void put_md_moment(FILE *out, int64_t ns)
+{
+	char text[UNITS_TEXT];
+
+	if (ns == UNKNOWN_I64)
+		fputc('-', out);
+	else
+		fprintf(out, "%s%s", ns < 0 ? "-" : "+", units__duration(ns < 0 ? -(uint64_t)ns : (uint64_t)ns, text));
+}
+
+static void put_md_blackout(FILE *out, const struct blackout *b)
+{
+	char text[BLACKOUT_SENTENCE], takes[UNITS_TEXT], error[UNITS_TEXT];
+
+	fputs("\n### Blackout, on both sides\n\n- ", out);
+	put_md(out, blackout__sentence(b, text));
+	if (!*b->rows[0].event) {
+		fputc('\n', out);
+		return;
+	}
+	fputs("\n- Clocks: ", out);
+	put_md(out, blackout__clocks(b, text));
+	fputs("\n\n| event | side | begins | takes | clock error ± | how it is known, or why not |\n|---|---|---|---|---|---|\n", out);
+	for (int i = 0; i < BLACKOUT_EVENTS; i++) {
+		const struct blackout_row *row = &b->rows[i];
+		bool is_seen = row->begin_ns != UNKNOWN_I64;
+
+		fprintf(out, "| %s | %s | %s", row->event, row->side, is_seen && row->at_most == TRI_TRUE ? "at most " : "");
+		put_md_moment(out, row->begin_ns);
+		fprintf(out, " | %s | %s | ", units__duration(row->takes_ns, takes), !is_seen ? "-" : row->error_ns ?
+			units__duration(row->error_ns, error) : "0");
+		put_md(out, row->note);
+		fputs(" |\n", out);
+	}
+}
+
 static void put_md_recording(FILE *out, const struct dossier *one)
 {
 	fputs("\n## ", out);
@@ -416,6 +453,8 @@ static void put_md_recording(FILE *out, const struct dossier *one)
 		put_md(out, one->trouble);
 		fputc('\n', out);
 	}
+	if (one->blackout)
+		put_md_blackout(out, one->blackout);
 	put_md_sources(out, one);
 }
 
@@ -629,6 +668,8 @@ static json_t *recording_object(const struct report_document *d, size_t which)
 	if (object)
 		json_object_set_new(object, "iterations_by_source",
 				    json__records(&sync_row_table, a->by_source.at, a->by_source.count));
+	if (object && one->blackout)
+		json_object_set_new(object, "blackout", blackout_json__make(one->blackout));
 	return object;
 }
 

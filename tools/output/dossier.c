@@ -27,6 +27,7 @@ static void free_dossier(struct dossier *d)
 		return;
 	account__release(&d->account);
 	run__free(d->run);
+	free(d->blackout);
 	free(d->path);
 	free(d);
 }
@@ -244,6 +245,33 @@ static void drop_addresses(struct dossier *d)
 	}
 }
 
+/* An interrupt is named by its device's address. */
+static void drop_names(struct blackout *blackout)
+{
+	struct blackout_row *dma = &blackout->rows[BLACKOUT_FIRST_DMA];
+
+	if (dma->begin_ns != UNKNOWN_I64)
+		STRING_COPY(dma->note, "by the first interrupt");
+	blackout->source_pid = blackout->target_pid = UNKNOWN;
+}
+
+static int join_sides(struct dossier *d, const char *command, const char *path)
+{
+	struct blackout *blackout = malloc(sizeof(*blackout));
+	int err = blackout ? recording__blackout(path, blackout) : -ENOMEM;
+
+	if (!err || err == -ENODATA) {
+		d->blackout = blackout;
+		if (d->redacted)
+			drop_names(blackout);
+		return 0;
+	}
+	free(blackout);
+	if (err != -ENOENT && err != -ENOMEM)
+		log__warn("%s: %s: its other side cannot be read, so that there is no blackout", command, d->name);
+	return err == -ENOMEM ? err : 0;
+}
+
 static int load(struct dossiers *all, struct dossier *d, const char *command, const char *path)
 {
 	struct loading loading = { .dossiers = all, .dossier = d };
@@ -252,6 +280,7 @@ static int load(struct dossiers *all, struct dossier *d, const char *command, co
 
 	if (recording__is_folder(path)) {
 		err = read_folder(&loading, command, path, &flaws);
+		err = err ?: join_sides(d, command, path);
 	} else {
 		err = read_recording(&loading, path, &flaws);
 		if (!err && all->truth)

@@ -10,6 +10,7 @@
 #include "digest.h"
 #include "redact.h"
 #include "../model/account.h"
+#include "../model/blackout.h"
 #include "../model/run.h"
 
 /* Of more syncs a report has sums and samples only: nobody reads more, and memory is finite. */
@@ -23,6 +24,7 @@ struct dossier {
 	uint64_t bytes;
 	struct account account;
 	struct run *run;		/* NULL if it has more syncs than that */
+	struct blackout *blackout;	/* by both sides; NULL: one of them was recorded */
 	bool damaged;			/* what is before the damage is here */
 	bool redacted;			/* no address of it may be shown */
 	char trouble[200];		/* what is wrong, for people; "" if nothing is */

@@ -27,6 +27,9 @@ void html_board__put(FILE *out, const struct report_document *document);
  */
 int html_recordings__put(FILE *out, const struct report_document *document, size_t room);
 
+/** html_blackout__put() - by both sides of a migration, under its timeline; @id of the picture */
+void html_blackout__put(FILE *out, const struct blackout *blackout, const char *id);
+
 /** html_recording__put() - one recording: timeline, iterations, what-if, time, histograms, heat */
 void html_recording__put(FILE *out, const struct dossier *dossier, unsigned int number);
 

@@ -780,6 +780,9 @@ void html_recording__put(FILE *out, const struct dossier *d, unsigned int number
 	put_failure(out, a);
 	snprintf(id, sizeof(id), "r%u-t", number);
 	put_timeline(out, a, id);
+	snprintf(id, sizeof(id), "r%u-b", number);
+	if (d->blackout)
+		html_blackout__put(out, d->blackout, id);
 	put_iterations(out, a);
 	put_by_source(out, a);
 	put_whatif(out, a, number);

@@ -10,6 +10,7 @@
 #include "units.h"
 #include "../lib/cleanup.h"
 #include "../lib/log.h"
+#include "../lib/strings.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -322,36 +323,37 @@ static int add_to_side(void *side, enum sample_kind kind, union sample *sample)
 	return blackout__add(side, kind, sample);
 }
 
-int recording__blackout(const char *folder, uint64_t *ns, uint64_t *error_ns)
+int recording__blackout(const char *folder, struct blackout *out)
 {
 	_cleanup_free_ char *source = NULL, *target = NULL;
 	struct blackout_side from = { 0 }, to = { 0 };
-	char why[2 * BLACKOUT_REASON];
+	char why[sizeof(out->why)];
 	struct recording_flaws flaws = { 0 };
-	struct blackout blackout;
 	int err;
 
-	*ns = UNKNOWN;
-	*error_ns = UNKNOWN;
+	field__clear(&blackout_table, out);
 	if (asprintf(&source, "%s/recording.jsonl", folder) < 0 ||
 	    asprintf(&target, "%s/target.jsonl", folder) < 0)
 		return -ENOMEM;
 	if (access(target, F_OK))
-		return 0;
+		return -ENOENT;
 	err = recording__read(source, add_to_side, &from, &flaws);
 	err = err ?: recording__read(target, add_to_side, &to, &flaws);
-	if (!err && !blackout__join(&from, &to, &blackout, why)) {
-		*ns = blackout.total_ns;
-		*error_ns = blackout.error_ns;
-	}
+	err = err ?: blackout__join(&from, &to, out, why);
 	blackout__release(&from);
 	blackout__release(&to);
+	if (err) {
+		field__clear(&blackout_table, out);
+		if (err == -ENODATA)
+			STRING_COPY(out->why, why);
+	}
 	return err;
 }
 
 static int load_folder(const char *path, struct run *run, bool *cut)
 {
 	_cleanup_free_ char *plan = NULL, *recording = NULL, *log = NULL;
+	struct blackout blackout;
 	int err;
 
 	if (asprintf(&plan, "%s/run.json", path) < 0 ||
@@ -360,9 +362,13 @@ static int load_folder(const char *path, struct run *run, bool *cut)
 		return -ENOMEM;
 	err = recording__load_plan(plan, run);
 	err = err ?: recording__load(recording, run, cut);
-	err = err ?: recording__blackout(path, &run->samples.blackout_ns, &run->samples.blackout_error_ns);
 	if (err)
 		return err;
+	err = recording__blackout(path, &blackout);
+	if (err && err != -ENOENT && err != -ENODATA)
+		return err;
+	run->samples.blackout_ns = blackout.total_ns;
+	run->samples.blackout_error_ns = blackout.error_ns;
 	err = recording__load(log, run, cut);
 	if (err == -ENOENT) {
 		log__warn("%s: no vmm.jsonl, so no truth to compare with", path);

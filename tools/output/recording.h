@@ -6,6 +6,7 @@
 #ifndef HWDBM_OUTPUT_RECORDING_H
 #define HWDBM_OUTPUT_RECORDING_H
 
+#include "../model/blackout.h"
 #include "../model/run.h"
 
 #include <stdio.h>
@@ -88,12 +89,12 @@ void recording__name_run(const char *path, struct run *run);
 /**
  * recording__blackout() - how long the VM stood still, where a folder has target.jsonl, too
  *
- * That is the recording of the side that recording.jsonl is not of. Both figures are UNKNOWN without
- * one, or if the two do not tell.
+ * That is the recording of the side that recording.jsonl is not of.
  *
- * Return: 0; -EINVAL after a message; -errno.
+ * Return: 0; -ENOENT without one; -ENODATA if the two do not tell, with the reason in @out's why;
+ * -EINVAL after a message; -errno. All figures are unknown then.
  */
-int recording__blackout(const char *folder, uint64_t *ns, uint64_t *error_ns);
+int recording__blackout(const char *folder, struct blackout *out);
 
 /**
  * recording__load_run() - make a run of a recording file, or of a folder of a test-bed run
