@@ -157,6 +157,9 @@ static void put_unknown(struct asker *a)
 		prediction__note(n, "the size of the devices' state: counted as 0 (--device-state)");
 	if (answer->writer_count && !vcpus)
 		prediction__note(n, "what vCPUs write: KVM's log is not in the recording");
+	if (!strcmp(answer->rule.bandwidth_from, "measured") && a->why.vmm.max_bandwidth == UNKNOWN &&
+	    !a->options.settings.link && answer->verdict != WHY_WILL && answer->cause != CAUSE_BANDWIDTH)
+		prediction__note(n, "whether it could be sent faster: the VMM may have been told not to (--qmp says), or the path carries no more (--link)");
 	if (vhost)
 		prediction__note(n, "what vhost writes between KVM's read of its log and the VMM's of vhost's, and while it stops: more than was seen");
 	if (vcpus && !devices)

@@ -8,7 +8,9 @@
 #include "../lib/strings.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #define NS_PER_SECOND 1e9
@@ -291,15 +293,19 @@ static int try_without(const struct why_answer *answer, const struct why_play *p
 static int add_throttle(const struct why_play *play, struct why_answer *answer)
 {
 	struct why_lever *lever = add_lever(answer, LEVER_THROTTLE);
+	uint64_t now = answer->rule.throttle_percent;
+	char helps[WHY_REASON] = "at best, as if vCPUs stood still; the guest runs slower meanwhile";
 
+	if (now != UNKNOWN && now)
+		snprintf(helps, sizeof(helps), "at best, as if vCPUs stood still: %" PRIu64 " %% was not enough (see cpu-throttle-increment, max-cpu-throttle)",
+			 now);
 	if (!why__writer(answer, WHY_VCPUS)) {
 		say(lever, EFFECT_UNKNOWN,
 		    "what vCPUs write is not in this recording; it does nothing to DMA");
 		return 0;
 	}
 	return try_without(answer, play, 1u << WHY_VCPUS, lever,
-			   "at best, as if vCPUs stood still; the guest runs slower meanwhile",
-			   "it does nothing to DMA, which is too much even while vCPUs stand still");
+			   helps, "it does nothing to DMA, which is too much even while vCPUs stand still");
 }
 
 static int add_dma(const struct why_play *play, struct why_answer *answer)
