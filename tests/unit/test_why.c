@@ -502,6 +502,20 @@ static void bandwidth_that_fell_in_the_first_copy(void)
 	CHECK(!ask(&s));
 	IS(WHY_CANNOT, CAUSE_BANDWIDTH, "at 381 MiB/s, as in the first copy, it would have converged");
 	CHECK_NUMBER(answer.rule.fell_after, 0);
+
+	/* And while that copy goes on */
+	why__init(&why);
+	give_start(&i, &i.writers[0]);
+	for (unsigned int second = 1; second < 6; second++)
+		give_sent(&i, second * S, second < 3 ? second * 400e6 : 800e6 + (second - 2) * 50e6);
+	CHECK(!ask(&s));
+	IS(WHY_CANNOT_TELL, CAUSE_BANDWIDTH, "the first copy is not over. It is sent at 47.7 MiB/s only, and was at 381 MiB/s before");
+	why__init(&why);
+	give_start(&i, &i.writers[0]);
+	for (unsigned int second = 1; second < 6; second++)
+		give_sent(&i, second * S, second * 50e6);
+	CHECK(!ask(&s));
+	IS(WHY_CANNOT_TELL, CAUSE_NO_ITERATION, "no iteration was seen");
 }
 
 static void whole_blocks_of_1g(void)

@@ -150,6 +150,7 @@ struct why_seen {
 	uint64_t rate;			/* transfer rate, the last that is known */
 	uint64_t best_rate;
 	uint64_t best_until;		/* the last iteration that was sent at about that; 0: first copy */
+	uint64_t window_rate;		/* of the first copy, as far as it was counted last */
 	uint64_t mark_ns, mark_bytes;	/* a time is measured from here; 0: none yet */
 };
 
@@ -171,7 +172,7 @@ static struct why_seen *see(struct why *why, uint64_t pid)
 		return NULL;
 	why->seen = seen;
 	seen = &seen[why->seen_count++];
-	*seen = (struct why_seen){ .pid = pid, .rate = UNKNOWN, .best_rate = UNKNOWN };
+	*seen = (struct why_seen){ .pid = pid, .rate = UNKNOWN, .best_rate = UNKNOWN, .window_rate = UNKNOWN };
 	field__clear(&converge_row_table, &seen->row);
 	return seen;
 }
@@ -216,8 +217,9 @@ static int take_transfer(struct why *why, const struct transfer_sample *transfer
 	} else if (ns < RATE_NS) {
 		return 0;
 	} else if (seen->row.iteration == UNKNOWN || seen->row.iteration < 2) {
-		take_rate(seen, (uint64_t)((double)(transfer->sent_bytes - seen->mark_bytes) * NS_PER_SECOND /
-					   (double)ns), 0);
+		seen->window_rate = (uint64_t)((double)(transfer->sent_bytes - seen->mark_bytes) * NS_PER_SECOND /
+					       (double)ns);
+		take_rate(seen, seen->window_rate, 0);
 	}
 	seen->mark_ns = transfer->t_ns;
 	seen->mark_bytes = transfer->sent_bytes;
@@ -864,6 +866,22 @@ static int judge(const struct why *why, const struct why_settings *s,
 	return err;
 }
 
+/* Before there is any iteration to judge by, a path that has become slow can be seen all the same. */
+static void look_at_first_copy(const struct why *why, struct why_answer *answer)
+{
+	const struct why_seen *seen = find_seen(why, answer->rule.pid);
+
+	if (answer->cause != CAUSE_NO_ITERATION || !seen || seen->window_rate == UNKNOWN || !seen->window_rate ||
+	    (double)seen->window_rate >= FALLEN_TO * (double)seen->best_rate)
+		return;
+	answer->cause = CAUSE_BANDWIDTH;
+	answer->rule.bandwidth = seen->window_rate;
+	answer->rule.better_bandwidth = seen->best_rate;
+	answer->rule.fell_after = 0;
+	STRING_COPY(answer->rule.bandwidth_from, "measured");
+	STRING_COPY(answer->rule.better_from, "as in the first copy");
+}
+
 static void name_it(struct why_answer *answer)
 {
 	STRING_COPY(answer->rule.verdict, verdict_names[answer->verdict]);
@@ -886,6 +904,7 @@ int why__answer(const struct why *why, const struct why_settings *s, struct why_
 	}
 	answer->cause = what_is_missing(answer);
 	if (answer->cause != CAUSE_NONE) {
+		look_at_first_copy(why, answer);
 		name_it(answer);
 		return 0;
 	}

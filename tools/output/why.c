@@ -145,8 +145,13 @@ static void because(const struct why_answer *a, char *text, size_t size)
 
 static void put_missing(const struct why_answer *a, char *text, size_t size)
 {
-	char pending[UNITS_TEXT], reason[WHY_SENTENCE - 352];
+	char pending[UNITS_TEXT], now[UNITS_TEXT], reason[WHY_SENTENCE - 352];
 
+	if (a->cause == CAUSE_BANDWIDTH && !a->writer_count) {
+		snprintf(text, size, "It cannot be told: the first copy is not over. It is sent at %s/s only, and was at %s/s before.",
+			 units__bytes(a->rule.bandwidth, now), units__bytes(a->rule.better_bandwidth, pending));
+		return;
+	}
 	switch (a->cause) {
 	case CAUSE_NO_ITERATION:
 		snprintf(text, size, "It cannot be told: no iteration was seen that tells how much was written in which time.");
