@@ -189,7 +189,8 @@ int blackout_text__put(FILE *out, const struct blackout *b, bool emulated)
 json_t *blackout_json__make(const struct blackout *b)
 {
 	json_t *document = json__record(&blackout_table, b);
-	json_t *rows = json__records(&blackout_row_table, b->rows, BLACKOUT_EVENTS);
+	/* Nothing is joined: there are no events to tell of. */
+	json_t *rows = json__records(&blackout_row_table, b->rows, *b->rows[0].event ? BLACKOUT_EVENTS : 0);
 
 	if (document && rows && !json_object_set_new(document, "events", rows))
 		return document;
