@@ -46,7 +46,7 @@ struct collector {
 	bool gave_up;
 	sample_handler handler;
 	void *context;
-	int error;			/* the handler's first */
+	int error;			/* the handler's, of this read */
 	struct collect_options options;
 	struct probe_choice choice;
 	struct domain_list domains;
@@ -573,8 +573,12 @@ static void watch_modules(struct collector *c)
 
 int collect__read(struct collector *c)
 {
-	int got = ring_buffer__consume(c->ring), err = c->error ?: got < 0 ? got : 0;
+	int got, err;
 
+	/* What stopped the last read does not keep what is left from those who have use for it. */
+	c->error = 0;
+	got = ring_buffer__consume(c->ring);
+	err = c->error ?: got < 0 ? got : 0;
 	if (err)
 		return err;
 	err = attachments__work(&c->attachments, c->records);

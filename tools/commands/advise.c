@@ -358,7 +358,7 @@ static int advise_live(struct adviser *a, const struct view_options *view,
 	err = err ?: advise__end(&a->advise);
 	err = err ?: answer(a);
 	if (err)
-		return COMMAND_FAILED;
+		return session__status(&a->session, err);
 	return a->session.signal ? 128 + a->session.signal : status_of(a);
 }
 

@@ -181,7 +181,7 @@ static int take_sample(void *context, enum sample_kind kind, union sample *sampl
 	struct converger *c = context;
 	int err = kept__write(&c->kept, kind, sample);
 
-	if (err)
+	if (err || c->kept.output_error)
 		return err;
 	c->shown.has_header |= kind == SAMPLE_HEADER;
 	c->shown.has_end |= kind == SAMPLE_END;

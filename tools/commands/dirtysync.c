@@ -226,7 +226,7 @@ static int take_sample(void *context, enum sample_kind kind, union sample *sampl
 	struct dirtysync *d = context;
 	int err = kept__write(&d->kept, kind, sample);
 
-	if (err)
+	if (err || d->kept.output_error)
 		return err;
 	err = sync_rows__add(&d->rows, kind, sample);
 	if (kind == SAMPLE_END)

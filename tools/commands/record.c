@@ -8,6 +8,7 @@
 #include "session.h"
 #include "view.h"
 #include "../lib/log.h"
+#include "../lib/stream.h"
 #include "../lib/options.h"
 #include "../output/recording.h"
 
@@ -140,7 +141,7 @@ static int run(struct recorder *r, const struct view_options *view,
 		ended = session__finish(&r->session);
 	if (r->write_error)
 		log__error("record: cannot write %s (%s); %swhat was written before can be read",
-			   r->options.output, strerror(-r->write_error),
+			   r->options.output, stream__error(r->write_error),
 			   r->session.child.pid ? "the command was stopped; " : "");
 	else if (!err && ended)
 		log__error("record: cannot read the last events (%s)", strerror(-ended));
@@ -152,7 +153,7 @@ static int status_of(const struct recorder *r, int err)
 	const struct child *child = &r->session.child;
 
 	if (err)
-		return COMMAND_FAILED;
+		return session__status(&r->session, err);
 	if (r->session.signal) {
 		log__info("record: stopped by SIG%s; %s is complete up to here",
 			  sigabbrev_np(r->session.signal), r->options.output);

@@ -317,7 +317,7 @@ static int take_sample(void *context, enum sample_kind kind, union sample *sampl
 
 	int err = t->looking ? 0 : kept__write(&t->kept, kind, sample);
 
-	if (err)
+	if (err || t->kept.output_error)
 		return err;
 	if (kind == t->command->kind)
 		return add_row(t, sample);

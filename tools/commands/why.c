@@ -242,11 +242,7 @@ static int answer_live(struct asker *a, const struct view_options *view,
 	err = err ?: closed;
 	err = err ?: why__end(&a->why);
 	err = err ?: answer(a);
-	if (err)
-		return COMMAND_FAILED;
-	if (a->session.signal)
-		return 128 + a->session.signal;
-	return a->session.gave_up ? COMMAND_UNSOUND : COMMAND_OK;
+	return session__status(&a->session, err);
 }
 
 /* What the session and the view of a live VM need to know. */

@@ -10,6 +10,7 @@
 #include "units.h"
 #include "../lib/cleanup.h"
 #include "../lib/log.h"
+#include "../lib/stream.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -31,7 +32,7 @@ static void put_json(json_t **json)
 static FILE *create_file(const char *path)
 {
 	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NONBLOCK, 0666);
-	FILE *out = fd < 0 || fcntl(fd, F_SETFL, 0) ? NULL : fdopen(fd, "w");
+	FILE *out = fd < 0 || fcntl(fd, F_SETFL, 0) ? NULL : stream__open(fd);
 
 	if (!out && fd >= 0)
 		close(fd);
@@ -46,7 +47,7 @@ FILE *recording__create(const char *path)
 	if (strcmp(path, "-"))
 		return create_file(path);
 	copy = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 0);
-	out = copy < 0 ? NULL : fdopen(copy, "w");
+	out = copy < 0 ? NULL : stream__open(copy);
 	if (out || copy < 0)
 		return out;
 	/* A stdout that is closed is held by something that cannot be written (hwdbm.c). */
