@@ -281,7 +281,8 @@ static int read_lines(struct reader *reader, FILE *file)
 
 	while (!err && (errno = 0, length = getline(&line, &size, file)) > 0)
 		err = add_line(reader, line, length, line[length - 1] == '\n');
-	if (!err && ferror(file))
+	/* Without memory for a line there is no mark of an error, only none of the end. */
+	if (!err && !feof(file))
 		err = errno ? -errno : -EIO;
 	return err;
 }
