@@ -13,7 +13,6 @@
 #include "../output/recording.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <string.h>
 
 struct record_options {
@@ -33,7 +32,7 @@ struct record_options {
 static const struct option_spec option_table[] = {
 	{ "output", 'o', OPTION_TEXT, offsetof(struct record_options, output), "FILE",
 	  "where to write (recording.jsonl); - is stdout" },
-	{ "pid", 'p', OPTION_COUNT, offsetof(struct record_options, pid), "PID",
+	{ "pid", 'p', OPTION_PID, offsetof(struct record_options, pid), "PID",
 	  "follow this process and its children, until it ends" },
 	{ "vm", 0, OPTION_TEXT, offsetof(struct record_options, vm), "NAME|UUID",
 	  "follow the process of this VM" },
@@ -90,10 +89,6 @@ static int write_sample(void *context, enum sample_kind kind, union sample *samp
 static int check_options(const struct record_options *o, struct session_options *session,
 			 const struct view_options *view, bool has_command)
 {
-	if (o->pid > INT32_MAX) {
-		log__error("record: --pid %" PRIu64 " is no process id", o->pid);
-		return -EINVAL;
-	}
 	session->collect.pid = o->pid;
 	session->vm = o->vm;
 	session->duration_ns = o->duration_ns;

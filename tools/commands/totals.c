@@ -349,9 +349,7 @@ static int tick(void *context)
 
 static int check_own(const struct totals_options *o, const char *name, bool has_command)
 {
-	if (o->pid > INT32_MAX)
-		log__error("%s: --pid %" PRIu64 " is no process id", name, o->pid);
-	else if (o->input && (o->pid || o->vm || o->output || o->duration_ns || o->interval_ms ||
+	if (o->input && (o->pid || o->vm || o->output || o->duration_ns || o->interval_ms ||
 			      has_command))
 		log__error("%s: -i shows a recording that exists; -p, --vm, -o, -d, -I and a command are for a new one",
 			   name);

@@ -48,7 +48,7 @@ static const struct option_spec option_table[] = {
 	  "put everything back after this time, at most 24h: 10m, 90s" },
 	{ "vm", 0, OPTION_TEXT, offsetof(struct tune_options, vm), "NAME|UUID",
 	  "for this VM alone: dirty_split and dirty_granularity" },
-	{ "pid", 'p', OPTION_COUNT, offsetof(struct tune_options, pid), "PID",
+	{ "pid", 'p', OPTION_PID, offsetof(struct tune_options, pid), "PID",
 	  "the same, by the VMM's process" },
 	{ "guard", 0, OPTION_TEXT, offsetof(struct tune_options, guard), "LIST",
 	  "put everything back unless these hold, each second: cpu<80%,memory>2G,pressure<10%,sync<50ms" },
@@ -467,9 +467,7 @@ static int print_plan(const struct tune *tune, const struct tune_options *o, pid
 
 static int check_options(const struct tune_options *o, bool has_settings)
 {
-	if (o->pid > INT32_MAX)
-		log__error("tune: --pid %" PRIu64 " is no process id", o->pid);
-	else if (o->vm && o->pid)
+	if (o->vm && o->pid)
 		log__error("tune: --vm and -p exclude each other; choose by one of them");
 	else if (has_settings && o->undo)
 		log__error("tune: --undo takes no KNOB=VALUE");
