@@ -347,11 +347,12 @@ static int choose(struct collector *c)
 
 static int load(struct collector *c)
 {
+	LIBBPF_OPTS(bpf_object_open_opts, options, .btf_custom_path = host__types());
 	int err = choose(c);
 
 	if (err)
 		return err;
-	c->skeleton = hwdbm_bpf__open();
+	c->skeleton = hwdbm_bpf__open_opts(&options);
 	if (!c->skeleton) {
 		err = -errno;
 		log__error("%s: cannot open the BPF programs (%s)", c->options.command,

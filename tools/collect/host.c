@@ -53,6 +53,11 @@ bool host__may_trace(void)
 	       (host__capability(CAP_BPF) && host__capability(CAP_PERFMON));
 }
 
+const char *host__types(void)
+{
+	return host__capability(CAP_SYS_ADMIN) ? NULL : "/sys/kernel/btf/vmlinux";
+}
+
 int host__read(const char *path, char *text, size_t size)
 {
 	_cleanup_fclose_ FILE *file = fopen(path, "re");

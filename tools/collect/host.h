@@ -22,6 +22,13 @@ const char *host__time_basis(void);
 bool host__may_trace(void);
 
 /**
+ * host__types() - where libbpf is to look for the kernel's types; NULL: where it finds them
+ *
+ * It would look into those of modules for what the kernel does not have, which takes CAP_SYS_ADMIN, and give up without it.
+ */
+const char *host__types(void);
+
+/**
  * host__is_confidential() - whether kernel lockdown forbids reading kernel memory
  *
  * False where securityfs is not mounted and nobody can tell.
