@@ -225,6 +225,12 @@ static int rank_of(const struct probe_result *result)
 }
 
 /* One sentence about the required measurement that says best why none of them is served. */
+static void refuse_privilege(const char *command, int err)
+{
+	log__error("%s: no privilege to trace this kernel (%s); run as root%s, or with CAP_BPF and CAP_PERFMON",
+		   command, strerror(-err), host__is_namespace_root() ? " of the host, not of a user namespace" : "");
+}
+
 static void explain_choice(const struct collector *c)
 {
 	const struct probe_result *result = NULL, *why = NULL;
@@ -248,8 +254,7 @@ static void explain_choice(const struct collector *c)
 	}
 	uname(&kernel);
 	if (probe && result->state == PROBE_UNPRIVILEGED)
-		log__error("%s: no privilege to trace this kernel (%s); run as root, or with CAP_BPF and CAP_PERFMON",
-			   command, strerror(-result->error));
+		refuse_privilege(command, result->error);
 	else if (probe && (rank_of(result) || !(c->options.require & BIT_OF(HWDBM_MEASURE_SYNC))))
 		log__error("%s: kernel %s offers nothing to measure %s with: %s; hwdbm doctor says more",
 			   command, kernel.release, names,
@@ -265,8 +270,7 @@ static void explain_refusal(const struct collector *c, const char *what, int err
 	const char *command = c->options.command;
 
 	if (!host__may_trace())
-		log__error("%s: no privilege to trace this kernel (%s); run as root, or with CAP_BPF and CAP_PERFMON",
-			   command, strerror(-err));
+		refuse_privilege(command, err);
 	else
 		log__error("%s: cannot %s the BPF programs (%s), though this kernel took the tests of hwdbm doctor; --verbose shows the kernel's words",
 			   command, what, strerror(-err));
@@ -328,13 +332,13 @@ static int choose(struct collector *c)
 		options.measure |= BIT_OF(HWDBM_MEASURE_KVM_START);
 	err = probes__test(&probe_table, &options, &c->choice);
 
-	if (err == -ENOENT)
+	if (err == -ENOENT && !host__check_sys(c->options.command))
 		log__error("%s: this kernel has no type information (/sys/kernel/btf/vmlinux); it takes one built with CONFIG_DEBUG_INFO_BTF=y",
 			   c->options.command);
 	else if (err == -EINVAL)
 		log__error("%s: this kernel has no type information that makes sense (/sys/kernel/btf/vmlinux is damaged); it takes one built with CONFIG_DEBUG_INFO_BTF=y",
 			   c->options.command);
-	else if (err)
+	else if (err && err != -ENOENT)
 		log__error("%s: cannot read this kernel's type information (%s)%s", c->options.command,
 			   strerror(-err), err == -ENOMEM ? "; is memory limited (ulimit -v)?" : "");
 	if (err)

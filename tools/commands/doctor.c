@@ -6,6 +6,7 @@
 #include "commands.h"
 #include "../collect/collect.h"
 #include "../collect/examine.h"
+#include "../collect/host.h"
 #include "../collect/probes.h"
 #include "../collect/vms.h"
 #include "../lib/cleanup.h"
@@ -168,6 +169,8 @@ int doctor__main(int argc, char **argv)
 	options.all = o.verbose || o.json;
 	options.ask_devices = o.ask_devices;
 
+	if (!o.types && (host__check_proc("doctor") || host__check_sys("doctor")))
+		return COMMAND_FAILED;
 	if (find_vm(&o, &options) || examine(&o, &options, &diagnosis))
 		return COMMAND_FAILED;
 	if (options.vm && !diagnosis.outlooks.count) {

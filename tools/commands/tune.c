@@ -7,6 +7,7 @@
 #define _GNU_SOURCE
 #include "commands.h"
 #include "tune_hold.h"
+#include "../collect/host.h"
 #include "../collect/memory_limit.h"
 #include "../collect/vms.h"
 #include "../lib/cleanup.h"
@@ -559,6 +560,8 @@ int tune__main(int argc, char **argv)
 		log__error("tune: no memory");
 		return COMMAND_FAILED;
 	}
+	if (host__check_sys("tune"))
+		return COMMAND_FAILED;
 	if (options.undo)
 		return tune__undo_left() ? COMMAND_UNSOUND : COMMAND_OK;
 	return tune(state, &options, argc - first, argv + first);

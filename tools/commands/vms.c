@@ -4,6 +4,7 @@
  * is found (tools/collect/vms.h) or shown (tools/output/vms.h).
  */
 #include "commands.h"
+#include "../collect/host.h"
 #include "../collect/vms.h"
 #include "../lib/cleanup.h"
 #include "../lib/log.h"
@@ -113,7 +114,7 @@ int vms__main(int argc, char **argv)
 	log__set_verbose(options.verbose);
 	target.pid = options.pid;
 	err = options.vm ? vms__find("vms", options.vm, &target) :
-	      options.pid ? vms__check_process("vms", options.pid) : 0;
+	      options.pid ? vms__check_process("vms", options.pid) : host__check_proc("vms");
 	err = err ?: list_vms(&options, &target);
 	cleanup__close(&target.pidfd);
 	return err ? COMMAND_FAILED : COMMAND_OK;
