@@ -271,6 +271,9 @@ static void explain_refusal(const struct collector *c, const char *what, int err
 
 	if (!host__may_trace())
 		refuse_privilege(command, err);
+	else if (err == -ENOMEM)
+		log__error("%s: no memory for the BPF programs and their maps; is memory limited (ulimit -v, or the limit of a cgroup)?",
+			   command);
 	else
 		log__error("%s: cannot %s the BPF programs (%s), though this kernel took the tests of hwdbm doctor; --verbose shows the kernel's words",
 			   command, what, strerror(-err));
