@@ -141,6 +141,11 @@ static int hand_on(struct reader *reader, enum sample_kind kind, union sample *s
 	}
 	reader->has_header |= kind == SAMPLE_HEADER;
 	check_clock(reader, kind, sample);
+	if (kind == SAMPLE_END && sample->end.gave_up == TRI_TRUE) {
+		log__warn("%s: hwdbm detached before the end, because of --max-overhead: what came then is not in there",
+			  reader->path);
+		reader->flaws.detached = true;
+	}
 	return reader->handler(reader->context, kind, sample);
 }
 
@@ -301,6 +306,7 @@ int recording__read(const char *path, sample_handler handler, void *context,
 	err = reader.number ? refuse(&reader, false, NULL) : read_lines(&reader, file);
 	flaws->cut |= reader.flaws.cut;
 	flaws->skewed |= reader.flaws.skewed;
+	flaws->detached |= reader.flaws.detached;
 	return err;
 }
 
