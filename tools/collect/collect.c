@@ -313,8 +313,11 @@ static void set_filter(struct hwdbm_bpf *skeleton, pid_t pid)
 {
 	struct stat ns = { 0 };
 
-	/* The BPF side compares process ids as this process's namespace numbers them. */
-	if (!stat("/proc/self/ns/pid", &ns)) {
+	/*
+	 * The BPF side compares process ids as this process's namespace numbers them. The kernel tells those of tasks in
+	 * the very namespace only, and a container's VM is in one below; the host's are those that all tasks have.
+	 */
+	if (!host__sees_all_processes() && !stat("/proc/self/ns/pid", &ns)) {
 		skeleton->rodata->pidns_dev = ns.st_dev;
 		skeleton->rodata->pidns_ino = ns.st_ino;
 	}
