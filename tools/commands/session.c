@@ -242,7 +242,7 @@ int session__follow(struct session *s, char **command)
 {
 	int err = *command ? child__start(&s->child) : 0;
 
-	s->has_begun = true;
+	s->has_begun = !err;
 	if (!err)
 		return follow(s);
 	log__error("%s: cannot run %s (%s)", name_of(s), command[0], strerror(-err));
