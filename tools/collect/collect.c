@@ -309,6 +309,21 @@ static uint64_t start_of(pid_t pid)
 		      &start) == 1 ? start : 0;
 }
 
+/* Nothing would be seen of it, and nothing would say so (set_filter()). */
+static int check_namespace(const char *command, pid_t pid)
+{
+	struct stat own, its;
+	char path[32];
+
+	snprintf(path, sizeof(path), "/proc/%d/ns/pid", pid);
+	if (!pid || host__sees_all_processes() || stat("/proc/self/ns/pid", &own) || stat(path, &its) ||
+	    own.st_ino == its.st_ino)
+		return 0;
+	log__error("%s: process %d is in a PID namespace below this one, where it cannot be followed from here; run hwdbm in the host's",
+		   command, pid);
+	return -EOPNOTSUPP;
+}
+
 static void set_filter(struct hwdbm_bpf *skeleton, pid_t pid)
 {
 	struct stat ns = { 0 };
@@ -358,8 +373,9 @@ static int choose(struct collector *c)
 static int load(struct collector *c)
 {
 	LIBBPF_OPTS(bpf_object_open_opts, options, .btf_custom_path = host__types());
-	int err = choose(c);
+	int err = check_namespace(c->options.command, c->options.pid);
 
+	err = err ?: choose(c);
 	if (err)
 		return err;
 	c->skeleton = hwdbm_bpf__open_opts(&options);
