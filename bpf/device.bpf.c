@@ -85,10 +85,13 @@ static __always_inline bool is_countable(const struct logging_report *report)
 
 static __always_inline int begin_feature(struct file *file, __u32 command, __u64 argument)
 {
+	struct feature_call *call = bpf_task_storage_get(&feature_calls, bpf_get_current_task_btf(), 0, 0);
 	__u64 begin = bpf_ktime_get_ns();
-	struct feature_call *call;
 	__u32 feature;
 
+	/* The end of this one is not to be taken for that of an earlier call, which nobody saw. */
+	if (call)
+		call->start = 0;
 	if (command != VFIO_DEVICE_FEATURE || !is_followed())
 		return 0;
 	feature = feature_of(argument);
@@ -100,7 +103,6 @@ static __always_inline int begin_feature(struct file *file, __u32 command, __u64
 		lose(HWDBM_LOSS_TASK);
 		return 0;
 	}
-	call->start = 0;
 	call->device = device_of(file);
 	call->argument = argument + sizeof(struct device_feature);
 	call->feature = feature;

@@ -7,20 +7,12 @@
 #define HWDBM_BPF_DEVICE_BPF_H
 
 #include "ioctl.bpf.h"
+#include "name.bpf.h"
 
 /* include/uapi/linux/vfio.h; type1's VFIO_IOMMU_DIRTY_PAGES has the same number, on other files. */
 #define VFIO_DEVICE_FEATURE		0x3b75
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
-
-struct kobject {
-	const char *name;
-};
-
-struct device {
-	struct kobject kobj;
-	const char *init_name;
-};
 
 struct vfio_device {
 	struct device *dev;
@@ -43,11 +35,7 @@ static __always_inline struct vfio_device *device_of(struct file *file)
 
 static __always_inline void name_device(char *to, struct vfio_device *device)
 {
-	const char *name = BPF_CORE_READ(device, dev, init_name);
-
-	if (!name)
-		name = BPF_CORE_READ(device, dev, kobj.name);
-	bpf_probe_read_kernel_str(to, HWDBM_DEVICE_NAME, name);
+	read_device_name(to, HWDBM_DEVICE_NAME, BPF_CORE_READ(device, dev));
 }
 
 #endif

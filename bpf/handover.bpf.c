@@ -89,10 +89,13 @@ static __always_inline void let_go(struct file *file)
 
 static __always_inline int begin_feature(struct file *device, __u32 command, __u64 argument)
 {
+	struct device_call *call = bpf_task_storage_get(&device_calls, bpf_get_current_task_btf(), 0, 0);
 	struct device_request request = {};
-	struct device_call *call;
 	bool asks_size;
 
+	/* The end of this one is not to be taken for that of an earlier call, which nobody saw. */
+	if (call)
+		call->start = 0;
 	if (command != VFIO_DEVICE_FEATURE || !is_followed())
 		return 0;
 	/* Other features may be shorter, and are none of ours. */

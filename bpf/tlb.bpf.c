@@ -7,19 +7,11 @@
  * does.
  */
 #include "hwdbm.bpf.h"
+#include "name.bpf.h"
 #include "regs.bpf.h"
 #include "stack.bpf.h"
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
-
-struct kobject {
-	const char *name;
-};
-
-struct device {
-	struct kobject kobj;
-	const char *init_name;
-};
 
 struct arm_smmu_device {
 	struct device *dev;
@@ -110,15 +102,6 @@ struct {
 	__type(value, struct flush_call);
 } flush_calls SEC(".maps");
 
-static __always_inline void read_device_name(struct device *device, struct hwdbm_unit *unit)
-{
-	const char *name = BPF_CORE_READ(device, init_name);
-
-	if (!name)
-		name = BPF_CORE_READ(device, kobj.name);
-	bpf_probe_read_kernel_str(unit->name, sizeof(unit->name), name);
-}
-
 static __always_inline void note_unit(const struct hwdbm_tlb_key *key)
 {
 	struct arm_smmu_device *smmu = (void *)key->unit;
@@ -128,7 +111,7 @@ static __always_inline void note_unit(const struct hwdbm_tlb_key *key)
 
 	/* A kernel has the one or the other. */
 	if (key->mmu == HWDBM_MMU_SMMUV3 && bpf_core_field_exists(smmu->dev))
-		read_device_name(BPF_CORE_READ(smmu, dev), &unit);
+		read_device_name(unit.name, sizeof(unit.name), BPF_CORE_READ(smmu, dev));
 	else if (key->mmu == HWDBM_MMU_VTD && bpf_core_field_exists(iommu->name))
 		BPF_CORE_READ_STR_INTO(&unit.name, iommu, name);
 	else

@@ -16,6 +16,7 @@
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_tracing.h>
 
+#include "name.bpf.h"
 #include "vms.h"
 
 char LICENSE[] SEC("license") = "GPL";
@@ -237,15 +238,6 @@ struct vfio_iommu {
 struct vfio_dma {
 	struct rb_node node;
 	unsigned long size;
-};
-
-struct kobject {
-	const char *name;
-};
-
-struct device {
-	struct kobject kobj;
-	const char *init_name;
 };
 
 struct vfio_device_ops {
@@ -726,7 +718,6 @@ static __always_inline void show_device(void *data, __s32 fd)
 {
 	struct vfio_device *device = data;
 	struct vms_device *record;
-	const char *name;
 
 	if (!bpf_core_type_exists(struct vfio_device))
 		return;
@@ -735,10 +726,7 @@ static __always_inline void show_device(void *data, __s32 fd)
 	record = reserve(sizeof(*record), VMS_DEVICE, fd);
 	if (!record)
 		return;
-	name = BPF_CORE_READ(device, dev, init_name);
-	if (!name)
-		name = BPF_CORE_READ(device, dev, kobj.name);
-	bpf_probe_read_kernel_str(record->name, sizeof(record->name), name);
+	read_device_name(record->name, sizeof(record->name), BPF_CORE_READ(device, dev));
 	bpf_probe_read_kernel_str(record->driver, sizeof(record->driver),
 				  BPF_CORE_READ(device, ops, name));
 	if (bpf_core_field_exists(device->log_ops))

@@ -46,7 +46,7 @@ struct collector {
 	bool gave_up;
 	sample_handler handler;
 	void *context;
-	int error;			/* the handler's first */
+	int error;			/* the handler's, of this read */
 	struct collect_options options;
 	struct probe_choice choice;
 	struct domain_list domains;
@@ -225,6 +225,12 @@ static int rank_of(const struct probe_result *result)
 }
 
 /* One sentence about the required measurement that says best why none of them is served. */
+static void refuse_privilege(const char *command, int err)
+{
+	log__error("%s: no privilege to trace this kernel (%s); run as root%s, or with CAP_BPF and CAP_PERFMON",
+		   command, strerror(-err), host__is_namespace_root() ? " of the host, not of a user namespace" : "");
+}
+
 static void explain_choice(const struct collector *c)
 {
 	const struct probe_result *result = NULL, *why = NULL;
@@ -248,8 +254,7 @@ static void explain_choice(const struct collector *c)
 	}
 	uname(&kernel);
 	if (probe && result->state == PROBE_UNPRIVILEGED)
-		log__error("%s: no privilege to trace this kernel (%s); run as root, or with CAP_BPF and CAP_PERFMON",
-			   command, strerror(-result->error));
+		refuse_privilege(command, result->error);
 	else if (probe && (rank_of(result) || !(c->options.require & BIT_OF(HWDBM_MEASURE_SYNC))))
 		log__error("%s: kernel %s offers nothing to measure %s with: %s; hwdbm doctor says more",
 			   command, kernel.release, names,
@@ -265,8 +270,10 @@ static void explain_refusal(const struct collector *c, const char *what, int err
 	const char *command = c->options.command;
 
 	if (!host__may_trace())
-		log__error("%s: no privilege to trace this kernel (%s); run as root, or with CAP_BPF and CAP_PERFMON",
-			   command, strerror(-err));
+		refuse_privilege(command, err);
+	else if (err == -ENOMEM)
+		log__error("%s: no memory for the BPF programs and their maps; is memory limited (ulimit -v, or the limit of a cgroup)?",
+			   command);
 	else
 		log__error("%s: cannot %s the BPF programs (%s), though this kernel took the tests of hwdbm doctor; --verbose shows the kernel's words",
 			   command, what, strerror(-err));
@@ -302,12 +309,30 @@ static uint64_t start_of(pid_t pid)
 		      &start) == 1 ? start : 0;
 }
 
+/* Nothing would be seen of it, and nothing would say so (set_filter()). */
+static int check_namespace(const char *command, pid_t pid)
+{
+	struct stat own, its;
+	char path[32];
+
+	snprintf(path, sizeof(path), "/proc/%d/ns/pid", pid);
+	if (!pid || host__sees_all_processes() || stat("/proc/self/ns/pid", &own) || stat(path, &its) ||
+	    own.st_ino == its.st_ino)
+		return 0;
+	log__error("%s: process %d is in a PID namespace below this one, where it cannot be followed from here; run hwdbm in the host's",
+		   command, pid);
+	return -EOPNOTSUPP;
+}
+
 static void set_filter(struct hwdbm_bpf *skeleton, pid_t pid)
 {
 	struct stat ns = { 0 };
 
-	/* The BPF side compares process ids as this process's namespace numbers them. */
-	if (!stat("/proc/self/ns/pid", &ns)) {
+	/*
+	 * The BPF side compares process ids as this process's namespace numbers them. The kernel tells those of tasks in
+	 * the very namespace only, and a container's VM is in one below; the host's are those that all tasks have.
+	 */
+	if (!host__sees_all_processes() && !stat("/proc/self/ns/pid", &ns)) {
 		skeleton->rodata->pidns_dev = ns.st_dev;
 		skeleton->rodata->pidns_ino = ns.st_ino;
 	}
@@ -328,13 +353,13 @@ static int choose(struct collector *c)
 		options.measure |= BIT_OF(HWDBM_MEASURE_KVM_START);
 	err = probes__test(&probe_table, &options, &c->choice);
 
-	if (err == -ENOENT)
+	if (err == -ENOENT && !host__check_sys(c->options.command))
 		log__error("%s: this kernel has no type information (/sys/kernel/btf/vmlinux); it takes one built with CONFIG_DEBUG_INFO_BTF=y",
 			   c->options.command);
 	else if (err == -EINVAL)
 		log__error("%s: this kernel has no type information that makes sense (/sys/kernel/btf/vmlinux is damaged); it takes one built with CONFIG_DEBUG_INFO_BTF=y",
 			   c->options.command);
-	else if (err)
+	else if (err && err != -ENOENT)
 		log__error("%s: cannot read this kernel's type information (%s)%s", c->options.command,
 			   strerror(-err), err == -ENOMEM ? "; is memory limited (ulimit -v)?" : "");
 	if (err)
@@ -347,11 +372,13 @@ static int choose(struct collector *c)
 
 static int load(struct collector *c)
 {
-	int err = choose(c);
+	LIBBPF_OPTS(bpf_object_open_opts, options, .btf_custom_path = host__types());
+	int err = check_namespace(c->options.command, c->options.pid);
 
+	err = err ?: choose(c);
 	if (err)
 		return err;
-	c->skeleton = hwdbm_bpf__open();
+	c->skeleton = hwdbm_bpf__open_opts(&options);
 	if (!c->skeleton) {
 		err = -errno;
 		log__error("%s: cannot open the BPF programs (%s)", c->options.command,
@@ -573,8 +600,12 @@ static void watch_modules(struct collector *c)
 
 int collect__read(struct collector *c)
 {
-	int got = ring_buffer__consume(c->ring), err = c->error ?: got < 0 ? got : 0;
+	int got, err;
 
+	/* What stopped the last read does not keep what is left from those who have use for it. */
+	c->error = 0;
+	got = ring_buffer__consume(c->ring);
+	err = c->error ?: got < 0 ? got : 0;
 	if (err)
 		return err;
 	err = attachments__work(&c->attachments, c->records);

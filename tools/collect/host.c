@@ -5,11 +5,15 @@
 #define _GNU_SOURCE
 #include "host.h"
 #include "../lib/cleanup.h"
+#include "../lib/log.h"
 
 #include <errno.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/utsname.h>
+#include <unistd.h>
 
 /* Whether a file holds a text; its lines may be separated by NUL, as in the device tree. */
 static bool file_holds(const char *path, const char *text)
@@ -35,22 +39,69 @@ const char *host__time_basis(void)
 	return "hardware";
 }
 
+/* include/linux/proc_ns.h: what the first namespaces of a kernel are called by */
+#define FIRST_USER_NAMESPACE 0xeffffffdU
+#define FIRST_PID_NAMESPACE 0xeffffffcU
+
+/* Whether this process is in the first namespace of a kind, as far as can be told. */
+static bool is_in_first(const char *link, ino_t number)
+{
+	struct stat info;
+
+	return stat(link, &info) || info.st_ino == number;
+}
+
+bool host__is_namespace_root(void)
+{
+	return !is_in_first("/proc/self/ns/user", FIRST_USER_NAMESPACE);
+}
+
+bool host__sees_all_processes(void)
+{
+	return is_in_first("/proc/self/ns/pid", FIRST_PID_NAMESPACE);
+}
+
 bool host__capability(int number)
 {
-	_cleanup_fclose_ FILE *file = fopen("/proc/self/status", "re");
-	char line[256];
-	unsigned long long caps = 0;
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct caps[_LINUX_CAPABILITY_U32S_3] = { 0 };
 
-	while (file && fgets(line, sizeof(line), file))
-		if (sscanf(line, "CapEff: %llx", &caps) == 1)
-			break;
-	return caps >> number & 1;
+	if (host__is_namespace_root() || syscall(SYS_capget, &header, caps))
+		return false;
+	return caps[CAP_TO_INDEX(number)].effective & CAP_TO_MASK(number);
+}
+
+int host__check_proc(const char *command)
+{
+	char self[16] = "";
+
+	if (readlink("/proc/self", self, sizeof(self) - 1) > 0 && atoi(self) == getpid())
+		return 0;
+	log__error(access("/proc/stat", F_OK) ?
+			   "%s: /proc is not mounted, and without it no process can be seen; mount it (mount -t proc proc /proc)" :
+			   "%s: /proc is that of another PID namespace; mount it for this one (mount -t proc proc /proc), or run outside",
+		   command);
+	return -ENOENT;
+}
+
+int host__check_sys(const char *command)
+{
+	if (!access("/sys/class", F_OK))
+		return 0;
+	log__error("%s: /sys is not mounted, and without it nothing is known of this host; mount it (mount -t sysfs sysfs /sys)",
+		   command);
+	return -ENOENT;
 }
 
 bool host__may_trace(void)
 {
 	return host__capability(CAP_SYS_ADMIN) ||
 	       (host__capability(CAP_BPF) && host__capability(CAP_PERFMON));
+}
+
+const char *host__types(void)
+{
+	return host__capability(CAP_SYS_ADMIN) ? NULL : "/sys/kernel/btf/vmlinux";
 }
 
 int host__read(const char *path, char *text, size_t size)

@@ -8,6 +8,7 @@
 #include "../model/field.h"
 
 #include <stdbool.h>
+#include <linux/capability.h>
 #include <stddef.h>
 
 /**
@@ -18,8 +19,33 @@
  */
 const char *host__time_basis(void);
 
+/**
+ * host__capability() - whether this process has a capability, and towards the kernel: what root of a user namespace has
+ * counts for nothing
+ */
+bool host__capability(int number);
+
+/** host__is_namespace_root() - whether this process is in a user namespace of its own */
+bool host__is_namespace_root(void);
+
+/** host__sees_all_processes() - whether this process is in the host's PID namespace */
+bool host__sees_all_processes(void);
+
+/** host__check_proc() - whether processes can be seen by their numbers. Return: 0, or -ENOENT after a message. */
+int host__check_proc(const char *command);
+
+/** host__check_sys() - whether what is not to be found in /sys is not there. Return: 0, or -ENOENT after a message. */
+int host__check_sys(const char *command);
+
 /** host__may_trace() - whether this process has CAP_BPF and CAP_PERFMON, or CAP_SYS_ADMIN */
 bool host__may_trace(void);
+
+/**
+ * host__types() - where libbpf is to look for the kernel's types; NULL: where it finds them
+ *
+ * It would look into those of modules for what the kernel does not have, which takes CAP_SYS_ADMIN, and give up without it.
+ */
+const char *host__types(void);
 
 /**
  * host__is_confidential() - whether kernel lockdown forbids reading kernel memory
@@ -27,9 +53,6 @@ bool host__may_trace(void);
  * False where securityfs is not mounted and nobody can tell.
  */
 bool host__is_confidential(void);
-
-/** host__capability() - whether this process has one, by its number */
-bool host__capability(int number);
 
 /**
  * host__read() - a small text file, without its last line end
@@ -55,8 +78,5 @@ enum module_state host__module(const char *name);
 /** host__tracefs() - where tracefs is mounted; NULL if nowhere */
 const char *host__tracefs(void);
 
-#define CAP_SYS_ADMIN 21
-#define CAP_PERFMON 38
-#define CAP_BPF 39
 
 #endif

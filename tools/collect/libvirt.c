@@ -7,6 +7,7 @@
 #include "libvirt.h"
 #include "../lib/cleanup.h"
 #include "../lib/log.h"
+#include "../lib/stream.h"
 #include "../lib/strings.h"
 
 #include <dlfcn.h>
@@ -15,7 +16,6 @@
 #include <limits.h>
 #include <poll.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <time.h>
 
@@ -287,26 +287,14 @@ static int start_asking(struct libvirt *l)
 	return -err;
 }
 
-/* A session takes its signals when it has begun. */
-static bool is_stopped(void)
-{
-	static const int signals[] = { SIGINT, SIGTERM, SIGHUP };
-	sigset_t pending;
-
-	sigpending(&pending);
-	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
-		if (sigismember(&pending, signals[i]))
-			return true;
-	return false;
-}
-
 /* A daemon, or the network before it, may leave a call without an answer for minutes. */
 static int await_answer(struct libvirt *l)
 {
 	struct pollfd wait = { .fd = l->from, .events = POLLIN };
 
 	for (int waited = 0; waited < PATIENCE_MS; waited += STEP_MS) {
-		if (is_stopped()) {
+		/* A session takes its signals when it has begun. */
+		if (stream__stop_signal()) {
 			snprintf(l->why, sizeof(l->why), "stopped before it answered");
 			return -EINTR;
 		}

@@ -193,8 +193,8 @@ const char *probes__reason(const struct probe *probe, const struct probe_result 
 		snprintf(buffer, PROBE_TEXT, "%s%s", kinds[probe->kind].lacking, code);
 		break;
 	case PROBE_UNPRIVILEGED:
-		snprintf(buffer, PROBE_TEXT, "no privilege%s: it takes CAP_BPF and CAP_PERFMON, or root",
-			 code);
+		snprintf(buffer, PROBE_TEXT, "no privilege%s: it takes CAP_BPF and CAP_PERFMON%s, or root",
+			 code, probe->kind == PROBE_SYSCALL ? ", and CAP_SYS_ADMIN for tracefs" : "");
 		break;
 	case PROBE_LOCKED_DOWN:
 		snprintf(buffer, PROBE_TEXT,

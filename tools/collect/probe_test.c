@@ -386,7 +386,10 @@ static enum probe_state test_syscall(const struct probe *probe, const struct pro
 		if (id < 0) {
 			*error = id;
 			/* Either the kernel has no tracefs, or no events of system calls. */
-			return id == -ENODEV || id == -ENOENT ? PROBE_UNSUPPORTED : refused(id);
+			if (id == -ENODEV || id == -ENOENT)
+				return PROBE_UNSUPPORTED;
+			return id == -EPERM && !host__capability(CAP_SYS_ADMIN) ? PROBE_UNPRIVILEGED :
+										 refused(id);
 		}
 		attr.config = id;
 		state = try_perf(BPF_PROG_TYPE_TRACEPOINT, &attr, probe, error);

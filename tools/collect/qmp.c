@@ -7,6 +7,7 @@
 #include "qmp.h"
 #include "../lib/cleanup.h"
 #include "../lib/log.h"
+#include "../lib/stream.h"
 #include "../lib/strings.h"
 
 #include <errno.h>
@@ -22,6 +23,7 @@
 
 /* A VMM that is alive greets at once, but its main loop may be busy. */
 #define PATIENCE_MS 3000
+#define STEP_MS 50
 
 /* No answer of interest is longer, and no monitor sends more in a second; who reads that measures nothing else. */
 #define MOST_BYTES (1 << 20)
@@ -321,15 +323,21 @@ static void take_version(struct qmp *qmp, const json_t *version)
 			 package && *package ? ")" : "");
 }
 
-/* Return: 0 with the first line's @end; -EBUSY without a word; -EPROTO if it is none of a monitor's; -ENOMEM. */
+/*
+ * Return: 0 with the first line's @end; -EBUSY without a word; -EPROTO if it is none of a monitor's; -EINTR if a signal to stop
+ * came; -ENOMEM.
+ */
 static int await_line(struct qmp *qmp, char **end)
 {
 	uint64_t until = now_ns() + PATIENCE_MS * NS_PER_MS, now;
 
 	for (now = now_ns(); now < until; now = now_ns()) {
 		struct pollfd wait = { .fd = qmp->fd, .events = POLLIN };
-		ssize_t got = poll(&wait, 1, (int)((until - now) / NS_PER_MS) + 1) > 0 ? take_bytes(qmp) : 0;
+		ssize_t got = poll(&wait, 1, STEP_MS) > 0 ? take_bytes(qmp) : 0;
 
+		/* A session takes its signals when it has begun. */
+		if (stream__stop_signal())
+			return -EINTR;
 		if (got < 0 || (got && *qmp->buffer != '{'))
 			return got == -ENOMEM ? -ENOMEM : -EPROTO;
 		*end = got ? memchr(qmp->buffer, '\n', qmp->length) : NULL;
@@ -398,6 +406,8 @@ int qmp__open(struct qmp **out, const char *command, const char *path, uint64_t 
 	else if (err == -EPROTO)
 		log__error("%s: --qmp %s: this is no QMP monitor, it does not greet as one",
 			   command, path);
+	else if (err == -EINTR)
+		log__error("%s: --qmp %s: stopped before it answered", command, path);
 	else if (err)
 		log__error("%s: --qmp %s: cannot connect (%s)", command, path, strerror(-err));
 	if (err) {

@@ -5,6 +5,7 @@
  */
 #define _GNU_SOURCE
 #include "vms.h"
+#include "host.h"
 #include "vms_backing.h"
 #include "vms_device.h"
 #include "vms_kernel.h"
@@ -222,6 +223,8 @@ static void add_notes(struct scan *scan)
 	if (scan->hidden)
 		vm_list__note(list, "processes whose descriptors cannot be seen: %zu, of which %zu look like VMs; it takes root, or CAP_SYS_PTRACE, and a policy that allows it",
 			      scan->hidden, scan->hidden_vms);
+	if (!host__sees_all_processes())
+		vm_list__note(list, "VMs outside of this PID namespace cannot be seen from it");
 	if (scan->too_large)
 		vm_list__note(list, "VMs whose page sizes were not looked at, which takes 10 ms per GiB: %zu; --verbose does",
 			      scan->too_large);
@@ -383,7 +386,10 @@ static pid_t process_of(pid_t thread)
 int vms__check_process(const char *command, pid_t pid)
 {
 	pid_t process = process_of(pid);
+	int err = host__check_proc(command);
 
+	if (err)
+		return err;
 	if (kill(pid, 0) && errno == ESRCH) {
 		log__error("%s: cannot look at process %d (there is none)", command, pid);
 		return -ESRCH;
@@ -399,9 +405,12 @@ int vms__find(const char *command, const char *which, struct vm_target *target)
 	struct search search = { .which = which, .first = VMS_PROCESS_NONE };
 	_cleanup_free_ pid_t *pids = NULL;
 	size_t count = 0;
-	int err = list_processes(&pids, &count);
+	int err = host__check_proc(command);
 
+	if (err)
+		return err;
 	vm_list__init(&search.matches);
+	err = list_processes(&pids, &count);
 	for (size_t i = 0; !err && i < count; i++)
 		err = try_process(&search, pids[i]);
 	/* Without the kernel's word the first stays: the process that is held. */

@@ -123,11 +123,15 @@ static int run_iterator(const struct vms_kernel *k, pid_t pid)
 
 static int load(struct vms_kernel *k)
 {
+	LIBBPF_OPTS(bpf_object_open_opts, options, .btf_custom_path = host__types());
 	int err;
 
-	k->skeleton = vms_bpf__open_and_load();
+	k->skeleton = vms_bpf__open_opts(&options);
 	if (!k->skeleton)
 		return errno ? -errno : -EINVAL;
+	err = vms_bpf__load(k->skeleton);
+	if (err)
+		return err;
 	k->ring = ring_buffer__new(bpf_map__fd(k->skeleton->maps.ring), keep_record, k, NULL);
 	if (!k->ring)
 		return -errno;

@@ -79,7 +79,7 @@ static const struct option_spec option_table[] = {
 	  "qemu, or passes: each pass is sent whole (qemu)" },
 	{ "max-iterations", 0, OPTION_U64, offsetof(struct advise_options, settings.why.iterations), "N",
 	  "it does not switch over if that takes more (30)" },
-	{ "pid", 'p', OPTION_COUNT, offsetof(struct advise_options, pid), "PID",
+	{ "pid", 'p', OPTION_PID, offsetof(struct advise_options, pid), "PID",
 	  "watch the migration of this VMM; with recordings: the VMM, if these have several" },
 	{ "vm", 0, OPTION_TEXT, offsetof(struct advise_options, vm), "NAME|UUID",
 	  "watch the migration of this VM" },
@@ -358,7 +358,7 @@ static int advise_live(struct adviser *a, const struct view_options *view,
 	err = err ?: advise__end(&a->advise);
 	err = err ?: answer(a);
 	if (err)
-		return COMMAND_FAILED;
+		return session__status(&a->session, err);
 	return a->session.signal ? 128 + a->session.signal : status_of(a);
 }
 
@@ -429,8 +429,6 @@ static int check_options(struct advise_options *o)
 		 s->block_bytes != UINT64_C(1) << 30)
 		log__error("advise: --backing %s: blocks are of 4K, 2M or 1G",
 			   units__bytes(s->block_bytes, text));
-	else if (o->pid > INT32_MAX)
-		log__error("advise: --pid %" PRIu64 " is no process id", o->pid);
 	else
 		return parse_finer(o->finer, s);
 	return -EINVAL;

@@ -45,7 +45,7 @@ struct converge_options {
 };
 
 static const struct option_spec option_table[] = {
-	{ "pid", 'p', OPTION_COUNT, offsetof(struct converge_options, pid), "PID",
+	{ "pid", 'p', OPTION_PID, offsetof(struct converge_options, pid), "PID",
 	  "follow this process and its children, until it ends" },
 	{ "vm", 0, OPTION_TEXT, offsetof(struct converge_options, vm), "NAME|UUID",
 	  "follow the process of this VM" },
@@ -181,7 +181,7 @@ static int take_sample(void *context, enum sample_kind kind, union sample *sampl
 	struct converger *c = context;
 	int err = kept__write(&c->kept, kind, sample);
 
-	if (err)
+	if (err || c->kept.output_error)
 		return err;
 	c->shown.has_header |= kind == SAMPLE_HEADER;
 	c->shown.has_end |= kind == SAMPLE_END;
@@ -218,10 +218,6 @@ static int show_recording(struct converger *c)
 static int check_options(const struct converge_options *o, struct session_options *session,
 			 const struct view_options *view, bool has_command)
 {
-	if (o->pid > INT32_MAX) {
-		log__error("converge: --pid %" PRIu64 " is no process id", o->pid);
-		return -EINVAL;
-	}
 	if (o->input && (o->pid || o->vm || o->qmp || o->libvirt || o->output || o->duration_ns ||
 			 o->interval_ms || has_command)) {
 		log__error("converge: -i shows a recording that exists; -p, --vm, -o, -d, -I, --qmp, --libvirt and a command are for a new one");

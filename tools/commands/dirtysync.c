@@ -46,7 +46,7 @@ struct dirtysync_options {
 };
 
 static const struct option_spec option_table[] = {
-	{ "pid", 'p', OPTION_COUNT, offsetof(struct dirtysync_options, pid), "PID",
+	{ "pid", 'p', OPTION_PID, offsetof(struct dirtysync_options, pid), "PID",
 	  "follow this process and its children, until it ends" },
 	{ "vm", 0, OPTION_TEXT, offsetof(struct dirtysync_options, vm), "NAME|UUID",
 	  "follow the process of this VM" },
@@ -226,7 +226,7 @@ static int take_sample(void *context, enum sample_kind kind, union sample *sampl
 	struct dirtysync *d = context;
 	int err = kept__write(&d->kept, kind, sample);
 
-	if (err)
+	if (err || d->kept.output_error)
 		return err;
 	err = sync_rows__add(&d->rows, kind, sample);
 	if (kind == SAMPLE_END)
@@ -246,9 +246,7 @@ static int check_own(const struct dirtysync_options *o, bool has_command)
 	bool watches = o->pid || o->vm || o->qmp || o->libvirt || o->output || o->duration_ns ||
 		       o->interval_ms || has_command;
 
-	if (o->pid > INT32_MAX)
-		log__error("dirtysync: --pid %" PRIu64 " is no process id", o->pid);
-	else if (o->iterations && o->interval_ms)
+	if (o->iterations && o->interval_ms)
 		log__error("dirtysync: -a and -I exclude each other: a line is for an iteration or for a time");
 	else if (o->input && watches)
 		log__error("dirtysync: -i shows a recording that exists; -p, --vm, -o, -d, -I, --qmp, --libvirt and a command are for a new one");

@@ -6,6 +6,7 @@
 #include "commands.h"
 #include "../collect/collect.h"
 #include "../collect/examine.h"
+#include "../collect/host.h"
 #include "../collect/probes.h"
 #include "../collect/vms.h"
 #include "../lib/cleanup.h"
@@ -14,7 +15,6 @@
 #include "../output/diagnosis.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <string.h>
 
 struct doctor_options {
@@ -29,7 +29,7 @@ struct doctor_options {
 };
 
 static const struct option_spec option_table[] = {
-	{ "pid", 'p', OPTION_COUNT, offsetof(struct doctor_options, pid), "PID",
+	{ "pid", 'p', OPTION_PID, offsetof(struct doctor_options, pid), "PID",
 	  "of VMs, look only at that of this process" },
 	{ "vm", 0, OPTION_TEXT, offsetof(struct doctor_options, vm), "NAME|UUID",
 	  "of VMs, look only at this one" },
@@ -132,8 +132,6 @@ static int check_options(const struct doctor_options *o, struct examine_options 
 		log__error("doctor: --safety is about the host; --vm and -p are about a VM");
 	else if (o->vm && o->pid)
 		log__error("doctor: --vm and -p exclude each other; choose by one of them");
-	else if (o->pid > INT32_MAX)
-		log__error("doctor: --pid %" PRIu64 " is no process id", o->pid);
 	else if (o->avoid && probes__parse_kinds(o->avoid, &options->avoid))
 		log__error("doctor: --avoid %s: it is a list of event, fentry, kprobe, syscall, syscalls and iter",
 			   o->avoid);
@@ -171,6 +169,8 @@ int doctor__main(int argc, char **argv)
 	options.all = o.verbose || o.json;
 	options.ask_devices = o.ask_devices;
 
+	if (!o.types && (host__check_proc("doctor") || host__check_sys("doctor")))
+		return COMMAND_FAILED;
 	if (find_vm(&o, &options) || examine(&o, &options, &diagnosis))
 		return COMMAND_FAILED;
 	if (options.vm && !diagnosis.outlooks.count) {

@@ -22,7 +22,7 @@ struct estimate_options {
 static const struct option_spec option_table[] = {
 	{ "input", 'i', OPTION_TEXT, offsetof(struct estimate_options, input), "FILE",
 	  "a recording (- is stdin), or the folder of a test-bed run" },
-	{ "pid", 'p', OPTION_COUNT, offsetof(struct estimate_options, pid), "PID",
+	{ "pid", 'p', OPTION_PID, offsetof(struct estimate_options, pid), "PID",
 	  "only what this process tracks" },
 	{ "json", 'j', OPTION_FLAG, offsetof(struct estimate_options, json), NULL,
 	  "one JSON document, with sizes in bytes and times in nanoseconds" },

@@ -5,13 +5,14 @@
 #include "kept.h"
 #include "commands.h"
 #include "../lib/log.h"
+#include "../lib/stream.h"
 
 #include <errno.h>
 #include <string.h>
 
 static int explain_file(const struct kept *kept, int err)
 {
-	log__error("%s: cannot write %s (%s)", kept->command, kept->path, strerror(-err));
+	log__error("%s: cannot write %s (%s)", kept->command, kept->path, stream__error(err));
 	return err;
 }
 
@@ -45,7 +46,7 @@ void kept__explain(const struct kept *kept)
 		explain_file(kept, kept->error);
 	else if (kept->output_error)
 		log__error("%s: cannot write to stdout (%s)", kept->command,
-			   strerror(-kept->output_error));
+			   stream__error(kept->output_error));
 }
 
 int kept__close(struct kept *kept, int err)

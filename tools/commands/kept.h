@@ -32,10 +32,10 @@ int kept__open(struct kept *kept);
 /** kept__write() - keep a sample. Return: 0, or the error that kept__explain() tells. */
 int kept__write(struct kept *kept, enum sample_kind kind, const union sample *sample);
 
-/** kept__failed() - whether a write has failed, so that there is no use in another */
+/** kept__failed() - whether nobody is left to be told what was seen; a recording is made whole without stdout, too */
 static inline bool kept__failed(const struct kept *kept)
 {
-	return kept->error || kept->output_error;
+	return kept->error || (kept->output_error && !kept->file);
 }
 
 /** kept__explain() - say which write has failed, if one has */

@@ -78,7 +78,7 @@ static const struct option_spec option_table[] = {
 	  "qemu, or passes: each pass is sent whole (qemu)" },
 	{ "max-iterations", 0, OPTION_U64, offsetof(struct predict_options, iterations), "N",
 	  "it does not converge if that takes more (30)" },
-	{ "pid", 'p', OPTION_COUNT, offsetof(struct predict_options, pid), "PID",
+	{ "pid", 'p', OPTION_PID, offsetof(struct predict_options, pid), "PID",
 	  "the VMM, if recordings have several" },
 	{ "scale", 0, OPTION_FLAG, offsetof(struct predict_options, scale), NULL,
 	  "let the load grow with --size: as many times more is written" },
@@ -240,8 +240,6 @@ static int check_options(const struct predict_options *o)
 		log__error("predict: --vms 0: a host without VMs is drained; give 1 or more");
 	else if (o->vms != UNKNOWN && o->vms > VMS_MAX)
 		log__error("predict: --vms %" PRIu64 ": no host has more than %d", o->vms, VMS_MAX);
-	else if (o->pid > INT32_MAX)
-		log__error("predict: --pid %" PRIu64 " is no process id", o->pid);
 	else
 		return 0;
 	return -EINVAL;

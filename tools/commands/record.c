@@ -8,11 +8,11 @@
 #include "session.h"
 #include "view.h"
 #include "../lib/log.h"
+#include "../lib/stream.h"
 #include "../lib/options.h"
 #include "../output/recording.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <string.h>
 
 struct record_options {
@@ -32,7 +32,7 @@ struct record_options {
 static const struct option_spec option_table[] = {
 	{ "output", 'o', OPTION_TEXT, offsetof(struct record_options, output), "FILE",
 	  "where to write (recording.jsonl); - is stdout" },
-	{ "pid", 'p', OPTION_COUNT, offsetof(struct record_options, pid), "PID",
+	{ "pid", 'p', OPTION_PID, offsetof(struct record_options, pid), "PID",
 	  "follow this process and its children, until it ends" },
 	{ "vm", 0, OPTION_TEXT, offsetof(struct record_options, vm), "NAME|UUID",
 	  "follow the process of this VM" },
@@ -89,10 +89,6 @@ static int write_sample(void *context, enum sample_kind kind, union sample *samp
 static int check_options(const struct record_options *o, struct session_options *session,
 			 const struct view_options *view, bool has_command)
 {
-	if (o->pid > INT32_MAX) {
-		log__error("record: --pid %" PRIu64 " is no process id", o->pid);
-		return -EINVAL;
-	}
 	session->collect.pid = o->pid;
 	session->vm = o->vm;
 	session->duration_ns = o->duration_ns;
@@ -140,7 +136,7 @@ static int run(struct recorder *r, const struct view_options *view,
 		ended = session__finish(&r->session);
 	if (r->write_error)
 		log__error("record: cannot write %s (%s); %swhat was written before can be read",
-			   r->options.output, strerror(-r->write_error),
+			   r->options.output, stream__error(r->write_error),
 			   r->session.child.pid ? "the command was stopped; " : "");
 	else if (!err && ended)
 		log__error("record: cannot read the last events (%s)", strerror(-ended));
@@ -152,7 +148,7 @@ static int status_of(const struct recorder *r, int err)
 	const struct child *child = &r->session.child;
 
 	if (err)
-		return COMMAND_FAILED;
+		return session__status(&r->session, err);
 	if (r->session.signal) {
 		log__info("record: stopped by SIG%s; %s is complete up to here",
 			  sigabbrev_np(r->session.signal), r->options.output);

@@ -8,6 +8,7 @@
 #include "../collect/vms.h"
 #include "../lib/cleanup.h"
 #include "../lib/log.h"
+#include "../lib/stream.h"
 #include "../output/units.h"
 
 #include <errno.h>
@@ -63,6 +64,7 @@ static int open_signals(struct session *s)
 	signal(SIGINT, SIG_DFL);
 	/* A reader of our output that goes away is an error of write(). */
 	signal(SIGPIPE, SIG_IGN);
+	stream__guard();
 	s->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	return s->signals < 0 ? -errno : 0;
 }
@@ -152,6 +154,7 @@ static bool take_signal(struct session *s)
 			done |= child__reap(&s->child);
 		} else {
 			s->signal = info.ssi_signo;
+			stream__hurry();
 			done = true;
 		}
 	}
@@ -239,7 +242,7 @@ int session__follow(struct session *s, char **command)
 {
 	int err = *command ? child__start(&s->child) : 0;
 
-	s->has_begun = true;
+	s->has_begun = !err;
 	if (!err)
 		return follow(s);
 	log__error("%s: cannot run %s (%s)", name_of(s), command[0], strerror(-err));
@@ -303,10 +306,13 @@ int session__finish(struct session *s)
 
 int session__status(const struct session *s, int err)
 {
-	if (err)
+	/* What is waited for before a session begins gives up on a signal, and leaves it to be seen. */
+	const int signal = err == -EINTR ? stream__stop_signal() : s->signal;
+
+	if (err && !(err == -EINTR && signal))
 		return COMMAND_FAILED;
-	if (s->signal)
-		return 128 + s->signal;
+	if (signal)
+		return 128 + signal;
 	if (s->gave_up)
 		return COMMAND_UNSOUND;
 	return s->child.pid ? s->child.status : COMMAND_OK;

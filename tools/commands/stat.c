@@ -16,7 +16,6 @@
 #include "../output/stat.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <string.h>
 
 struct stat_options {
@@ -36,7 +35,7 @@ struct stat_options {
 };
 
 static const struct option_spec option_table[] = {
-	{ "pid", 'p', OPTION_COUNT, offsetof(struct stat_options, pid), "PID",
+	{ "pid", 'p', OPTION_PID, offsetof(struct stat_options, pid), "PID",
 	  "follow this process and its children, until it ends" },
 	{ "vm", 0, OPTION_TEXT, offsetof(struct stat_options, vm), "NAME|UUID",
 	  "follow the process of this VM" },
@@ -148,10 +147,6 @@ static int show_recording(struct totaller *t)
 static int check_options(const struct stat_options *o, struct session_options *session,
 			 const struct view_options *view, bool has_command)
 {
-	if (o->pid > INT32_MAX) {
-		log__error("stat: --pid %" PRIu64 " is no process id", o->pid);
-		return -EINVAL;
-	}
 	if (o->input && (o->pid || o->vm || o->qmp || o->libvirt || o->output || o->duration_ns || has_command)) {
 		log__error("stat: -i shows a recording that exists; -p, --vm, -o, -d, --qmp, --libvirt and a command are for a new one");
 		return -EINVAL;

@@ -317,7 +317,7 @@ static int take_sample(void *context, enum sample_kind kind, union sample *sampl
 
 	int err = t->looking ? 0 : kept__write(&t->kept, kind, sample);
 
-	if (err)
+	if (err || t->kept.output_error)
 		return err;
 	if (kind == t->command->kind)
 		return add_row(t, sample);
@@ -349,9 +349,7 @@ static int tick(void *context)
 
 static int check_own(const struct totals_options *o, const char *name, bool has_command)
 {
-	if (o->pid > INT32_MAX)
-		log__error("%s: --pid %" PRIu64 " is no process id", name, o->pid);
-	else if (o->input && (o->pid || o->vm || o->output || o->duration_ns || o->interval_ms ||
+	if (o->input && (o->pid || o->vm || o->output || o->duration_ns || o->interval_ms ||
 			      has_command))
 		log__error("%s: -i shows a recording that exists; -p, --vm, -o, -d, -I and a command are for a new one",
 			   name);

@@ -33,7 +33,7 @@ struct totals_options {
 
 /* The options of all such commands. */
 #define TOTALS_OPTIONS									\
-	TOTALS_OPTION("pid", 'p', OPTION_COUNT, pid, "PID",				\
+	TOTALS_OPTION("pid", 'p', OPTION_PID, pid, "PID",				\
 		      "follow this process and its children, until it ends"),		\
 	TOTALS_OPTION("vm", 0, OPTION_TEXT, vm, "NAME|UUID",				\
 		      "follow the process of this VM"),					\

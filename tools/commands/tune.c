@@ -7,6 +7,7 @@
 #define _GNU_SOURCE
 #include "commands.h"
 #include "tune_hold.h"
+#include "../collect/host.h"
 #include "../collect/memory_limit.h"
 #include "../collect/vms.h"
 #include "../lib/cleanup.h"
@@ -48,7 +49,7 @@ static const struct option_spec option_table[] = {
 	  "put everything back after this time, at most 24h: 10m, 90s" },
 	{ "vm", 0, OPTION_TEXT, offsetof(struct tune_options, vm), "NAME|UUID",
 	  "for this VM alone: dirty_split and dirty_granularity" },
-	{ "pid", 'p', OPTION_COUNT, offsetof(struct tune_options, pid), "PID",
+	{ "pid", 'p', OPTION_PID, offsetof(struct tune_options, pid), "PID",
 	  "the same, by the VMM's process" },
 	{ "guard", 0, OPTION_TEXT, offsetof(struct tune_options, guard), "LIST",
 	  "put everything back unless these hold, each second: cpu<80%,memory>2G,pressure<10%,sync<50ms" },
@@ -467,9 +468,7 @@ static int print_plan(const struct tune *tune, const struct tune_options *o, pid
 
 static int check_options(const struct tune_options *o, bool has_settings)
 {
-	if (o->pid > INT32_MAX)
-		log__error("tune: --pid %" PRIu64 " is no process id", o->pid);
-	else if (o->vm && o->pid)
+	if (o->vm && o->pid)
 		log__error("tune: --vm and -p exclude each other; choose by one of them");
 	else if (has_settings && o->undo)
 		log__error("tune: --undo takes no KNOB=VALUE");
@@ -561,6 +560,8 @@ int tune__main(int argc, char **argv)
 		log__error("tune: no memory");
 		return COMMAND_FAILED;
 	}
+	if (host__check_sys("tune"))
+		return COMMAND_FAILED;
 	if (options.undo)
 		return tune__undo_left() ? COMMAND_UNSOUND : COMMAND_OK;
 	return tune(state, &options, argc - first, argv + first);

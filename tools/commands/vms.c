@@ -4,6 +4,7 @@
  * is found (tools/collect/vms.h) or shown (tools/output/vms.h).
  */
 #include "commands.h"
+#include "../collect/host.h"
 #include "../collect/vms.h"
 #include "../lib/cleanup.h"
 #include "../lib/log.h"
@@ -11,7 +12,6 @@
 #include "../output/vms.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <string.h>
 
 struct vms_options {
@@ -22,7 +22,7 @@ struct vms_options {
 };
 
 static const struct option_spec option_table[] = {
-	{ "pid", 'p', OPTION_COUNT, offsetof(struct vms_options, pid), "PID",
+	{ "pid", 'p', OPTION_PID, offsetof(struct vms_options, pid), "PID",
 	  "only those of this process" },
 	{ "vm", 0, OPTION_TEXT, offsetof(struct vms_options, vm), "NAME|UUID",
 	  "only this one" },
@@ -107,15 +107,14 @@ int vms__main(int argc, char **argv)
 			   argv[first]);
 		return COMMAND_USAGE;
 	}
-	if (options.pid > INT32_MAX || (options.vm && options.pid)) {
-		log__error(options.vm ? "vms: --vm and -p exclude each other; choose by one of them" :
-					"vms: --pid %" PRIu64 " is no process id", options.pid);
+	if (options.vm && options.pid) {
+		log__error("vms: --vm and -p exclude each other; choose by one of them");
 		return COMMAND_USAGE;
 	}
 	log__set_verbose(options.verbose);
 	target.pid = options.pid;
 	err = options.vm ? vms__find("vms", options.vm, &target) :
-	      options.pid ? vms__check_process("vms", options.pid) : 0;
+	      options.pid ? vms__check_process("vms", options.pid) : host__check_proc("vms");
 	err = err ?: list_vms(&options, &target);
 	cleanup__close(&target.pidfd);
 	return err ? COMMAND_FAILED : COMMAND_OK;

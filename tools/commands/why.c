@@ -57,7 +57,7 @@ static const struct option_spec option_table[] = {
 	  "qemu, or passes: each pass is sent whole (qemu)" },
 	{ "max-iterations", 0, OPTION_U64, offsetof(struct why_options, settings.iterations), "N",
 	  "it does not switch over if that takes more (30)" },
-	{ "pid", 'p', OPTION_COUNT, offsetof(struct why_options, pid), "PID",
+	{ "pid", 'p', OPTION_PID, offsetof(struct why_options, pid), "PID",
 	  "watch the migration of this VMM; with a recording: the VMM, if that has several" },
 	{ "vm", 0, OPTION_TEXT, offsetof(struct why_options, vm), "NAME|UUID",
 	  "watch the migration of this VM" },
@@ -195,8 +195,6 @@ static int check_options(const struct why_options *o)
 			  o->settings.iterations, PRECOPY_ITERATIONS_MOST);
 	else if (!o->settings.limit_ns)
 		log__error("why: --downtime-limit 0: nothing can be sent in no time");
-	else if (o->pid > INT32_MAX)
-		log__error("why: --pid %" PRIu64 " is no process id", o->pid);
 	else
 		return 0;
 	return -EINVAL;
@@ -245,11 +243,7 @@ static int answer_live(struct asker *a, const struct view_options *view,
 	err = err ?: closed;
 	err = err ?: why__end(&a->why);
 	err = err ?: answer(a);
-	if (err)
-		return COMMAND_FAILED;
-	if (a->session.signal)
-		return 128 + a->session.signal;
-	return a->session.gave_up ? COMMAND_UNSOUND : COMMAND_OK;
+	return session__status(&a->session, err);
 }
 
 /* What the session and the view of a live VM need to know. */

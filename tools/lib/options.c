@@ -112,6 +112,8 @@ static const char *form_of(enum option_type type)
 	case OPTION_PERCENT:
 	case OPTION_SHARE:
 		return " (0.1%, up to 100%)";
+	case OPTION_PID:
+		return " (the number of a process, in digits, up to 2147483647)";
 	case OPTION_MS:
 		return " (whole milliseconds, up to 4294967295)";
 	case OPTION_U64:
@@ -155,6 +157,9 @@ static int store(const struct option_spec *option, void *into, const char *text)
 		return options__u64(text, at);
 	case OPTION_COUNT:
 		return refuse_zero(options__u64(text, at), at);
+	case OPTION_PID:
+		err = refuse_zero(options__u64(text, at), at);
+		return err ?: *(uint64_t *)at > INT32_MAX ? -EINVAL : 0;
 	case OPTION_MS:
 		err = refuse_zero(options__u64(text, at), at);
 		return err ?: *(uint64_t *)at > UINT32_MAX ? -EINVAL : 0;

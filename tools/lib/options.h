@@ -15,7 +15,8 @@ enum option_type {
 	OPTION_TEXT,		/* const char *, into argv; not empty */
 	OPTION_U64,		/* uint64_t, decimal */
 	OPTION_COUNT,		/* the same, but not 0: for what is 0 when it is not given */
-	OPTION_MS,		/* the same, and small enough to be had in nanoseconds */
+	OPTION_PID,		/* the same, of a process */
+	OPTION_MS,		/* OPTION_COUNT, and small enough to be had in nanoseconds */
 	OPTION_PERCENT,		/* uint64_t millionths, given as "0.1" or "0.1%" */
 	OPTION_SHARE,		/* the same, but not 0 */
 	OPTION_SECONDS,		/* uint64_t nanoseconds, given as seconds with a fraction or ns/us/ms/s/m/h */

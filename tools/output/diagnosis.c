@@ -90,7 +90,7 @@ static const char *privilege_of(const struct host_facts *host)
 		return "complete";
 	if (host->cap_bpf == TRI_TRUE && host->cap_perfmon == TRI_TRUE)
 		return "enough, but for modules (CAP_SYS_ADMIN)";
-	return "none to trace (it takes root, or CAP_BPF and CAP_PERFMON)";
+	return "none to trace (it takes root, or CAP_BPF and CAP_PERFMON, and not of a user namespace)";
 }
 
 static void put_host(FILE *out, const struct diagnosis *d)

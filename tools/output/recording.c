@@ -11,6 +11,7 @@
 #include "../lib/cleanup.h"
 #include "../lib/log.h"
 #include "../lib/strings.h"
+#include "../lib/stream.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -32,7 +33,7 @@ static void put_json(json_t **json)
 static FILE *create_file(const char *path)
 {
 	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NONBLOCK, 0666);
-	FILE *out = fd < 0 || fcntl(fd, F_SETFL, 0) ? NULL : fdopen(fd, "w");
+	FILE *out = fd < 0 || fcntl(fd, F_SETFL, 0) ? NULL : stream__open(fd);
 
 	if (!out && fd >= 0)
 		close(fd);
@@ -47,7 +48,7 @@ FILE *recording__create(const char *path)
 	if (strcmp(path, "-"))
 		return create_file(path);
 	copy = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 0);
-	out = copy < 0 ? NULL : fdopen(copy, "w");
+	out = copy < 0 ? NULL : stream__open(copy);
 	if (out || copy < 0)
 		return out;
 	/* A stdout that is closed is held by something that cannot be written (hwdbm.c). */
@@ -141,6 +142,11 @@ static int hand_on(struct reader *reader, enum sample_kind kind, union sample *s
 	}
 	reader->has_header |= kind == SAMPLE_HEADER;
 	check_clock(reader, kind, sample);
+	if (kind == SAMPLE_END && sample->end.gave_up == TRI_TRUE) {
+		log__warn("%s: hwdbm detached before the end, because of --max-overhead: what came then is not in there",
+			  reader->path);
+		reader->flaws.detached = true;
+	}
 	return reader->handler(reader->context, kind, sample);
 }
 
@@ -281,7 +287,8 @@ static int read_lines(struct reader *reader, FILE *file)
 
 	while (!err && (errno = 0, length = getline(&line, &size, file)) > 0)
 		err = add_line(reader, line, length, line[length - 1] == '\n');
-	if (!err && ferror(file))
+	/* Without memory for a line there is no mark of an error, only none of the end. */
+	if (!err && !feof(file))
 		err = errno ? -errno : -EIO;
 	return err;
 }
@@ -300,6 +307,7 @@ int recording__read(const char *path, sample_handler handler, void *context,
 	err = reader.number ? refuse(&reader, false, NULL) : read_lines(&reader, file);
 	flaws->cut |= reader.flaws.cut;
 	flaws->skewed |= reader.flaws.skewed;
+	flaws->detached |= reader.flaws.detached;
 	return err;
 }
 

@@ -30,12 +30,13 @@ int recording__write(FILE *out, enum sample_kind kind, const union sample *sampl
 struct recording_flaws {
 	bool cut;			/* its last line is cut off */
 	bool skewed;			/* its clock goes backwards somewhere */
+	bool detached;			/* it ends before what it is of, for --max-overhead */
 };
 
 /** recording__is_flawed() - whether what was read is not the whole truth */
 static inline bool recording__is_flawed(const struct recording_flaws *flaws)
 {
-	return flaws->cut || flaws->skewed;
+	return flaws->cut || flaws->skewed || flaws->detached;
 }
 
 /** recording__label() - what to call it in a message: "-" is stdin */
