@@ -182,7 +182,7 @@ static void take_measured(const struct last_copy *copy, struct precopy_setup *s)
 
 static void a_last_copy_is_a_line(void)
 {
-	struct last_copy_point points[50];
+	struct last_copy_point points[50] = { 0 };
 	struct random random = { 3 };
 	struct last_copy copy;
 

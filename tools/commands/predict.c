@@ -80,7 +80,8 @@ static const struct option_spec option_table[] = {
 	  offsetof(struct predict_options, last_bandwidth), "BYTES",
 	  "of the transfer with the VM stopped, if that differs" },
 	{ "last-copy", 0, OPTION_TEXTS, offsetof(struct predict_options, last_copies),
-	  "BYTES/TIME", "a measured blackout and what was sent in it, such as 50M/24ms, of any VM by this VMM and path; in place of the three above; the more the better" },
+	  "BYTES/TIME",
+	  "in place of these three: what was sent in a real blackout, and how long it was: 50M/24ms; once for each" },
 	{ "rule", 0, OPTION_TEXT, offsetof(struct predict_options, rule), "RULE",
 	  "qemu, or passes: each pass is sent whole (qemu)" },
 	{ "max-iterations", 0, OPTION_U64, offsetof(struct predict_options, iterations), "N",
@@ -107,9 +108,9 @@ static const struct command_spec spec = {
 		 "written as a function of time; the migration is played through 400 times on curves that\n"
 		 "fit the points. Times that no iteration came near are bounds, not guesses: where they\n"
 		 "decide, the answer is \"cannot be told\". The best recording is of an earlier migration of\n"
-		 "the same load with another bandwidth, or of several. How long VMs really stood still,\n"
-		 "by --last-copy, makes the bound one for this host: a line is fitted, and what single ones\n"
-		 "differ from it, with two or more, widens the bound.\n"
+		 "the same load with another bandwidth, or of several. How long VMs really stood still\n"
+		 "here, whatever they ran, goes into --last-copy, the more the better: a line is fitted to\n"
+		 "these, and what single ones differ from it widens the bound.\n"
 		 "Everything assumed is printed, and so is what is not known.\n\n"
 		 "Requirements: none; recordings of any host will do.\n"
 		 "Exit status: 0; 1 if there is nothing to predict from; 2 for bad options; 3 if a\n"
