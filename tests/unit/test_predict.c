@@ -292,6 +292,12 @@ static void what_widens_a_bound_is_told(void)
 		points[i].bytes *= i % 2 ? 0.5 : 2;
 	CHECK(!makeup(points, 20, &s, &m));
 	CHECK(strcmp(m.widest, "copy"));
+	/* Nine times what fits after the first pass, and what just fits after the second */
+	s.downtime_limit_s = 0.1;
+	for (int i = 0; i < 20; i++)
+		points[i].bytes = 9.6 * MB * points[i].interval_s;
+	CHECK(!makeup(points, 20, &s, &m));
+	CHECK(!strcmp(m.widest, "limit"));
 	/* Nothing that could be made up of anything */
 	for (int i = 0; i < 20; i++)
 		points[i].bytes = 900 * MB;

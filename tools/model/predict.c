@@ -44,7 +44,7 @@ static const struct field makeup_fields[] = {
 	M(known_syncs_ns, NULL, FIELD_U64, UNIT_NS, "the bound, did each sync find just what the curve says"),
 	M(known_overlap_ns, NULL, FIELD_U64, UNIT_NS, "the bound, were it known how much of what is left is written again"),
 	M(known_copy_ns, NULL, FIELD_U64, UNIT_NS, "the bound, did all last copies take as long as their middle one"),
-	M(widest, NULL, FIELD_TEXT, UNIT_NONE, "which of these is least: curve, syncs, overlap or copy"),
+	M(widest, NULL, FIELD_TEXT, UNIT_NONE, "which of these is least: curve, syncs, overlap or copy; limit: none, and no more may be left"),
 };
 
 const struct field_table prediction_makeup_table = FIELD_TABLE("prediction_makeup", prediction_makeup, makeup_fields);
@@ -57,6 +57,9 @@ const struct field_table prediction_makeup_table = FIELD_TABLE("prediction_makeu
  * measured itself, 95 % is enough: so much less is it taken to differ, as normal quantiles have it.
  */
 #define MEASURED (1.645 / 2.326)
+
+/* What lowers the bound by less than this share widens it no more than the next seed does. */
+#define COUNTS 0.05
 
 /* Curves that are drawn once and used by many trials. */
 #define CURVES 20
@@ -391,7 +394,8 @@ int predict__makeup(const struct precopy_setup *setup, const struct predict_sour
 {
 	const struct precopy_outcome *bound;
 	struct precopy_outcome *outcomes;
-	uint64_t least = UNKNOWN;
+	uint64_t least = UNKNOWN, all = UNKNOWN;
+	bool full = false;
 
 	if (!makes_sense(setup, sources, count))
 		return -EINVAL;
@@ -402,6 +406,8 @@ int predict__makeup(const struct precopy_setup *setup, const struct predict_sour
 	play(setup, sources, count, seed, NOTHING, outcomes);
 	bound = bound_of(outcomes);
 	if (bound) {
+		all = whole(bound->blackout_s * 1e9);
+		full = bound->left_bytes + setup->device_bytes >= (1 - COUNTS) * precopy__threshold(setup);
 		out->left_ns = whole(bound->left_s * 1e9);
 		out->device_ns = whole(bound->device_s * 1e9);
 		out->fixed_ns = whole((bound->blackout_s - bound->left_s - bound->device_s) * 1e9);
@@ -419,6 +425,8 @@ int predict__makeup(const struct precopy_setup *setup, const struct predict_sour
 			strcpy(out->widest, open_ends[i].name);
 		}
 	}
+	if (full && (double)least > (1 - COUNTS) * (double)all)
+		strcpy(out->widest, "limit");
 	free(outcomes);
 	return 0;
 }

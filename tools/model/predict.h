@@ -66,7 +66,8 @@ struct prediction_makeup {
 	uint64_t known_syncs_ns;	/* did each sync find just what the curve says */
 	uint64_t known_overlap_ns;	/* were it known how much of what is left is written again */
 	uint64_t known_copy_ns;		/* did each last copy take as long as the others */
-	char widest[12];		/* of these, the one that is least: curve, syncs, overlap or copy */
+	char widest[12];		/* of these, the one that is least: curve, syncs, overlap or copy; */
+					/* limit: no one of them counts, more may not be left */
 };
 
 extern const struct field_table prediction_makeup_table;

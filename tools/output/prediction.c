@@ -112,6 +112,8 @@ static void put_makeup(FILE *out, const struct prediction_document *d)
 		fprintf(out, "  - %s, %s%s\n", units__duration(ns, left), rows[i].text,
 			strcmp(m->widest, rows[i].name) ? "" : ": this widens it most");
 	}
+	if (!strcmp(m->widest, "limit"))
+		fputs("  It is what bandwidth and downtime limit allow: more may not be left\n", out);
 }
 
 void prediction__put_notes(FILE *out, const char *title, const struct prediction_notes *notes)
