@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,9 +27,6 @@
 /* Where the memory is mapped for the device: 1G-aligned, beyond 32 bits. */
 #define MEMORY_IOVA		UINT64_C(0x4000000000)
 
-/* So much of the memory is not zero at the start, so that the comparison has teeth. */
-#define SEEDED_BYTES		(16 * SZ_1M)
-
 #define EXIT_USAGE		2
 
 struct options {
@@ -38,6 +36,7 @@ struct options {
 	const struct workload *workload;
 	const char *workload_name;
 	uint64_t memory;
+	uint64_t content;		/* not zero at the start, so that the comparison has teeth */
 	uint64_t backing;
 	uint64_t granularity;
 	uint64_t seed;
@@ -74,6 +73,7 @@ static const char help[] =
 "\n"
 "  --device PATH            VFIO character device (/dev/vfio/devices/vfio0)\n"
 "  --memory BYTES           size, K/M/G allowed (2G)\n"
+"  --content BYTES          so much of it is not zero at the start (16M)\n"
 "  --backing 4K|2M|1G       pages behind the memory (1G)\n"
 "  --granularity 4K|2M|1G|0 leaf size to report at, 0 = as mapped (0)\n"
 "  --split off|eager|lazy   when blocks are split; needs a kernel with the knobs (off)\n"
@@ -140,6 +140,7 @@ static int parse_options(int argc, char **argv, struct options *opt)
 	static const struct option table[] = {
 		{ "device", required_argument, NULL, 'd' },
 		{ "memory", required_argument, NULL, 'm' },
+		{ "content", required_argument, NULL, 'C' },
 		{ "backing", required_argument, NULL, 'b' },
 		{ "granularity", required_argument, NULL, 'g' },
 		{ "split", required_argument, NULL, 's' },
@@ -161,6 +162,7 @@ static int parse_options(int argc, char **argv, struct options *opt)
 		switch (c) {
 		case 'd': opt->device = optarg; break;
 		case 'm': err = size_option(name, optarg, &opt->memory); break;
+		case 'C': err = size_option(name, optarg, &opt->content); break;
 		case 'b': err = size_option(name, optarg, &opt->backing); break;
 		case 'g': err = size_option(name, optarg, &opt->granularity); break;
 		case 's': opt->split = optarg; break;
@@ -213,7 +215,7 @@ static int set_up(struct migration *mig)
 		err = memory_create(&mig->memory, opt->memory, opt->backing);
 	if (err)
 		return err;
-	memory_seed(&mig->memory, SEEDED_BYTES, opt->seed);
+	memory_seed(&mig->memory, opt->content, opt->seed);
 	/* 4K backing means 4K leaves, even where pages happen to be neighbours. */
 	err = iommu_space_create(&mig->space, &mig->iommu, opt->backing == SZ_4K);
 	if (!err)
@@ -394,10 +396,23 @@ static int switch_over(struct migration *mig)
 	return err;
 }
 
+/*
+ * A VMM's threads have processors to run on. On the only one there is, whoever records would
+ * now and then run for milliseconds in the middle of a blackout.
+ */
+static void run_before_others(void)
+{
+	const struct sched_param first = { .sched_priority = 1 };
+
+	if (sysconf(_SC_NPROCESSORS_ONLN) == 1)
+		sched_setscheduler(0, SCHED_FIFO, &first);
+}
+
 static int migrate(struct migration *mig)
 {
 	int err = log_start(mig->opt);
 
+	run_before_others();
 	if (!err)
 		err = set_up(mig);
 	if (!err)
@@ -505,6 +520,7 @@ int main(int argc, char **argv)
 		.split = "off",
 		.workload_name = "one-byte",
 		.memory = 2 * SZ_1G,
+		.content = 16 * SZ_1M,
 		.backing = SZ_1G,
 		.seed = 1,
 		.bandwidth = 256 * SZ_1M,

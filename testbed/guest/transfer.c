@@ -223,7 +223,7 @@ static int lost_destination(int err)
 		       strerror(err));
 }
 
-/* Sleeps until what was sent in this pass is what the cap would have let through. */
+/* Sleeps until the cap would have let this through too: no link delivers before it has carried. */
 static int keep_rate(struct transfer *tr)
 {
 	uint64_t whole = tr->sent_bytes / tr->rate, rest = tr->sent_bytes % tr->rate;
@@ -239,8 +239,10 @@ static int send_batch(struct transfer *tr, bool acknowledge)
 		{ .iov_base = &header, .iov_len = sizeof(header) },
 		{ .iov_base = tr->batch, .iov_len = tr->batch_runs * sizeof(*tr->batch) },
 	};
-	int used = 2, err;
+	int used = 2, err = keep_rate(tr);
 
+	if (err)
+		return err;
 	for (unsigned int i = 0; i < tr->batch_runs; i++) {
 		const struct transfer_run *run = &tr->batch[i];
 
@@ -255,7 +257,7 @@ static int send_batch(struct transfer *tr, bool acknowledge)
 		return err == -EINTR ? err : lost_destination(-err);
 	tr->batch_runs = 0;
 	tr->batch_bytes = 0;
-	return keep_rate(tr);
+	return 0;
 }
 
 static int send_run(struct transfer *tr, const uint8_t *memory, uint64_t first, uint64_t pages,

@@ -6,6 +6,7 @@
  */
 #include "unit.h"
 #include "../bench/guest.c"
+#include "../../tools/model/last_copy.h"
 #include "../../tools/model/predict.h"
 #include "../../tools/model/random.h"
 
@@ -160,21 +161,53 @@ static void steady_writers_are_predicted(void)
 	CHECK(p.forced_blackout_ns > 1000000000);
 }
 
-/* Times of @count copies, a tenth of them their deviation; return: that of one more, their mean is 1 */
-static double copies(struct random *random, unsigned int count, struct precopy_setup *s)
+/* Blackouts of 2 ms and a second for 200 MB, times a factor; of 5 to 80 MB */
+static void measure(struct random *random, double deviation, struct last_copy_point *points, size_t count)
 {
-	double mean = 0, squares = 0;
-
-	for (unsigned int i = 1; i <= count; i++) {
-		double time = 1 + 0.1 * random__normal(random), away = time - mean;
-
-		mean += away / i;
-		squares += away * (time - mean);
+	for (size_t i = 0; i < count; i++) {
+		points[i].bytes = 5 * MB * pow(16, random__share(random));
+		points[i].seconds = (0.002 + points[i].bytes / (200 * MB)) *
+				    exp(deviation * random__normal(random));
 	}
-	s->last_bandwidth = 100 * MB / mean;
-	s->last_spread = sqrt(squares / (count - 1)) / mean;
-	s->last_runs = count;
-	return 1 + 0.1 * random__normal(random);
+}
+
+static void take_measured(const struct last_copy *copy, struct precopy_setup *s)
+{
+	s->last_measured = true;
+	s->last_bandwidth = 1 / copy->byte_s;
+	s->last_fixed_s = copy->fixed_s;
+	s->last_spread = copy->spread;
+	s->last_freedom = copy->freedom;
+}
+
+static void a_last_copy_is_a_line(void)
+{
+	struct last_copy_point points[50] = { 0 };
+	struct random random = { 3 };
+	struct last_copy copy;
+
+	CHECK(last_copy__fit(&copy, points, 0) == -EINVAL);
+	measure(&random, 0, points, 50);
+	CHECK(!last_copy__fit(&copy, points, 50));
+	CHECK(copy.line);
+	CHECK(fabs(copy.fixed_s - 0.002) < 0.0001);
+	CHECK(fabs(copy.byte_s * 200 * MB - 1) < 0.01);
+	CHECK_NUMBER(copy.freedom, 50);
+	/* All of one size: all of it grows with the size, for all that is known */
+	for (int i = 0; i < 5; i++)
+		points[i] = (struct last_copy_point){ 10 * MB, 0.05 };
+	CHECK(!last_copy__fit(&copy, points, 5));
+	CHECK(!copy.line);
+	CHECK(copy.fixed_s == 0);
+	CHECK(near(copy.byte_s, 0.005 / MB));
+	/* No single blackout tells how much they differ */
+	CHECK(!last_copy__fit(&copy, points, 1));
+	CHECK(copy.spread > 0.1);
+	/* What is the same whatever is sent is not for the bytes */
+	for (int i = 0; i < 5; i++)
+		points[i] = (struct last_copy_point){ (1 + i) * MB, 0.05 };
+	CHECK(!last_copy__fit(&copy, points, 5));
+	CHECK(copy.fixed_s > 0.045);
 }
 
 static void a_last_copy_as_unsteady_as_those_before(void)
@@ -183,21 +216,94 @@ static void a_last_copy_as_unsteady_as_those_before(void)
 	struct random random = { 7 };
 	int held = 0;
 
-	/* 10 MB are left after the first pass, and take 100 ms */
+	/* 10 MB are left after the first pass, and take 52 ms */
 	for (int i = 0; i < 20; i++)
 		points[i] = (struct working_point){ 1 + i, MB * (1 + i) };
 	for (unsigned int i = 0; i < 300; i++) {
+		struct last_copy_point copies[21];
+		size_t count = (size_t[]){ 2, 4, 8, 20 }[i % 4];
 		struct precopy_setup s = setup();
-		double time = copies(&random, 2 + i % 4, &s);
 		struct prediction p;
+		struct last_copy copy;
 
+		measure(&random, 0.2, copies, count);
+		CHECK(!last_copy__fit(&copy, copies, count));
+		take_measured(&copy, &s);
 		s.downtime_limit_s = 0.2;
 		CHECK(!predict_points(points, 20, &s, &p));
 		CHECK(p.converges == TRI_TRUE);
-		held += (double)p.blackout_bound_ns >= 1e8 * time;
+		held += (double)p.blackout_bound_ns >= 0.052e9 * exp(0.2 * random__normal(&random));
 	}
 	CHECK(held >= 285);
 	CHECK(held < 300);
+}
+
+static void each_trial_takes_a_stop_that_was_measured(void)
+{
+	const double stops[] = { 0.001, 0.001, 0.001, 0.001, 0.060 };
+	struct precopy_setup s = setup();
+	struct working_point points[20];
+	struct prediction p;
+
+	for (int i = 0; i < 20; i++)
+		points[i] = (struct working_point){ 0.5 * (1 + i), 1000.0 * (1 + i) };
+	s.stops = stops;
+	s.stop_count = 5;
+	CHECK(!predict_points(points, 20, &s, &p));
+	CHECK(p.blackout_ns < 2000000);
+	CHECK(p.blackout_bound_ns >= 60000000);
+	CHECK(p.blackout_bound_ns < 62000000);
+}
+
+static int makeup(const struct working_point *points, size_t count, const struct precopy_setup *s,
+		  struct prediction_makeup *out)
+{
+	struct working_set set;
+	struct predict_source source = { { &set } };
+	int err = working_set__fit(&set, points, count, s->memory_bytes);
+
+	err = err ?: predict__makeup(s, &source, 1, 1, out);
+	working_set__release(&set);
+	return err;
+}
+
+static void what_widens_a_bound_is_told(void)
+{
+	struct working_point points[20];
+	struct precopy_setup s = setup();
+	struct last_copy copy = { .fixed_s = 0.01, .byte_s = 0.01 / MB, .spread = 0.4, .freedom = 20 };
+	struct prediction_makeup m;
+	struct prediction p;
+
+	/* A line, which the points pin down */
+	for (int i = 0; i < 20; i++)
+		points[i] = (struct working_point){ 0.5 * (1 + i), 0.4 * MB * (1 + i) };
+	s.device_bytes = MB;
+	take_measured(&copy, &s);
+	CHECK(!predict_points(points, 20, &s, &p));
+	CHECK(!makeup(points, 20, &s, &m));
+	CHECK(!strcmp(m.widest, "copy"));
+	CHECK(m.known_copy_ns < p.blackout_bound_ns * 2 / 3);
+	CHECK(fabs((double)(m.left_ns + m.device_ns + m.fixed_ns) - (double)p.blackout_bound_ns) < 3);
+	/* Points that contradict each other, and a copy that is always the same */
+	s = setup();
+	s.downtime_limit_s = 0.5;
+	for (int i = 0; i < 20; i++)
+		points[i].bytes *= i % 2 ? 0.5 : 2;
+	CHECK(!makeup(points, 20, &s, &m));
+	CHECK(strcmp(m.widest, "copy"));
+	/* Nine times what fits after the first pass, and what just fits after the second */
+	s.downtime_limit_s = 0.1;
+	for (int i = 0; i < 20; i++)
+		points[i].bytes = 9.6 * MB * points[i].interval_s;
+	CHECK(!makeup(points, 20, &s, &m));
+	CHECK(!strcmp(m.widest, "limit"));
+	/* Nothing that could be made up of anything */
+	for (int i = 0; i < 20; i++)
+		points[i].bytes = 900 * MB;
+	CHECK(!makeup(points, 20, &s, &m));
+	CHECK(m.left_ns == UNKNOWN);
+	CHECK(!*m.widest);
 }
 
 static void what_was_not_observed_cannot_be_told(void)
@@ -313,6 +419,8 @@ static void guests_migrated_page_by_page(void)
 RUN_TESTS(TEST(whole_passes_by_hand), TEST(everything_that_takes_time_is_in_it),
 	  TEST(qemu_leaves_a_rest_and_looks_again), TEST(lazy_goes_one_level_a_sync),
 	  TEST(steady_writers_are_predicted),
-	  TEST(a_last_copy_as_unsteady_as_those_before), TEST(what_was_not_observed_cannot_be_told),
+	  TEST(a_last_copy_is_a_line), TEST(a_last_copy_as_unsteady_as_those_before),
+	  TEST(each_trial_takes_a_stop_that_was_measured), TEST(what_widens_a_bound_is_told),
+	  TEST(what_was_not_observed_cannot_be_told),
 	  TEST(the_same_seed_gives_the_same), TEST(more_bandwidth_is_never_worse),
 	  TEST(nonsense_is_refused), TEST(guests_migrated_page_by_page))

@@ -5,9 +5,11 @@
  */
 #include "commands.h"
 #include "load.h"
+#include "../lib/cleanup.h"
 #include "../lib/log.h"
 #include "../lib/options.h"
 #include "../model/forecast.h"
+#include "../model/last_copy.h"
 #include "../model/whatif.h"
 #include "../output/prediction.h"
 #include "../output/units.h"
@@ -24,8 +26,9 @@
 #define DOWNTIME_LIMIT_NS UINT64_C(300000000)
 
 /* No VMM stops its vCPUs in no time; a few milliseconds are usual. */
+#define STOP_S 0.005
+
 #define VMS_MAX 100000
-#define STOP_NS UINT64_C(5000000)
 
 struct predict_options {
 	const char *input;
@@ -33,7 +36,8 @@ struct predict_options {
 	const char *rule;
 	uint64_t pid;
 	uint64_t bandwidth;
-	struct option_texts last_bandwidths;
+	uint64_t last_bandwidth;
+	struct option_texts last_copies;
 	uint64_t downtime_ns;
 	uint64_t granularity;
 	uint64_t backing;
@@ -41,10 +45,11 @@ struct predict_options {
 	uint64_t left;
 	uint64_t device;
 	uint64_t load_ns;
-	uint64_t stop_ns;
+	struct option_texts stops;
 	uint64_t iterations;
 	uint64_t vms;
 	bool scale;
+	bool verbose;
 	bool json;
 };
 
@@ -69,11 +74,14 @@ static const struct option_spec option_table[] = {
 	  "state that devices send with the VM stopped (0)" },
 	{ "load-delay", 0, OPTION_SECONDS, offsetof(struct predict_options, load_ns), "TIME",
 	  "from the last byte to the VM running (0)" },
-	{ "stop-delay", 0, OPTION_SECONDS, offsetof(struct predict_options, stop_ns), "TIME",
-	  "from the decision to the VM standing still (5ms)" },
-	{ "switchover-bandwidth", 0, OPTION_TEXTS,
-	  offsetof(struct predict_options, last_bandwidths), "BYTES",
-	  "with the VM stopped, if that differs; once for each time it was measured" },
+	{ "stop-delay", 0, OPTION_TEXTS, offsetof(struct predict_options, stops), "TIME",
+	  "from the decision to the VM standing still; once for each measured one (5ms)" },
+	{ "switchover-bandwidth", 0, OPTION_SIZE,
+	  offsetof(struct predict_options, last_bandwidth), "BYTES",
+	  "of the transfer with the VM stopped, if that differs" },
+	{ "last-copy", 0, OPTION_TEXTS, offsetof(struct predict_options, last_copies),
+	  "BYTES/TIME",
+	  "in place of these three: what was sent in a real blackout, and how long it was: 50M/24ms; once for each" },
 	{ "rule", 0, OPTION_TEXT, offsetof(struct predict_options, rule), "RULE",
 	  "qemu, or passes: each pass is sent whole (qemu)" },
 	{ "max-iterations", 0, OPTION_U64, offsetof(struct predict_options, iterations), "N",
@@ -84,6 +92,8 @@ static const struct option_spec option_table[] = {
 	  "let the load grow with --size: as many times more is written" },
 	{ "vms", 0, OPTION_U64, offsetof(struct predict_options, vms), "N",
 	  "drain a host of so many such VMs in waves that share the bandwidth" },
+	{ "verbose", 'v', OPTION_FLAG, offsetof(struct predict_options, verbose), NULL,
+	  "say what the bound on the blackout is made of, and what makes it wide" },
 	{ "json", 'j', OPTION_FLAG, offsetof(struct predict_options, json), NULL,
 	  "one JSON document, with sizes in bytes and times in nanoseconds" },
 };
@@ -98,8 +108,9 @@ static const struct command_spec spec = {
 		 "written as a function of time; the migration is played through 400 times on curves that\n"
 		 "fit the points. Times that no iteration came near are bounds, not guesses: where they\n"
 		 "decide, the answer is \"cannot be told\". The best recording is of an earlier migration of\n"
-		 "the same load with another bandwidth, or of several. How much the times of last copies\n"
-		 "differ that --switchover-bandwidth gives, two or more, widens the bound.\n"
+		 "the same load with another bandwidth, or of several. How long VMs really stood still\n"
+		 "here, whatever they ran, goes into --last-copy, the more the better: a line is fitted to\n"
+		 "these, and what single ones differ from it widens the bound.\n"
 		 "Everything assumed is printed, and so is what is not known.\n\n"
 		 "Requirements: none; recordings of any host will do.\n"
 		 "Exit status: 0; 1 if there is nothing to predict from; 2 for bad options; 3 if a\n"
@@ -110,9 +121,8 @@ static const struct command_spec spec = {
 
 struct predict {
 	struct predict_options options;
-	double last_bandwidth;		/* these three as in struct precopy_setup */
-	double last_spread;
-	unsigned int last_runs;
+	struct last_copy last;		/* of as many as were measured */
+	double *stops;			/* seconds */
 	struct history history;
 	struct prediction_document document;
 	struct forecast forecast;
@@ -155,8 +165,8 @@ static void take_defaults(struct predict *p)
 	if (o->downtime_ns == UNKNOWN)
 		o->downtime_ns = vmm->downtime_limit_ns == UNKNOWN ? DOWNTIME_LIMIT_NS :
 								      vmm->downtime_limit_ns;
-	if (!p->last_runs)
-		p->last_bandwidth = (double)o->bandwidth;
+	if (!o->last_bandwidth)
+		o->last_bandwidth = o->bandwidth;
 	if (!o->size)
 		o->size = vmm->memory_bytes != UNKNOWN ? vmm->memory_bytes :
 							  history__memory(&p->history);
@@ -191,30 +201,56 @@ static int choose_levels(struct predict *p)
 	return -EINVAL;
 }
 
-/* In times, not rates: a blackout is a time. */
-static int take_last_bandwidths(struct predict *p)
+/* "BYTES/TIME" */
+static int read_last_copy(const char *text, struct last_copy_point *point)
 {
-	const struct option_texts *texts = &p->options.last_bandwidths;
-	double mean = 0, squares = 0;
+	const char *slash = strchr(text, '/');
+	uint64_t bytes, ns;
+	char first[32];
 
-	for (size_t i = 0; i < texts->count; i++) {
-		uint64_t bandwidth;
-		double away;
+	if (!slash || (size_t)(slash - text) >= sizeof(first))
+		return -EINVAL;
+	memcpy(first, text, (size_t)(slash - text));
+	first[slash - text] = '\0';
+	if (options__bytes(first, &bytes) || options__seconds(slash + 1, &ns) || !bytes || !ns)
+		return -EINVAL;
+	*point = (struct last_copy_point){ (double)bytes, (double)ns / NS_PER_SECOND };
+	return 0;
+}
 
-		if (options__bytes(texts->at[i], &bandwidth) || !bandwidth) {
-			log__error("predict: --switchover-bandwidth \"%s\": give bytes per second, such as 1.2G or 10Gbit",
+static int take_last_copies(struct predict *p)
+{
+	const struct option_texts *texts = &p->options.last_copies;
+	_cleanup_free_ struct last_copy_point *points = calloc(texts->count ?: 1, sizeof(*points));
+
+	if (!points)
+		return -ENOMEM;
+	for (size_t i = 0; i < texts->count; i++)
+		if (read_last_copy(texts->at[i], &points[i])) {
+			log__error("predict: --last-copy \"%s\": give what was sent and how long the VM stood still, such as 50M/24ms",
 				   texts->at[i]);
 			return -EINVAL;
 		}
-		away = 1 / (double)bandwidth - mean;
-		mean += away / (double)(i + 1);
-		squares += away * (1 / (double)bandwidth - mean);
+	return texts->count ? last_copy__fit(&p->last, points, texts->count) : 0;
+}
+
+static int take_stops(struct predict *p)
+{
+	const struct option_texts *texts = &p->options.stops;
+
+	p->stops = calloc(texts->count ?: 1, sizeof(*p->stops));
+	if (!p->stops)
+		return -ENOMEM;
+	for (size_t i = 0; i < texts->count; i++) {
+		uint64_t ns;
+
+		if (options__seconds(texts->at[i], &ns)) {
+			log__error("predict: --stop-delay \"%s\": give seconds, or a number with ns, us, ms, s, m or h",
+				   texts->at[i]);
+			return -EINVAL;
+		}
+		p->stops[i] = (double)ns / NS_PER_SECOND;
 	}
-	if (!texts->count)
-		return 0;
-	p->last_bandwidth = 1 / mean;
-	p->last_runs = (unsigned int)texts->count;
-	p->last_spread = texts->count > 1 ? sqrt(squares / (double)(texts->count - 1)) / mean : 0;
 	return 0;
 }
 
@@ -232,6 +268,8 @@ static int check_options(const struct predict_options *o)
 		log__error("predict: --mode %s: it is off, eager or lazy", o->mode);
 	else if (strcmp(o->rule, "qemu") && strcmp(o->rule, "passes"))
 		log__error("predict: --rule %s: it is qemu or passes", o->rule);
+	else if (o->last_copies.count && (o->last_bandwidth || o->stops.count || o->load_ns))
+		log__error("predict: --last-copy tells all of a blackout: --switchover-bandwidth, --stop-delay and --load-delay are in it");
 	else if (!o->iterations || o->iterations > PRECOPY_ITERATIONS_MOST)
 		log__error("predict: --max-iterations %" PRIu64 ": give 1 to %d", o->iterations, PRECOPY_ITERATIONS_MOST);
 	else if (!o->downtime_ns)
@@ -323,16 +361,19 @@ static void put_break_even(struct predict *p)
 static struct precopy_setup make_setup(struct predict *p)
 {
 	const struct predict_options *o = &p->options;
+	bool measured = o->last_copies.count > 0;
 
 	return (struct precopy_setup){
 		.memory_bytes = (double)o->size,
 		.pending_bytes = (double)(o->left ? o->left : o->size),
 		.pending_s = o->left ? forecast__last_interval(&p->history) : 0,
-		.bandwidth = (double)o->bandwidth, .last_bandwidth = p->last_bandwidth,
-		.last_spread = p->last_spread, .last_runs = p->last_runs,
+		.bandwidth = (double)o->bandwidth,
+		.last_bandwidth = measured ? 1 / p->last.byte_s : (double)o->last_bandwidth,
+		.last_measured = measured, .last_fixed_s = p->last.fixed_s,
+		.last_spread = p->last.spread, .last_freedom = p->last.freedom,
 		.downtime_limit_s = (double)o->downtime_ns / NS_PER_SECOND,
 		.device_bytes = (double)o->device, .load_s = (double)o->load_ns / NS_PER_SECOND,
-		.stop_s = (double)o->stop_ns / NS_PER_SECOND,
+		.stop_s = STOP_S, .stops = p->stops, .stop_count = o->stops.count,
 		.slice_s = strcmp(o->rule, "qemu") ? 0 : PRECOPY_QEMU_SLICE_S,
 		.sync_s = sync_seconds(p), .start_s = start_seconds(p), .levels = p->forecast.levels,
 		.most_iterations = (unsigned int)o->iterations,
@@ -478,19 +519,53 @@ static void put_gaps(struct predict *p)
 		prediction__note(&p->document.unknown, "what the recorder lost: the recording has no end");
 }
 
-static void put_assumptions(struct predict *p)
+static void put_measured_assumptions(struct predict *p)
+{
+	const struct last_copy *last = &p->last;
+	struct prediction_notes *n = &p->document.assumed;
+	char a[UNITS_TEXT], b[UNITS_TEXT];
+
+	prediction__note(n, "a blackout lasts %s, and as long as %s/s take for what is left, by %zu that were measured",
+			 units__duration((uint64_t)(last->fixed_s * NS_PER_SECOND), a),
+			 units__bytes((uint64_t)(1 / last->byte_s), b), p->options.last_copies.count);
+	prediction__note(n, "one blackout differs from the next by a factor of %.2f (standard deviation)",
+			 exp(last->spread));
+	if (!last->line)
+		prediction__note(&p->document.unknown,
+				 "what of a blackout is there whatever is sent: taken as 0 (--last-copy, three or more, the largest twice the smallest)");
+}
+
+static void put_blackout_assumptions(struct predict *p)
 {
 	const struct predict_options *o = &p->options;
 	struct prediction_notes *n = &p->document.assumed;
 	char a[UNITS_TEXT], b[UNITS_TEXT], c[UNITS_TEXT];
 
+	if (o->last_copies.count) {
+		put_measured_assumptions(p);
+		prediction__note(n, "%s of device state", units__bytes(o->device, a));
+		return;
+	}
+	prediction__note(n, "with the VM stopped, %s/s; %s of device state and %s to load it",
+			 units__bytes(o->last_bandwidth, a), units__bytes(o->device, b),
+			 units__duration(o->load_ns, c));
+	if (o->stops.count > 1)
+		prediction__note(n, "to stop the VM takes as long as one of the %zu times that were measured", o->stops.count);
+	else
+		prediction__note(n, "%s to stop the VM",
+				 units__duration((uint64_t)((o->stops.count ? p->stops[0] : STOP_S) * NS_PER_SECOND), a));
+}
+
+static void put_assumptions(struct predict *p)
+{
+	const struct predict_options *o = &p->options;
+	struct prediction_notes *n = &p->document.assumed;
+	char a[UNITS_TEXT], b[UNITS_TEXT];
+
 	prediction__note(n, "the load stays as recorded");
-	prediction__note(n, "%s of memory, sent at %s/s; with the VM stopped at %s/s",
-			 units__bytes(o->size, a), units__bytes(o->bandwidth, b),
-			 units__bytes((uint64_t)p->last_bandwidth, c));
-	if (p->last_runs > 1)
-		prediction__note(n, "the time of that last copy differs from run to run by %.1f %% (standard deviation of %u)",
-				 100 * p->last_spread, p->last_runs);
+	prediction__note(n, "%s of memory, sent at %s/s", units__bytes(o->size, a),
+			 units__bytes(o->bandwidth, b));
+	put_blackout_assumptions(p);
 	if (o->left)
 		prediction__note(n, "%s are left to send now; times and bytes count from now",
 				 units__bytes(o->left, a));
@@ -502,9 +577,6 @@ static void put_assumptions(struct predict *p)
 	prediction__note(n, !strcmp(o->rule, "qemu") ?
 			    "the VM is stopped by QEMU's rule (migration_iteration_run() in migration/migration.c): what is left, and what a sync finds then, is no more than bandwidth x limit; it looks every 100 ms" :
 			    "the VM is stopped once a pass that was sent whole leaves no more dirty than bandwidth x limit");
-	prediction__note(n, "%s of device state and %s to load it; %s to stop the VM",
-			 units__bytes(o->device, a), units__duration(o->load_ns, b),
-			 units__duration(o->stop_ns, c));
 	prediction__note(n, "every page is sent whole: zero pages and compression would send less");
 	if (p->history.count > 1)
 		prediction__note(n, "no page is written by two sources: their dirty bytes add up");
@@ -526,13 +598,13 @@ static void put_price_gaps(struct predict *p)
 	    o->granularity != p->history.granularity_bytes)
 		prediction__note(&p->document.unknown,
 				 "how long syncs take at another granularity than recorded: taken as equal");
-	if (p->last_runs < 2)
+	if (!p->last.freedom)
 		prediction__note(&p->document.unknown,
-				 "how much the rate with the VM stopped differs from run to run: taken as up to 2 %% less (--switchover-bandwidth, for each measured one)");
+				 "how much the rate with the VM stopped differs from run to run: taken as up to 2 %% less (--last-copy, for each measured one)");
 	if (!o->device)
 		prediction__note(&p->document.unknown,
 				 "the size of the devices' state: taken as 0 (--device-state)");
-	if (!o->load_ns)
+	if (!o->load_ns && !o->last_copies.count)
 		prediction__note(&p->document.unknown,
 				 "the time to load state and start at the destination: taken as 0 (--load-delay)");
 }
@@ -566,6 +638,9 @@ static int make_document(struct predict *p)
 	err = forecast__run(&p->forecast, &setup, UNKNOWN, &p->document.prediction);
 	if (err == -EINVAL)
 		return explain_no_points(p);
+	field__clear(&prediction_makeup_table, &p->document.makeup);
+	if (!err && p->options.verbose)
+		err = forecast__makeup(&p->forecast, &setup, &p->document.makeup);
 	p->document.known_from = UNKNOWN;
 	if (!err && !p->options.left && p->history.recordings == 1)
 		err = forecast__known_from(&p->forecast, &setup, &p->document.prediction,
@@ -625,7 +700,7 @@ static int run(struct predict *p, int count, char **paths)
 {
 	int err;
 
-	if (check_options(&p->options) || take_last_bandwidths(p))
+	if (check_options(&p->options) || take_last_copies(p) || take_stops(p))
 		return COMMAND_USAGE;
 	if (!count && !p->options.input) {
 		log__error("predict: from which recordings? see hwdbm predict --help");
@@ -643,7 +718,7 @@ int predict__main(int argc, char **argv)
 {
 	struct predict p = {
 		.options = { .rule = "qemu", .downtime_ns = UNKNOWN, .vms = UNKNOWN,
-			     .stop_ns = STOP_NS, .iterations = 30 },
+			     .iterations = 30 },
 		.load = { .command = "predict", .handler = take_sample, .context = &p,
 			  .wants_settings = true, .syncs = &p.history.rows.syncs },
 	};
@@ -651,6 +726,8 @@ int predict__main(int argc, char **argv)
 	int status = first == -ECANCELED ? COMMAND_OK :
 		     first < 0 ? COMMAND_USAGE : run(&p, argc - first, argv + first);
 
-	free(p.options.last_bandwidths.at);
+	free(p.stops);
+	free(p.options.stops.at);
+	free(p.options.last_copies.at);
 	return status;
 }

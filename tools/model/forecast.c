@@ -166,6 +166,17 @@ int forecast__run(const struct forecast *f, const struct precopy_setup *setup, u
 	return err;
 }
 
+int forecast__makeup(const struct forecast *f, const struct precopy_setup *setup,
+		     struct prediction_makeup *out)
+{
+	struct sets sets;
+	int err = fit_all(f, setup->levels, UNKNOWN, &sets);
+
+	err = err ?: predict__makeup(setup, sets.sources, sets.count, SEED, out);
+	release_sets(&sets);
+	return err;
+}
+
 int forecast__written(const struct forecast *f, unsigned int unit, double seconds, double *bytes)
 {
 	const struct working_guess on_and_on = { .early = 0.5, .late = 1, .held = 0.5 };

@@ -34,6 +34,10 @@ struct forecast {
 int forecast__run(const struct forecast *forecast, const struct precopy_setup *setup,
 		  uint64_t until, struct prediction *out);
 
+/** forecast__makeup() - of the bound that forecast__run() gives from all points; returns as it does */
+int forecast__makeup(const struct forecast *forecast, const struct precopy_setup *setup,
+		     struct prediction_makeup *out);
+
 /**
  * forecast__known_from() - the first iteration from which on the verdict would have been the same
  *

@@ -113,8 +113,10 @@ static void stop(struct migration *m, struct precopy_outcome *o)
 	if (left > s->memory_bytes)
 		left = s->memory_bytes;
 	o->left_bytes = left;
-	o->blackout_s = s->stop_s + s->sync_s + (left + s->device_bytes) / s->last_bandwidth +
-			s->load_s;
+	o->left_s = left / s->last_bandwidth;
+	o->device_s = s->device_bytes / s->last_bandwidth;
+	o->blackout_s = s->last_measured ? s->last_fixed_s : s->stop_s + s->sync_s + s->load_s;
+	o->blackout_s += o->left_s + o->device_s;
 	o->sent_bytes += left + s->device_bytes;
 	o->total_s = s->start_s + m->elapsed + o->blackout_s;
 }

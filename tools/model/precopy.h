@@ -18,6 +18,7 @@
 #define HWDBM_MODEL_PRECOPY_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 /* How often QEMU looks whether it may switch over. */
 #define PRECOPY_QEMU_SLICE_S 0.1
@@ -43,8 +44,10 @@ struct precopy_setup {
 	double pending_s;		/* time in which that was written; 0: all memory */
 	double bandwidth;		/* bytes per second */
 	double last_bandwidth;		/* with the VM stopped */
-	double last_spread;		/* of the time of a byte then: standard deviation as a share of its mean */
-	unsigned int last_runs;		/* that were measured for it; below 2: last_spread is not known */
+	bool last_measured;		/* if it was: that, and last_fixed_s, are all of a blackout */
+	double last_fixed_s;
+	double last_spread;		/* of its time's logarithm, of Student's t with so many degrees */
+	unsigned int last_freedom;	/* of freedom; 0: not known */
 	double downtime_limit_s;
 	double device_bytes;		/* state that is sent with the VM stopped */
 	double load_s;			/* from the last byte to the VM running */
@@ -52,6 +55,8 @@ struct precopy_setup {
 	double sync_s;			/* of one sync of all memory */
 	double start_s;			/* until tracking is on: eager splits */
 	double stop_s;			/* from the last look to the VM standing still */
+	const double *stops;		/* measured ones, in place of stop_s; each trial takes one */
+	size_t stop_count;
 	double overlap;			/* of what is left and what is written; see below */
 	unsigned int levels;		/* above 1: lazy, blocks go from level to level */
 	unsigned int most_iterations;
@@ -64,6 +69,8 @@ struct precopy_outcome {
 	double total_s;			/* until the VM runs again */
 	double blackout_s;		/* if stopped after the last iteration, converged or not */
 	double left_bytes;		/* memory still to send when the VM stops */
+	double left_s;			/* of the blackout: for these, and for the devices' state; the */
+	double device_s;		/* rest is there whatever is sent */
 };
 
 /** precopy__threshold() - bytes that may be left for the VM to be stopped */

@@ -34,16 +34,41 @@ static const struct field fields[] = {
 
 const struct field_table prediction_table = FIELD_TABLE("prediction", prediction, fields);
 
+#define M(member, ...) FIELD(prediction_makeup, member, #member, __VA_ARGS__)
+
+static const struct field makeup_fields[] = {
+	M(left_ns, NULL, FIELD_U64, UNIT_NS, "of the bound on the blackout: memory that is left"),
+	M(device_ns, NULL, FIELD_U64, UNIT_NS, "the devices' state"),
+	M(fixed_ns, NULL, FIELD_U64, UNIT_NS, "whatever is sent: to stop the VM, sync and load"),
+	M(known_curve_ns, NULL, FIELD_U64, UNIT_NS, "the bound, were the working set just as the middle curve says"),
+	M(known_syncs_ns, NULL, FIELD_U64, UNIT_NS, "the bound, did each sync find just what the curve says"),
+	M(known_overlap_ns, NULL, FIELD_U64, UNIT_NS, "the bound, were it known how much of what is left is written again"),
+	M(known_copy_ns, NULL, FIELD_U64, UNIT_NS, "the bound, did all last copies take as long as their middle one"),
+	M(widest, NULL, FIELD_TEXT, UNIT_NONE, "which of these is least: curve, syncs, overlap or copy; limit: none, and no more may be left"),
+};
+
+const struct field_table prediction_makeup_table = FIELD_TABLE("prediction_makeup", prediction_makeup, makeup_fields);
+
 /* The last copy may be slower than was said by up to this share. */
 #define UNSTEADY 0.02
 
-/* And is not so many times as fast, however much it differed when it was measured. */
-#define FASTER_MOST 4
+/*
+ * The bound is a quantile far out, since trials do not know all that differs. Of what was
+ * measured itself, 95 % is enough: so much less is it taken to differ, as normal quantiles have it.
+ */
+#define MEASURED (1.645 / 2.326)
+
+/* What lowers the bound by less than this share widens it no more than the next seed does. */
+#define COUNTS 0.05
 
 /* Curves that are drawn once and used by many trials. */
 #define CURVES 20
 
+/* What trials differ in; one of them may be taken at its middle. */
+enum open_end { CURVE, SYNCS, OVERLAP, COPY, OPEN_ENDS, NOTHING = OPEN_ENDS };
+
 struct trial {
+	enum open_end known;
 	const struct predict_source *sources;
 	size_t count;
 	unsigned int levels;
@@ -85,7 +110,7 @@ static double noise(void *context, double seconds)
 		sum += part * working_set__draw_error(trial->sources[i].levels[0], seconds,
 						      &trial->random);
 	}
-	return bytes > 0 ? sum / bytes : 1;
+	return bytes > 0 && trial->known != SYNCS ? sum / bytes : 1;
 }
 
 static void draw_guess(struct trial *trial)
@@ -95,15 +120,24 @@ static void draw_guess(struct trial *trial)
 	for (size_t i = 0; i < trial->count; i++)
 		trial->off[i] = exp(trial->sources[i].levels[0]->spread *
 				    random__normal(&trial->random));
+	if (trial->known != CURVE)
+		return;
+	trial->guess = (struct working_guess){ 0.5, 0.5, 0.5 };
+	for (size_t i = 0; i < trial->count; i++)
+		trial->off[i] = 1;
 }
 
 static void draw_curves(struct trial *trial)
 {
 	for (size_t i = 0; i < trial->count; i++)
-		for (unsigned int k = 0; k < trial->levels; k++)
+		for (unsigned int k = 0; k < trial->levels; k++) {
+			struct working_curve *curve = &trial->curves[i * trial->levels + k];
+
 			working_set__resample(trial->sources[i].levels[k], &trial->random,
-					      &trial->guess,
-					      &trial->curves[i * trial->levels + k]);
+					      &trial->guess, curve);
+			if (trial->known == CURVE)
+				*curve = trial->sources[i].levels[k]->curve;
+		}
 }
 
 static int compare_doubles(const void *a, const void *b)
@@ -230,39 +264,76 @@ static bool makes_sense(const struct precopy_setup *setup, const struct predict_
 	return true;
 }
 
-/* Student's t with n - 1 degrees of freedom, as wide as one more of n normal values is. */
-static double one_more(struct random *random, unsigned int n)
+/* Student's t. */
+static double student(struct random *random, unsigned int freedom)
 {
 	double squares = 0, normal = random__normal(random);
 
-	for (unsigned int i = 1; i < n; i++) {
+	for (unsigned int i = 0; i < freedom; i++) {
 		double other = random__normal(random);
 
 		squares += other * other;
 	}
-	return normal / sqrt(squares / (n - 1)) * sqrt(1 + 1.0 / n);
+	return normal / sqrt(squares / freedom);
 }
 
-static double draw_last_bandwidth(const struct precopy_setup *setup, struct random *random)
+static double middle_stop(const struct precopy_setup *setup)
 {
-	double slower;
+	double sum = 0;
 
-	if (setup->last_runs < 2)
-		return setup->last_bandwidth * (1 - UNSTEADY * random__share(random));
-	slower = 1 + setup->last_spread * one_more(random, setup->last_runs);
-	return setup->last_bandwidth / fmax(slower, 1.0 / FASTER_MOST);
+	for (size_t i = 0; i < setup->stop_count; i++)
+		sum += setup->stops[i];
+	return sum / (double)setup->stop_count;
+}
+
+/* How long this one takes whatever is sent, and for each byte. */
+static void draw_last_copy(const struct precopy_setup *setup, struct trial *trial,
+			   struct precopy_setup *played)
+{
+	double slower = setup->last_freedom ?
+			exp(MEASURED * setup->last_spread *
+			    student(&trial->random, setup->last_freedom)) :
+			1 / (1 - UNSTEADY * random__share(&trial->random));
+
+	if (setup->stop_count)
+		played->stop_s = setup->stops[random__below(&trial->random, setup->stop_count)];
+	if (trial->known == COPY) {
+		slower = 1;
+		played->stop_s = setup->stop_count ? middle_stop(setup) : setup->stop_s;
+	}
+	played->last_bandwidth = setup->last_bandwidth / slower;
+	played->last_fixed_s = setup->last_fixed_s * slower;
+}
+
+/* All trials, with one of the things that they differ in known; @outcomes: PREDICT_TRIALS. */
+static void play(const struct precopy_setup *setup, const struct predict_source *sources,
+		 size_t count, uint64_t seed, enum open_end known, struct precopy_outcome *outcomes)
+{
+	struct working_curve curves[PREDICT_SOURCES * PRECOPY_LEVELS];
+	struct trial trial = {
+		.known = known, .sources = sources, .count = count, .levels = setup->levels ?: 1,
+		.curves = curves, .random = { seed },
+	};
+	const struct precopy_writers writers = { dirty_bytes, noise, &trial };
+	struct precopy_setup played = *setup;
+
+	for (size_t i = 0; i < PREDICT_TRIALS; i++) {
+		draw_guess(&trial);
+		if (i % (PREDICT_TRIALS / CURVES) == 0) {
+			trial.guess.held = random__share(&trial.random);
+			draw_curves(&trial);
+		}
+		played.overlap = 0.5 + random__share(&trial.random);
+		if (known == OVERLAP)
+			played.overlap = 1;
+		draw_last_copy(setup, &trial, &played);
+		precopy__run(&played, &writers, &outcomes[i]);
+	}
 }
 
 int predict__run(const struct precopy_setup *setup, const struct predict_source *sources,
 		 size_t count, uint64_t seed, struct prediction *out)
 {
-	struct working_curve curves[PREDICT_SOURCES * PRECOPY_LEVELS];
-	struct trial trial = {
-		.sources = sources, .count = count, .levels = setup->levels ?: 1,
-		.curves = curves, .random = { seed },
-	};
-	const struct precopy_writers writers = { dirty_bytes, noise, &trial };
-	struct precopy_setup played = *setup;
 	struct precopy_outcome *outcomes;
 	double *values;
 	int err = 0;
@@ -273,17 +344,8 @@ int predict__run(const struct precopy_setup *setup, const struct predict_source 
 	values = calloc(PREDICT_TRIALS, sizeof(*values));
 	if (!outcomes || !values)
 		err = -ENOMEM;
-	for (size_t i = 0; !err && i < PREDICT_TRIALS; i++) {
-		draw_guess(&trial);
-		if (i % (PREDICT_TRIALS / CURVES) == 0) {
-			trial.guess.held = random__share(&trial.random);
-			draw_curves(&trial);
-		}
-		played.overlap = 0.5 + random__share(&trial.random);
-		played.last_bandwidth = draw_last_bandwidth(setup, &trial.random);
-		precopy__run(&played, &writers, &outcomes[i]);
-	}
 	if (!err) {
+		play(setup, sources, count, seed, NOTHING, outcomes);
 		field__clear(&prediction_table, out);
 		out->threshold_bytes = whole(precopy__threshold(setup));
 		sum_up(out, outcomes, PREDICT_TRIALS, values);
@@ -291,4 +353,80 @@ int predict__run(const struct precopy_setup *setup, const struct predict_source 
 	free(outcomes);
 	free(values);
 	return err;
+}
+
+/* ---- what the bound is made of ----------------------------------------------------- */
+
+static int by_blackout(const void *a, const void *b)
+{
+	const struct precopy_outcome *one = a, *two = b;
+
+	if (one->converged != two->converged)
+		return one->converged ? -1 : 1;
+	return (one->blackout_s > two->blackout_s) - (one->blackout_s < two->blackout_s);
+}
+
+/* The trial that is the bound; NULL if hardly any converges, so that there is none. */
+static const struct precopy_outcome *bound_of(struct precopy_outcome *outcomes)
+{
+	size_t converged = 0;
+
+	qsort(outcomes, PREDICT_TRIALS, sizeof(*outcomes), by_blackout);
+	while (converged < PREDICT_TRIALS && outcomes[converged].converged)
+		converged++;
+	if ((double)converged <= PREDICT_DOUBT * PREDICT_TRIALS)
+		return NULL;
+	return &outcomes[(size_t)ceil(PREDICT_QUANTILE * (double)converged) - 1];
+}
+
+static const struct {
+	const char *name;
+	size_t place;
+} open_ends[OPEN_ENDS] = {
+	[CURVE] = { "curve", offsetof(struct prediction_makeup, known_curve_ns) },
+	[SYNCS] = { "syncs", offsetof(struct prediction_makeup, known_syncs_ns) },
+	[OVERLAP] = { "overlap", offsetof(struct prediction_makeup, known_overlap_ns) },
+	[COPY] = { "copy", offsetof(struct prediction_makeup, known_copy_ns) },
+};
+
+int predict__makeup(const struct precopy_setup *setup, const struct predict_source *sources,
+		    size_t count, uint64_t seed, struct prediction_makeup *out)
+{
+	const struct precopy_outcome *bound;
+	struct precopy_outcome *outcomes;
+	uint64_t least = UNKNOWN, all = UNKNOWN;
+	bool full = false;
+
+	if (!makes_sense(setup, sources, count))
+		return -EINVAL;
+	outcomes = calloc(PREDICT_TRIALS, sizeof(*outcomes));
+	if (!outcomes)
+		return -ENOMEM;
+	field__clear(&prediction_makeup_table, out);
+	play(setup, sources, count, seed, NOTHING, outcomes);
+	bound = bound_of(outcomes);
+	if (bound) {
+		all = whole(bound->blackout_s * 1e9);
+		full = bound->left_bytes + setup->device_bytes >= (1 - COUNTS) * precopy__threshold(setup);
+		out->left_ns = whole(bound->left_s * 1e9);
+		out->device_ns = whole(bound->device_s * 1e9);
+		out->fixed_ns = whole((bound->blackout_s - bound->left_s - bound->device_s) * 1e9);
+	}
+	for (enum open_end i = CURVE; bound && i < OPEN_ENDS; i++) {
+		const struct precopy_outcome *then;
+		uint64_t ns;
+
+		play(setup, sources, count, seed, i, outcomes);
+		then = bound_of(outcomes);
+		ns = then ? whole(then->blackout_s * 1e9) : UNKNOWN;
+		memcpy((char *)out + open_ends[i].place, &ns, sizeof(ns));
+		if (ns < least) {
+			least = ns;
+			strcpy(out->widest, open_ends[i].name);
+		}
+	}
+	if (full && (double)least > (1 - COUNTS) * (double)all)
+		strcpy(out->widest, "limit");
+	free(outcomes);
+	return 0;
 }

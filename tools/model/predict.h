@@ -6,7 +6,7 @@
  * Each trial takes one curve of those that explain the points as well (their errors drawn
  * anew, the curve fitted again), one place between the bounds outside the observed times,
  * half to one and a half times the overlap with what is left unsent, a last copy up to 2 %
- * slower, or where several were measured as fast as one more of them may be (Student's t), and
+ * slower, or where several were measured as long as one more of them may take (last_copy.h), and
  * for each sync an error like those of points with similar intervals. The point
  * is the median of the trials that converge, the bound is their quantile PREDICT_QUANTILE.
  * The verdict is theirs too: "converges" if all but PREDICT_DOUBT do, "does not" if no more
@@ -57,6 +57,21 @@ struct prediction {
 
 extern const struct field_table prediction_table;
 
+/* What the bound on the blackout is made of, and what it would be if less were open. */
+struct prediction_makeup {
+	uint64_t left_ns;		/* of the bound: memory that is left */
+	uint64_t device_ns;		/* the devices' state */
+	uint64_t fixed_ns;		/* whatever is sent: to stop, sync and load */
+	uint64_t known_curve_ns;	/* the bound, were the working set as the median curve says */
+	uint64_t known_syncs_ns;	/* did each sync find just what the curve says */
+	uint64_t known_overlap_ns;	/* were it known how much of what is left is written again */
+	uint64_t known_copy_ns;		/* did each last copy take as long as the others */
+	char widest[12];		/* of these, the one that is least: curve, syncs, overlap or copy; */
+					/* limit: no one of them counts, more may not be left */
+};
+
+extern const struct field_table prediction_makeup_table;
+
 /**
  * predict__run() - play a migration through
  *
@@ -69,5 +84,16 @@ extern const struct field_table prediction_table;
  */
 int predict__run(const struct precopy_setup *setup, const struct predict_source *sources,
 		 size_t count, uint64_t seed, struct prediction *out);
+
+/**
+ * predict__makeup() - what the bound that predict__run() gives consists of, and why it is so wide
+ *
+ * Plays the migration through again, each time with one of the things that trials differ in
+ * at its middle. All is UNKNOWN where there is no bound.
+ *
+ * Return: as predict__run()
+ */
+int predict__makeup(const struct precopy_setup *setup, const struct predict_source *sources,
+		    size_t count, uint64_t seed, struct prediction_makeup *out);
 
 #endif

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
+#include <string.h>
 
 #define F(member, ...) FIELD(whatif_row, member, #member, __VA_ARGS__)
 
@@ -85,6 +86,36 @@ static void put_numbers(FILE *out, const struct prediction *p)
 		fputs("             (of those trials that converge)\n", out);
 }
 
+static void put_makeup(FILE *out, const struct prediction_document *d)
+{
+	static const struct {
+		const char *name, *text;
+		size_t place;
+	} rows[] = {
+		{ "curve", "were the working set known exactly", offsetof(struct prediction_makeup, known_curve_ns) },
+		{ "syncs", "did each sync find just what the curve says", offsetof(struct prediction_makeup, known_syncs_ns) },
+		{ "overlap", "were it known how much of what is left is written again", offsetof(struct prediction_makeup, known_overlap_ns) },
+		{ "copy", "did all last copies take as long as their middle one", offsetof(struct prediction_makeup, known_copy_ns) },
+	};
+	const struct prediction_makeup *m = &d->makeup;
+	char left[UNITS_TEXT], device[UNITS_TEXT], fixed[UNITS_TEXT];
+
+	if (m->left_ns == UNKNOWN)
+		return;
+	fprintf(out, "\nThe bound on the blackout is %s for memory that is left, %s for device state, %s whatever is sent. It would be\n",
+		units__duration(m->left_ns, left), units__duration(m->device_ns, device),
+		units__duration(m->fixed_ns, fixed));
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		uint64_t ns;
+
+		memcpy(&ns, (const char *)m + rows[i].place, sizeof(ns));
+		fprintf(out, "  - %s, %s%s\n", units__duration(ns, left), rows[i].text,
+			strcmp(m->widest, rows[i].name) ? "" : ": this widens it most");
+	}
+	if (!strcmp(m->widest, "limit"))
+		fputs("  It is what bandwidth and downtime limit allow: more may not be left\n", out);
+}
+
 void prediction__put_notes(FILE *out, const char *title, const struct prediction_notes *notes)
 {
 	if (notes->count)
@@ -108,6 +139,7 @@ int prediction__text(FILE *out, const struct prediction_document *d)
 	put_numbers(out, p);
 	fprintf(out, "%-12s no more than %s may be left for the VM to be stopped\n", "rule",
 		units__bytes(p->threshold_bytes, left));
+	put_makeup(out, d);
 	if (d->row_count) {
 		fputs("\nBy granularity, were all memory tracked so from the start\n", out);
 		err = table__print(out, &whatif_row_table, d->rows, d->row_count, TABLE_ALL, 0);
@@ -146,6 +178,8 @@ static json_t *make_document(const struct prediction_document *d)
 	err = err || json_object_set_new(object, "schema", json_string(PREDICTION_SCHEMA));
 	err = err || json_object_set_new(object, "time_basis_emulated", json_boolean(d->emulated));
 	err = err || json_object_set(object, "prediction", prediction);
+	err = err || json_object_set_new(object, "bound_makeup", d->makeup.left_ns == UNKNOWN ? json_null() :
+					 json__record(&prediction_makeup_table, &d->makeup));
 	err = err || json_object_set_new(object, "known_from_iteration",
 					 d->known_from == UNKNOWN ? json_null() :
 					 json_integer((json_int_t)d->known_from));

@@ -57,6 +57,7 @@ extern const struct field_table drain_row_table;
 
 struct prediction_document {
 	struct prediction prediction;
+	struct prediction_makeup makeup;	/* unknown if it was not asked for */
 	bool emulated;			/* recorded times are */
 	uint64_t known_from;		/* iteration of the recording, or UNKNOWN */
 	struct prediction_notes from;	/* what it was made of */
