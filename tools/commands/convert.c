@@ -7,6 +7,7 @@
 #include "../lib/log.h"
 #include "../lib/options.h"
 #include "../output/csv.h"
+#include "../output/draft.h"
 #include "../output/recording.h"
 #include "../output/trace.h"
 
@@ -136,7 +137,8 @@ int convert__main(int argc, char **argv)
 	static struct convert c = { .options = { .output = "-", .format = "csv" } };
 	int first = options__parse(&spec, &c.options, argc, argv), status;
 	const char *path = c.options.input;
-	FILE *out;
+	struct draft draft;
+	int err;
 
 	if (first == -ECANCELED)
 		return COMMAND_OK;
@@ -151,14 +153,15 @@ int convert__main(int argc, char **argv)
 		log__error("convert: --output %s is the recording itself; give another name", c.options.output);
 		return COMMAND_USAGE;
 	}
-	out = recording__create(c.options.output);
-	if (!out) {
-		log__error("convert: cannot write %s (%s)", c.options.output, strerror(errno));
+	err = draft__open(&draft, c.options.output);
+	if (err) {
+		log__error("convert: cannot write %s (%s)", c.options.output, strerror(-err));
 		return COMMAND_FAILED;
 	}
-	status = convert(&c, path, out);
-	if (fclose(out) && status != COMMAND_FAILED) {
-		log__error("convert: cannot write %s (%s)", c.options.output, strerror(errno));
+	status = convert(&c, path, draft.out);
+	err = draft__finish(&draft, status == COMMAND_FAILED ? -ECANCELED : 0);
+	if (err && status != COMMAND_FAILED) {
+		log__error("convert: cannot write %s (%s)", c.options.output, strerror(-err));
 		status = COMMAND_FAILED;
 	}
 	return status;

@@ -61,7 +61,7 @@ static bool examine(const char *path, struct stat *info)
 	if (S_ISREG(info->st_mode))
 		return starts_as_recording(path);
 	if (!S_ISDIR(info->st_mode) || asprintf(&inner, "%s/recording.jsonl", path) < 0 ||
-	    stat(inner, &recording))
+	    stat(inner, &recording) || !S_ISREG(recording.st_mode))
 		return false;
 	info->st_mtim = recording.st_mtim;
 	return starts_as_recording(inner);

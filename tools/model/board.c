@@ -295,16 +295,21 @@ static bool any_emulated(const struct board_run *runs, size_t count)
 	return false;
 }
 
-static const char *find_failure(const struct board_run *runs, size_t count, size_t *failed)
+/* Return: why the first of them failed; *alike of the *failed did for the same reason */
+static const char *find_failure(const struct board_run *runs, size_t count, size_t *failed, size_t *alike)
 {
 	const char *first = NULL;
 
 	*failed = 0;
+	*alike = 0;
 	for (size_t i = 0; i < count; i++) {
 		const char *failure = account__failure(runs[i].account);
 
-		*failed += failure != NULL;
+		if (!failure)
+			continue;
 		first = first ? first : failure;
+		*failed += 1;
+		*alike += !strcmp(first, failure);
 	}
 	return first;
 }
@@ -354,8 +359,8 @@ static bool has_outcome(const struct board *board, enum outcome outcome)
 static enum outcome decide(struct board *board, const struct board_run *runs, size_t count,
 			   const struct limits *limits, size_t excluded)
 {
-	size_t failed;
-	const char *failure = find_failure(runs, count, &failed);
+	size_t failed, alike;
+	const char *failure = find_failure(runs, count, &failed, &alike);
 	size_t damaged = count_damaged(runs, count);
 
 	if (!limits__any(limits)) {
@@ -363,8 +368,8 @@ static enum outcome decide(struct board *board, const struct board_run *runs, si
 		return OUTCOME_NONE;
 	}
 	if (failed) {
-		SAY("%zu of %zu migration%s did not complete: %s", failed, count, count == 1 ? "" : "s",
-		    failure);
+		SAY("%zu of %zu migration%s did not complete: %s%s", failed, count, count == 1 ? "" : "s",
+		    failure, alike < failed ? "; others for other reasons, which stand with them" : "");
 		return OUTCOME_FAIL;
 	}
 	if (board->safety == SAFETY_BROKEN) {

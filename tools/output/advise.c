@@ -77,8 +77,6 @@ const char *advise__sentence(const struct advise_answer *a, char text[ADVISE_SEN
 
 static const char *what_is_missing(const struct advise_answer *a)
 {
-	if (a->why.verdict == WHY_OVER)
-		return "the VMM says that this migration is over";
 	if (a->why.cause == CAUSE_NO_BANDWIDTH)
 		return "how fast memory is sent is not known (--bandwidth)";
 	if (a->why.cause == CAUSE_RING)

@@ -7,6 +7,7 @@
 #include "json.h"
 #include "table.h"
 #include "writer.h"
+#include "../lib/utf8.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -247,7 +248,23 @@ static const char *known(const char *text)
 }
 
 /* "kernel 6.12 -> 6.13; mode off -> lazy" */
-static void put_changes(FILE *out, const struct report_document *d, const char *arrow)
+/* What would end a cell, or begin markup. */
+static void put_md(FILE *out, const char *text)
+{
+	while (*text) {
+		size_t length = utf8__printable(text);
+
+		if (strchr("|<>*_`[]\\", *text))
+			fputc('\\', out);
+		fwrite(length ? text : "?", 1, length ? length : 1, out);
+		text += length ? length : 1;
+	}
+}
+
+/* How names of others are written, which may hold anything: table__text() or put_md() */
+typedef void (*text_writer)(FILE *out, const char *text);
+
+static void put_changes(FILE *out, const struct report_document *d, text_writer put)
 {
 	bool any = false;
 
@@ -261,24 +278,23 @@ static void put_changes(FILE *out, const struct report_document *d, const char *
 		if (!c->changed)
 			continue;
 		fprintf(out, "%s%s ", any ? "; " : "", account__setting_name(s));
-		table__text(out, known(c->before));
-		fprintf(out, " %s ", arrow);
-		table__text(out, known(c->after));
+		put(out, known(c->before));
+		fputs(" -> ", out);
+		put(out, known(c->after));
 		any = true;
 	}
 	if (!any)
 		fputs("nothing that the recordings tell of kernel, VMM, tracker, leaf size and mode", out);
 }
 
-/* Names of kernels and VMMs are in it. */
-static void put_step(FILE *out, const char *before, const char *step, const char *after)
+static void put_undo(FILE *out, const char *before, const char *step, text_writer put)
 {
 	fputs(before, out);
-	table__text(out, step);
-	fprintf(out, "%s\n", after);
+	put(out, step);
+	fputc('\n', out);
 }
 
-static void put_trouble(FILE *out, const struct report_document *d, const char *before)
+static void put_trouble(FILE *out, const struct report_document *d, const char *before, text_writer put)
 {
 	for (size_t i = 0; i < d->dossiers->count; i++) {
 		const struct dossier *one = d->dossiers->at[i];
@@ -286,15 +302,15 @@ static void put_trouble(FILE *out, const struct report_document *d, const char *
 		if (!one->trouble[0])
 			continue;
 		fputs(before, out);
-		table__text(out, one->name);
+		put(out, one->name);
 		fputs(": ", out);
-		table__text(out, one->trouble);
+		put(out, one->trouble);
 		fputc('\n', out);
 	}
 	for (size_t i = 0; i < d->dossiers->excluded_count; i++) {
 		fputs(before, out);
 		fputs("left out: ", out);
-		table__text(out, d->dossiers->excluded[i]);
+		put(out, d->dossiers->excluded[i]);
 		fputc('\n', out);
 	}
 }
@@ -327,26 +343,16 @@ int board__text(FILE *out, const struct report_document *d)
 	}
 	board__clock_error(d, text);
 	fprintf(out, "Clocks: %s\nSafety: %s\nChanged: ", text, board->safety_text);
-	put_changes(out, d, "->");
+	put_changes(out, d, table__text);
 	board__cost(d, text, sizeof(text));
 	fprintf(out, "\n%s\n", text);
 	for (unsigned int step = 0; board__undo(d, step, text, sizeof(text)); step++)
-		put_step(out, "Undo: ", text, "");
-	put_trouble(out, d, "! ");
+		put_undo(out, "Undo: ", text, table__text);
+	put_trouble(out, d, "! ", table__text);
 	return fflush(out) || ferror(out) ? -EIO : 0;
 }
 
 /* ---- Markdown ---------------------------------------------------------------------- */
-
-/* What would end a cell, or begin markup. */
-static void put_md(FILE *out, const char *text)
-{
-	for (; *text; text++) {
-		if (strchr("|<>*_`[]\\", *text))
-			fputc('\\', out);
-		fputc((unsigned char)*text < 0x20 || *text == 0x7f ? '?' : *text, out);
-	}
-}
 
 static void put_md_board(FILE *out, const struct report_document *d)
 {
@@ -411,6 +417,11 @@ static void put_md_recording(FILE *out, const struct dossier *one)
 	fprintf(out, "- SHA-256 of the recording: %s\n", known(one->digest));
 	if (one->log_digest[0])
 		fprintf(out, "- SHA-256 of the VMM's log: %s\n", one->log_digest);
+	if (account__failure(&one->account)) {
+		fputs("- **did not complete**: ", out);
+		put_md(out, account__failure(&one->account));
+		fputc('\n', out);
+	}
 	if (one->trouble[0]) {
 		fputs("- **trouble**: ", out);
 		put_md(out, one->trouble);
@@ -431,12 +442,16 @@ int board__markdown(FILE *out, const struct report_document *d)
 	fprintf(out, "\n- Clocks: %s\n- Safety: ", text);
 	put_md(out, d->board.safety_text);
 	fputs("\n- Changed: ", out);
-	put_changes(out, d, "->");
+	put_changes(out, d, put_md);
 	board__cost(d, text, sizeof(text));
 	fprintf(out, "\n- %s\n", text);
 	for (unsigned int step = 0; board__undo(d, step, text, sizeof(text)); step++)
-		put_step(out, "- Undo: `", text, "`");
-	put_trouble(out, d, "- **Not whole**: ");
+		/* A command is copied as it stands; what is said in words has names of others in it. */
+		if (!strncmp(text, "echo ", 5))
+			fprintf(out, "- Undo: `%s`\n", text);
+		else
+			put_undo(out, "- Undo: ", text, put_md);
+	put_trouble(out, d, "- **Not whole**: ", put_md);
 	for (size_t i = 0; i < d->dossiers->count; i++)
 		put_md_recording(out, d->dossiers->at[i]);
 	if (d->answer && *d->answer) {
@@ -466,6 +481,12 @@ static void put_csv_value(struct writer *w, uint64_t value)
 		writer__u64(w, value);
 }
 
+static void put_csv_text(struct writer *w, const char *text)
+{
+	writer__text(w, ",");
+	writer__csv(w, text);
+}
+
 static void put_csv_row(struct writer *w, const struct report_document *d, size_t which, enum quantity q)
 {
 	const struct dossier *one = d->dossiers->at[which];
@@ -480,8 +501,13 @@ static void put_csv_row(struct writer *w, const struct report_document *d, size_
 	for (int e = 0; e < EVIDENCES; e++)
 		put_csv_value(w, board__figure(&d->runs[which], q, e));
 	put_csv_value(w, d->board.rows[q].limit);
-	writer__text(w, ",");
-	writer__csv(w, one->trouble);
+	put_csv_text(w, d->board.rows[q].outcome == OUTCOME_NONE ? "" : board__verdict(d->board.rows[q].outcome));
+	put_csv_text(w, one->trouble);
+	put_csv_text(w, account__failure(&one->account) ?: "");
+	put_csv_text(w, board__verdict(d->board.verdict));
+	put_csv_text(w, one->account.header.time_basis);
+	for (int s = 0; s < SETTINGS; s++)
+		put_csv_text(w, one->account.settings[s]);
 	writer__text(w, "\n");
 }
 
@@ -495,7 +521,10 @@ int board__csv(FILE *out, const struct report_document *d)
 		writer__text(&writer, ",");
 		writer__text(&writer, board__evidence(e));
 	}
-	writer__text(&writer, ",limit,trouble\n");
+	writer__text(&writer, ",limit,judged,trouble,did_not_complete,verdict,time_basis");
+	for (int s = 0; s < SETTINGS; s++)
+		put_csv_text(&writer, account__setting_name(s));
+	writer__text(&writer, "\n");
 	for (size_t i = 0; i < d->dossiers->count; i++)
 		for (int q = 0; q < QUANTITIES; q++)
 			put_csv_row(&writer, d, i, q);
@@ -612,6 +641,7 @@ static json_t *recording_object(const struct report_document *d, size_t which)
 	const struct dossier *one = d->dossiers->at[which];
 	const struct account *a = &one->account;
 	json_t *sources = json_array(), *settings = json_object(), *object;
+	const char *failure = account__failure(a);
 
 	for (size_t i = 0; sources && i < a->source_count; i++)
 		json_array_append_new(sources, source_object(&a->sources[i]));
@@ -623,6 +653,8 @@ static json_t *recording_object(const struct report_document *d, size_t which)
 			   (json_int_t)a->syncs, "trouble", text(one->trouble), "settings", settings,
 			   "iterations_every", (json_int_t)(a->iterations.stride ? a->iterations.stride : 1),
 			   "sources", sources);
+	if (object)
+		json_object_set_new(object, "did_not_complete", text(failure ? failure : ""));
 	if (object)
 		json_object_set_new(object, "iterations",
 				    json__records(&converge_row_table, a->iterations.at, a->iterations.count));

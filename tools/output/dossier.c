@@ -259,6 +259,11 @@ static int load(struct dossiers *all, struct dossier *d, const char *command, co
 	}
 	if (err == -ENOMEM)
 		return err;
+	if (err == -ENOENT && recording__is_folder(path)) {
+		log__error("%s: %s: cannot read it: no recording.jsonl in this folder (%s); give the recordings in it one by one",
+			   command, path, strerror(ENOENT));
+		return exclude(all, d->name, "no recording.jsonl in this folder");
+	}
 	if (err && err != -EINVAL)
 		log__error("%s: %s: cannot read it (%s)", command, recording__label(path), strerror(-err));
 	if (!d->account.has_header) {
