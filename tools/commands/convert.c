@@ -37,7 +37,8 @@ static const struct command_spec spec = {
 		   "Perfetto opens, or comma-separated values. Recordings of any length are streamed.",
 	.notes = "CSV columns are called as in the recording; sizes are in bytes, times in nanoseconds,\n"
 		 "and what is unknown is empty. Only syncs have rows. Traces also show clears, splits,\n"
-		 "and starts of tracking, each on the row of its slot or domain.\n"
+		 "and starts of tracking, each on the row of its slot or domain; when devices were stopped\n"
+		 "and let go, when vCPUs ran, what the VMM said, and the bytes sent.\n"
 		 "Exit status: 0; 1 if it cannot be read or written; 2 for bad options; 3 if the recording\n"
 		 "is damaged or cut off: what is good of it was converted.",
 	.options = option_table,

@@ -73,8 +73,8 @@ static const struct command_spec spec = {
 		   "with.",
 	.notes = LIMITS_HELP "\n\n"
 		 "Nothing passes that the recordings cannot tell: the verdict is UNDECIDED then. Without limits\n"
-		 "nothing is judged. A VMM's downtime is less than the blackout: above a limit on blackout\n"
-		 "it fails, below it proves nothing.\n\n"
+		 "nothing is judged. A VMM's downtime leaves out the load at the target: where no blackout was\n"
+		 "measured, above a limit on blackout it fails, and below it proves nothing.\n\n"
 		 "--last-good takes the newest recording of a folder that passes the limits; without\n"
 		 "limits, that is whole, lost no event, and did not fail.\n\n"
 		 "--rate needs times in seconds by CLOCK_MONOTONIC of the recorded host, and three values from\n"
