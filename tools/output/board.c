@@ -153,30 +153,58 @@ static void sum(uint64_t *into, uint64_t part)
 		*into = (*into == UNKNOWN ? 0 : *into) + part;
 }
 
-void board__cost(const struct report_document *d, char *text, size_t size)
+struct cost {
+	uint64_t probes_ns, process_ns, share;
+};
+
+/* Of runs on real machines, or of emulated ones: their times do not add up. */
+static struct cost sum_cost(const struct report_document *d, bool emulated)
 {
-	uint64_t probes = UNKNOWN, process = UNKNOWN, lost = UNKNOWN, share = UNKNOWN, no_end = 0;
-	char a[UNITS_TEXT], b[UNITS_TEXT], c[UNITS_TEXT], e[UNITS_TEXT];
-	bool emulated = false;
-	size_t used;
+	struct cost cost = { UNKNOWN, UNKNOWN, UNKNOWN };
 
 	for (size_t i = 0; i < d->dossiers->count; i++) {
 		const struct account *account = &d->dossiers->at[i]->account;
+		const uint64_t share = account->end.probe_share;
 
-		sum(&probes, account->end.probe_ns);
-		sum(&process, account->end.process_ns);
-		sum(&lost, account__lost(account));
-		no_end += account__lost(account) == UNKNOWN;
-		emulated |= account__is_emulated(account);
-		if (account->end.probe_share != UNKNOWN && (share == UNKNOWN || account->end.probe_share > share))
-			share = account->end.probe_share;
+		if (account__is_emulated(account) != emulated)
+			continue;
+		sum(&cost.probes_ns, account->end.probe_ns);
+		sum(&cost.process_ns, account->end.process_ns);
+		if (share != UNKNOWN && (cost.share == UNKNOWN || share > cost.share))
+			cost.share = share;
 	}
-	if (probes == UNKNOWN && process == UNKNOWN)
+	return cost;
+}
+
+static size_t put_cost(char *text, size_t size, const struct cost *cost, const char *before, const char *basis)
+{
+	char a[UNITS_TEXT], b[UNITS_TEXT], c[UNITS_TEXT];
+
+	if (cost->probes_ns == UNKNOWN && cost->process_ns == UNKNOWN)
+		return 0;
+	return (size_t)snprintf(text, size, "%sprobes %s of processor time%s (at most %s of a core for each VM that logged), hwdbm itself %s",
+				before, units__duration(cost->probes_ns, a), basis,
+				board__value(QUANTITY_OVERHEAD, cost->share, b), units__duration(cost->process_ns, c));
+}
+
+void board__cost(const struct report_document *d, char *text, size_t size)
+{
+	const struct cost real = sum_cost(d, false), emulated = sum_cost(d, true);
+	uint64_t lost = UNKNOWN, no_end = 0;
+	char e[UNITS_TEXT];
+	size_t used;
+
+	for (size_t i = 0; i < d->dossiers->count; i++) {
+		const uint64_t of_run = account__lost(&d->dossiers->at[i]->account);
+
+		sum(&lost, of_run);
+		no_end += of_run == UNKNOWN;
+	}
+	used = put_cost(text, size, &real, "Watching cost: ", "");
+	if (used < size)
+		used += put_cost(text + used, size - used, &emulated, used ? "; " : "Watching cost: ", " (emulated)");
+	if (!used)
 		used = (size_t)snprintf(text, size, "What watching cost was not recorded");
-	else
-		used = (size_t)snprintf(text, size, "Watching cost: probes %s of processor time%s (at most %s of a core for each VM that logged), hwdbm itself %s",
-					units__duration(probes, a), emulated ? " (emulated)" : "",
-					board__value(QUANTITY_OVERHEAD, share, b), units__duration(process, c));
 	if (used < size)
 		used += (size_t)snprintf(text + used, size - used, "; events lost: %s",
 					 lost == UNKNOWN ? "unknown" : units__count(lost, e));

@@ -72,6 +72,8 @@ static int take_plan(struct dossiers *all, struct dossier *d, const char *path)
 	sample.plan = *plan;
 	err = redact__sample(&all->redact, SAMPLE_PLAN, &sample);
 	*plan = sample.plan;
+	/* One number for each run, whatever it is called by. */
+	STRING_COPY(plan->name, d->name);
 	return err;
 }
 
@@ -217,8 +219,8 @@ static int read_folder(struct loading *loading, const char *command, const char 
 	return err ?: read_log(loading, command, path, log, flaws);
 }
 
-/* Names in a plan take the place of the file's. */
-static int finish(struct dossier *d)
+/* Names in a plan take the place of the file's, unless another run has that name. */
+static int finish(const struct dossiers *all, struct dossier *d)
 {
 	int err = account__finish(&d->account);
 
@@ -227,7 +229,9 @@ static int finish(struct dossier *d)
 	err = run__update(d->run);
 	if (err)
 		return err;
-	if (*d->run->result.name)
+	if (is_taken(all, d->run->result.name))
+		STRING_COPY(d->run->result.name, d->name);
+	else if (*d->run->result.name)
 		STRING_COPY(d->name, d->run->result.name);
 	return 0;
 }
@@ -275,7 +279,7 @@ static int load(struct dossiers *all, struct dossier *d, const char *command, co
 				     "no recording in there: it has no header line");
 	}
 	examine(d, command, recording__label(path), err, &flaws);
-	err = finish(d);
+	err = finish(all, d);
 	if (all->redacted)
 		drop_addresses(d);
 	return err;
