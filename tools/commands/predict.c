@@ -545,7 +545,7 @@ static int explain_no_points(const struct predict *p)
 
 	for (size_t i = 0; i < p->history.count; i++)
 		if (p->history.sources[i].count) {
-			log__error("predict: no iteration tells what was dirty at %s; record with finer tracking, or ask for a coarser --granularity",
+			log__error("predict: no iteration tells what was dirty at %s; record with leaves no larger than that, and have every bitmap counted (hwdbm dirtysync --count-every 1 -o FILE)",
 				   unit_name(p->forecast.units[p->forecast.levels - 1], text));
 			return -EINVAL;
 		}
