@@ -524,6 +524,8 @@ static void put_price_gaps(struct predict *p)
 {
 	const struct predict_options *o = &p->options;
 
+	if (history__may_lack(&p->history))
+		prediction__note(&p->document.unknown, HISTORY_MAY_LACK);
 	if (o->granularity && p->history.granularity_bytes != UNKNOWN &&
 	    o->granularity != p->history.granularity_bytes)
 		prediction__note(&p->document.unknown,
