@@ -266,7 +266,7 @@ static const char *why_unknown(const struct board_run *run, enum quantity quanti
 static void judge_row(struct board_row *row, const struct board_run *runs, size_t count,
 		      enum quantity quantity)
 {
-	size_t failed = 0, undecided = 0, measured = 0, first = 0;
+	size_t failed = 0, undecided = 0, measured = 0, first = 0, used = 0;
 
 	row->outcome = OUTCOME_NONE;
 	if (row->limit == UNKNOWN)
@@ -286,8 +286,10 @@ static void judge_row(struct board_row *row, const struct board_run *runs, size_
 			 quantity == QUANTITY_BLACKOUT && !measured ? ", by the VMM's downtime, which leaves out the load at the target" : "");
 	} else if (undecided || !count) {
 		row->outcome = OUTCOME_UNDECIDED;
-		snprintf(row->why, sizeof(row->why), "%s", count ? why_unknown(&runs[first], quantity, row->limit) :
-								   "no recording could be read");
+		if (undecided && undecided < count)
+			used = (size_t)snprintf(row->why, sizeof(row->why), "in %zu of %zu runs: ", undecided, count);
+		snprintf(row->why + used, sizeof(row->why) - used, "%s",
+			 count ? why_unknown(&runs[first], quantity, row->limit) : "no recording could be read");
 	} else {
 		row->outcome = OUTCOME_PASS;
 	}
