@@ -262,6 +262,20 @@ static void downtime_proves_no_blackout(void)
 	drop(a);
 }
 
+/* A VMM's clock may stop after the target has begun to run. */
+static void downtime_does_not_contradict_what_was_measured(void)
+{
+	struct account *a = make_account("native", 103 * MS, true);
+	struct board_run run = make_run(a);
+
+	run.blackout_ns = 98 * MS;
+	run.blackout_error_ns = 0;
+	CHECK(judge(&run, QUANTITY_BLACKOUT, 100 * MS) == OUTCOME_UNDECIDED);
+	CHECK(judge(&run, QUANTITY_BLACKOUT, 103 * MS) == OUTCOME_PASS);
+	CHECK(judge(&run, QUANTITY_BLACKOUT, 97 * MS) == OUTCOME_FAIL);
+	drop(a);
+}
+
 static void clocks_that_err_decide_nothing_near_the_limit(void)
 {
 	struct account *a = make_account("native", 100 * MS, true);
@@ -386,6 +400,7 @@ static void names_become_numbers(void)
 RUN_TESTS(TEST(brownout_by_hand), TEST(brownout_says_what_it_lacks), TEST(heat_keeps_every_byte),
 	  TEST(heat_tells_places_apart), TEST(accounts_sum_up), TEST(buckets_meet),
 	  TEST(nothing_passes_without_limits), TEST(downtime_proves_no_blackout),
+	  TEST(downtime_does_not_contradict_what_was_measured),
 	  TEST(clocks_that_err_decide_nothing_near_the_limit), TEST(an_end_seen_late_decides_nothing), TEST(damage_passes_nothing),
 	  TEST(failures_and_missed_pages_fail), TEST(evidence_is_kept_apart),
 	  TEST(texts_lose_what_identifies), TEST(names_become_numbers))

@@ -261,6 +261,8 @@ static void put_unknown(struct adviser *a)
 		prediction__note(n, "what tracking costs the guest while it runs: counted as 0 (--slowdown), so that brownout is blackout here");
 	if (answer->can_split == TRI_FALSE && answer->advised && strcmp(answer->advised->mode, "off"))
 		prediction__note(n, "whether this VM's kernel can split: the one recorded cannot; it takes kernel-patches/ (split/), or one of the settings");
+	if (history__may_lack(h))
+		prediction__note(n, HISTORY_MAY_LACK);
 	if (h->lost)
 		prediction__note(n, "%" PRIu64 " events lost by the recorder: what they would have told", h->lost);
 	if (!h->lost_known)

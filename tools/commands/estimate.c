@@ -74,7 +74,10 @@ static int refuse(const struct estimator *e, const char *path)
 	for (size_t i = 0; i < e->count; i++)
 		if (e->rows[i].sampled_blocks > most)
 			most = e->rows[i].sampled_blocks;
-	if (!e->syncs && e->failed)
+	if (e->type1 && e->type1 == e->syncs + e->failed)
+		log__error("estimate: %s is of memory behind VFIO's type1, which has no estimate (its calls do not tell where their bitmap is); let the VMM use iommufd",
+			   path);
+	else if (!e->syncs && e->failed)
 		log__error("estimate: %s has %" PRIu64 " syncs, and of none is it known which leaves were dirty; that takes the events of hwdbm's kernel patches",
 			   path, e->failed);
 	else if (!e->syncs)

@@ -9,6 +9,7 @@
 #include "../lib/cleanup.h"
 #include "../lib/log.h"
 #include "../output/dossier.h"
+#include "../output/recording.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -61,7 +62,7 @@ static bool examine(const char *path, struct stat *info)
 	if (S_ISREG(info->st_mode))
 		return starts_as_recording(path);
 	if (!S_ISDIR(info->st_mode) || asprintf(&inner, "%s/recording.jsonl", path) < 0 ||
-	    stat(inner, &recording))
+	    stat(inner, &recording) || !S_ISREG(recording.st_mode))
 		return false;
 	info->st_mtim = recording.st_mtim;
 	return starts_as_recording(inner);
@@ -128,6 +129,8 @@ static int is_good(const char *command, const char *path, const struct limits *l
 	} else if (!err) {
 		run.account = &dossiers.at[0]->account;
 		run.damaged = dossiers.at[0]->damaged;
+		/* Where the other side cannot be read there is no blackout, which no limit on it passes. */
+		recording__blackout(path, &run.blackout_ns, &run.blackout_error_ns);
 		err = board__judge(&board, &run, 1, limits, NULL, 0);
 		*good = !err && board.verdict == OUTCOME_PASS;
 	}

@@ -594,6 +594,8 @@ static void put_price_gaps(struct predict *p)
 {
 	const struct predict_options *o = &p->options;
 
+	if (history__may_lack(&p->history))
+		prediction__note(&p->document.unknown, HISTORY_MAY_LACK);
 	if (o->granularity && p->history.granularity_bytes != UNKNOWN &&
 	    o->granularity != p->history.granularity_bytes)
 		prediction__note(&p->document.unknown,
@@ -615,7 +617,7 @@ static int explain_no_points(const struct predict *p)
 
 	for (size_t i = 0; i < p->history.count; i++)
 		if (p->history.sources[i].count) {
-			log__error("predict: no iteration tells what was dirty at %s; record with finer tracking, or ask for a coarser --granularity",
+			log__error("predict: no iteration tells what was dirty at %s; record with leaves no larger than that, and have every bitmap counted (hwdbm dirtysync --count-every 1 -o FILE)",
 				   unit_name(p->forecast.units[p->forecast.levels - 1], text));
 			return -EINVAL;
 		}

@@ -12,6 +12,7 @@
 #include "../lib/options.h"
 #include "../lib/strings.h"
 #include "../output/answer.h"
+#include "../output/draft.h"
 #include "../output/html.h"
 #include "../output/rates.h"
 #include "../output/recording.h"
@@ -72,8 +73,8 @@ static const struct command_spec spec = {
 		   "with.",
 	.notes = LIMITS_HELP "\n\n"
 		 "Nothing passes that the recordings cannot tell: the verdict is UNDECIDED then. Without limits\n"
-		 "nothing is judged. A VMM's downtime is less than the blackout: above a limit on blackout\n"
-		 "it fails, below it proves nothing.\n\n"
+		 "nothing is judged. A VMM's downtime leaves out the load at the target: where no blackout was\n"
+		 "measured, above a limit on blackout it fails, and below it proves nothing.\n\n"
 		 "--last-good takes the newest recording of a folder that passes the limits; without\n"
 		 "limits, that is whole, lost no event, and did not fail.\n\n"
 		 "--rate needs times in seconds by CLOCK_MONOTONIC of the recorded host, and three values from\n"
@@ -116,10 +117,32 @@ static void free_options(struct report_options *options)
 
 /* ---- the command line, for the report's provenance --------------------------------- */
 
+/* What an output would show as "?" is written out: bash, ksh, zsh and busybox read that. */
+static void put_escaped(FILE *out, const char *word)
+{
+	fputs(" $'", out);
+	for (; *word; word++) {
+		if ((unsigned char)*word < ' ' || *word == 0x7f)
+			fprintf(out, "\\%03o", (unsigned int)*word);
+		else
+			fprintf(out, "%s%c", *word == '\'' || *word == '\\' ? "\\" : "", *word);
+	}
+	fputc('\'', out);
+}
+
 /* As a shell takes it back. */
 static void put_word(FILE *out, const char *word)
 {
-	if (*word && !word[strspn(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789%+,-./:=@_")]) {
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789%+,-./:=@_";
+	bool has_control = false;
+
+	for (const char *c = word; *c; c++)
+		has_control |= (unsigned char)*c < ' ' || *c == 0x7f;
+	if (has_control) {
+		put_escaped(out, word);
+		return;
+	}
+	if (*word && !word[strspn(word, plain)]) {
 		fprintf(out, " %s", word);
 		return;
 	}
@@ -347,19 +370,20 @@ static int write_text(FILE *out, const struct report_document *d)
 static int write_to(const char *path, int (*write)(FILE *, const struct report_document *),
 		    const struct report_document *document)
 {
-	FILE *file;
+	struct draft draft;
 	int err;
 
 	if (!path)
 		return 0;
-	errno = 0;
-	file = strcmp(path, "-") ? fopen(path, "we") : stdout;
-	err = file ? write(file, document) : -errno;
-	/* errno knows more than "the stream refused it"; a full disk may show only at the end. */
-	if (err == -EIO && errno)
-		err = -errno;
-	if (file && file != stdout && fclose(file) && !err)
-		err = -errno;
+	err = draft__open(&draft, path);
+	if (!err) {
+		errno = 0;
+		err = write(draft.out, document);
+		/* errno knows more than "the stream refused it"; a full disk may show only at the end. */
+		if (err == -EIO && errno)
+			err = -errno;
+		err = draft__finish(&draft, err);
+	}
 	if (err)
 		log__error("report: cannot write %s (%s)", path, strerror(-err));
 	return err;
@@ -421,35 +445,61 @@ static int status_of(const struct report *report)
 static int check_options(const struct report_options *o)
 {
 	const char *const outputs[] = { o->json, o->html, o->csv, o->markdown };
+	const size_t count = sizeof(outputs) / sizeof(outputs[0]);
 	unsigned int to_stdout = 0;
 
-	for (size_t i = 0; i < sizeof(outputs) / sizeof(outputs[0]); i++)
+	for (size_t i = 0; i < count; i++)
 		to_stdout += outputs[i] && !strcmp(outputs[i], "-");
-	if (to_stdout > 1)
+	if (to_stdout > 1) {
 		log__error("report: only one of --json, --html, --csv and --markdown can go to stdout");
-	else if (o->compare && o->last_good)
+		return -EINVAL;
+	}
+	for (size_t i = 0; i < count; i++) {
+		for (size_t j = 0; outputs[i] && j < i; j++) {
+			if (!outputs[j] || (strcmp(outputs[i], outputs[j]) && !recording__is_same(outputs[i], outputs[j])))
+				continue;
+			log__error("report: two forms of the report cannot both be in %s; give each a file of its own",
+				   outputs[i]);
+			return -EINVAL;
+		}
+	}
+	if (o->compare && o->last_good) {
 		log__error("report: --compare and --last-good exclude each other");
-	else
-		return 0;
-	return -EINVAL;
+		return -EINVAL;
+	}
+	return 0;
 }
 
-/* What was recorded cannot be recorded again. */
+static bool is_any(const char *path, const struct option_texts *texts)
+{
+	for (size_t i = 0; i < texts->count; i++)
+		if (recording__is_same(path, texts->at[i]))
+			return true;
+	return false;
+}
+
+/* What was recorded cannot be recorded again: neither what is read now, nor any other recording. */
 static int keep_inputs(const struct report_options *o, char **operands)
 {
 	const char *const outputs[] = { o->json, o->html, o->csv, o->markdown };
 
 	for (size_t i = 0; i < sizeof(outputs) / sizeof(outputs[0]); i++) {
-		bool same = false;
+		const char *path = outputs[i];
+		bool is_input = false;
 
-		for (size_t j = 0; outputs[i] && j < o->inputs.count; j++)
-			same |= recording__is_same(outputs[i], o->inputs.at[j]);
-		for (size_t j = 0; outputs[i] && operands[j]; j++)
-			same |= recording__is_same(outputs[i], operands[j]);
-		if (!same)
+		if (!path || !strcmp(path, "-"))
 			continue;
-		log__error("report: %s is one of the recordings; write the report to another file", outputs[i]);
-		return -EINVAL;
+		for (size_t j = 0; operands[j]; j++)
+			is_input |= recording__is_same(path, operands[j]);
+		if (is_input || is_any(path, &o->inputs) || recording__is_one(path)) {
+			log__error("report: %s is one of the recordings; write the report to another file", path);
+			return -EINVAL;
+		}
+		if (is_any(path, &o->rates) || (o->limits_file && recording__is_same(path, o->limits_file)) ||
+		    (o->truth && recording__is_same(path, o->truth))) {
+			log__error("report: %s is what the report is made from; write it to another file", path);
+			return -EINVAL;
+		}
 	}
 	return 0;
 }

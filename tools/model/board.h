@@ -117,8 +117,8 @@ struct board {
  *
  * A run that failed, or in which truth shows that pages were missed, fails. Nothing passes that
  * could not be told: a limit without a figure, a recording that is cut off, events that were
- * lost. A VMM's downtime is less than the blackout: above the limit it fails, below it
- * does not pass.
+ * lost. A VMM's downtime leaves out a part of the blackout: where nobody measured that, above the
+ * limit it fails, below it does not pass. Above it beside a blackout within it: undecided.
  *
  * @compared: the run before; NULL if there is none
  * @excluded: recordings that could not be read and are in none of the figures

@@ -531,6 +531,7 @@ static int take_sync(struct estimator *e, const struct sync_sample *sync)
 
 	if (!sample__is_iommu(sync->source) || sync->clear != TRI_TRUE || !is_wanted(e, sync->pid))
 		return 0;
+	e->type1 += !strcmp(sync->source, "type1");
 	if (sync->ret || sync->dirty_bytes == UNKNOWN || sync->dirty_entries[0] == UNKNOWN) {
 		e->failed++;
 		return 0;

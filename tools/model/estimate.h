@@ -128,6 +128,7 @@ struct estimator {
 	uint64_t sampled_starts;
 	uint64_t syncs;			/* that cleared dirty state of an IOMMU */
 	uint64_t failed;
+	uint64_t type1;			/* of these two, what VFIO's type1 has read */
 	uint64_t syncs_without;		/* of domains that are not sampled, as far as was seen */
 	uint64_t late;			/* samples of a domain whose start was not seen */
 	double share;			/* asked for; NaN */

@@ -187,11 +187,21 @@ static void add_end(struct history *history, const struct end_sample *end)
 	history->lost += sample__lost(end);
 }
 
+bool history__may_lack(const struct history *history)
+{
+	for (size_t i = 0; i < history->count; i++)
+		if (sample__is_iommu(history->sources[i].source) && history->is_stock_arm64)
+			return true;
+	return false;
+}
+
 int history__add(struct history *history, enum sample_kind kind, const union sample *sample)
 {
 	switch (kind) {
 	case SAMPLE_HEADER:
 		memcpy(history->time_basis, sample->header.time_basis, sizeof(history->time_basis));
+		history->is_stock_arm64 |= sample->header.kernel_patched == TRI_FALSE &&
+					   !strcmp(sample->header.host_machine, "aarch64");
 		return 0;
 	case SAMPLE_SYNC:
 		return add_sync(history, sample);

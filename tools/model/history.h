@@ -61,7 +61,16 @@ struct history {
 	uint64_t failed, kept, contradictory, backwards, all_set, no_interval;
 	uint64_t lost;
 	bool lost_known;
+	bool is_stock_arm64;		/* the kernel that was recorded: its SMMUv3 driver may lose dirty pages */
 };
+
+/* What is not known where history__may_lack() */
+#define HISTORY_MAY_LACK									\
+	"whether all that was written was reported: SMMUv3's driver of stock kernels from Linux "	\
+	"6.11 on loses dirty pages (hwdbm doctor --safety on that host)"
+
+/** history__may_lack() - whether an IOMMU's reports are those of a kernel that may lose dirty pages */
+bool history__may_lack(const struct history *history);
 
 /** history__init() - nothing is known yet; rows refer to @history, which must not move */
 void history__init(struct history *history);

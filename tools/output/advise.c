@@ -77,8 +77,6 @@ const char *advise__sentence(const struct advise_answer *a, char text[ADVISE_SEN
 
 static const char *what_is_missing(const struct advise_answer *a)
 {
-	if (a->why.verdict == WHY_OVER)
-		return "the VMM says that this migration is over";
 	if (a->why.cause == CAUSE_NO_BANDWIDTH)
 		return "how fast memory is sent is not known (--bandwidth)";
 	if (a->why.cause == CAUSE_RING)
@@ -154,7 +152,7 @@ const char *advise__reason(const struct advise_answer *a, char text[ADVISE_SENTE
 	}
 	units__leaf(a->block_bytes, two);
 	if (!a->as_mapped)
-		snprintf(text, ADVISE_SENTENCE, "leaves of %s as they are mapped cannot be judged by this recording", two);
+		snprintf(text, ADVISE_SENTENCE, "leaves of %s as they are mapped cannot be judged by this recording: what is dirty in them was not counted (hwdbm dirtysync --count-every 1 -o FILE)", two);
 	else if (a->as_mapped->converges == TRI_FALSE)
 		snprintf(text, ADVISE_SENTENCE, "by leaves of %s as they are mapped it would not converge", two);
 	else

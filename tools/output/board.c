@@ -8,6 +8,7 @@
 #include "json.h"
 #include "table.h"
 #include "writer.h"
+#include "../lib/utf8.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -153,30 +154,58 @@ static void sum(uint64_t *into, uint64_t part)
 		*into = (*into == UNKNOWN ? 0 : *into) + part;
 }
 
-void board__cost(const struct report_document *d, char *text, size_t size)
+struct cost {
+	uint64_t probes_ns, process_ns, share;
+};
+
+/* Of runs on real machines, or of emulated ones: their times do not add up. */
+static struct cost sum_cost(const struct report_document *d, bool emulated)
 {
-	uint64_t probes = UNKNOWN, process = UNKNOWN, lost = UNKNOWN, share = UNKNOWN, no_end = 0;
-	char a[UNITS_TEXT], b[UNITS_TEXT], c[UNITS_TEXT], e[UNITS_TEXT];
-	bool emulated = false;
-	size_t used;
+	struct cost cost = { UNKNOWN, UNKNOWN, UNKNOWN };
 
 	for (size_t i = 0; i < d->dossiers->count; i++) {
 		const struct account *account = &d->dossiers->at[i]->account;
+		const uint64_t share = account->end.probe_share;
 
-		sum(&probes, account->end.probe_ns);
-		sum(&process, account->end.process_ns);
-		sum(&lost, account__lost(account));
-		no_end += account__lost(account) == UNKNOWN;
-		emulated |= account__is_emulated(account);
-		if (account->end.probe_share != UNKNOWN && (share == UNKNOWN || account->end.probe_share > share))
-			share = account->end.probe_share;
+		if (account__is_emulated(account) != emulated)
+			continue;
+		sum(&cost.probes_ns, account->end.probe_ns);
+		sum(&cost.process_ns, account->end.process_ns);
+		if (share != UNKNOWN && (cost.share == UNKNOWN || share > cost.share))
+			cost.share = share;
 	}
-	if (probes == UNKNOWN && process == UNKNOWN)
+	return cost;
+}
+
+static size_t put_cost(char *text, size_t size, const struct cost *cost, const char *before, const char *basis)
+{
+	char a[UNITS_TEXT], b[UNITS_TEXT], c[UNITS_TEXT];
+
+	if (cost->probes_ns == UNKNOWN && cost->process_ns == UNKNOWN)
+		return 0;
+	return (size_t)snprintf(text, size, "%sprobes %s of processor time%s (at most %s of a core for each VM that logged), hwdbm itself %s",
+				before, units__duration(cost->probes_ns, a), basis,
+				board__value(QUANTITY_OVERHEAD, cost->share, b), units__duration(cost->process_ns, c));
+}
+
+void board__cost(const struct report_document *d, char *text, size_t size)
+{
+	const struct cost real = sum_cost(d, false), emulated = sum_cost(d, true);
+	uint64_t lost = UNKNOWN, no_end = 0;
+	char e[UNITS_TEXT];
+	size_t used;
+
+	for (size_t i = 0; i < d->dossiers->count; i++) {
+		const uint64_t of_run = account__lost(&d->dossiers->at[i]->account);
+
+		sum(&lost, of_run);
+		no_end += of_run == UNKNOWN;
+	}
+	used = put_cost(text, size, &real, "Watching cost: ", "");
+	if (used < size)
+		used += put_cost(text + used, size - used, &emulated, used ? "; " : "Watching cost: ", " (emulated)");
+	if (!used)
 		used = (size_t)snprintf(text, size, "What watching cost was not recorded");
-	else
-		used = (size_t)snprintf(text, size, "Watching cost: probes %s of processor time%s (at most %s of a core for each VM that logged), hwdbm itself %s",
-					units__duration(probes, a), emulated ? " (emulated)" : "",
-					board__value(QUANTITY_OVERHEAD, share, b), units__duration(process, c));
 	if (used < size)
 		used += (size_t)snprintf(text + used, size - used, "; events lost: %s",
 					 lost == UNKNOWN ? "unknown" : units__count(lost, e));
@@ -248,7 +277,23 @@ static const char *known(const char *text)
 }
 
 /* "kernel 6.12 -> 6.13; mode off -> lazy" */
-static void put_changes(FILE *out, const struct report_document *d, const char *arrow)
+/* What would end a cell, or begin markup. */
+static void put_md(FILE *out, const char *text)
+{
+	while (*text) {
+		size_t length = utf8__printable(text);
+
+		if (strchr("|<>*_`[]\\", *text))
+			fputc('\\', out);
+		fwrite(length ? text : "?", 1, length ? length : 1, out);
+		text += length ? length : 1;
+	}
+}
+
+/* How names of others are written, which may hold anything: table__text() or put_md() */
+typedef void (*text_writer)(FILE *out, const char *text);
+
+static void put_changes(FILE *out, const struct report_document *d, text_writer put)
 {
 	bool any = false;
 
@@ -262,24 +307,23 @@ static void put_changes(FILE *out, const struct report_document *d, const char *
 		if (!c->changed)
 			continue;
 		fprintf(out, "%s%s ", any ? "; " : "", account__setting_name(s));
-		table__text(out, known(c->before));
-		fprintf(out, " %s ", arrow);
-		table__text(out, known(c->after));
+		put(out, known(c->before));
+		fputs(" -> ", out);
+		put(out, known(c->after));
 		any = true;
 	}
 	if (!any)
 		fputs("nothing that the recordings tell of kernel, VMM, tracker, leaf size and mode", out);
 }
 
-/* Names of kernels and VMMs are in it. */
-static void put_step(FILE *out, const char *before, const char *step, const char *after)
+static void put_undo(FILE *out, const char *before, const char *step, text_writer put)
 {
 	fputs(before, out);
-	table__text(out, step);
-	fprintf(out, "%s\n", after);
+	put(out, step);
+	fputc('\n', out);
 }
 
-static void put_trouble(FILE *out, const struct report_document *d, const char *before)
+static void put_trouble(FILE *out, const struct report_document *d, const char *before, text_writer put)
 {
 	for (size_t i = 0; i < d->dossiers->count; i++) {
 		const struct dossier *one = d->dossiers->at[i];
@@ -287,15 +331,15 @@ static void put_trouble(FILE *out, const struct report_document *d, const char *
 		if (!one->trouble[0])
 			continue;
 		fputs(before, out);
-		table__text(out, one->name);
+		put(out, one->name);
 		fputs(": ", out);
-		table__text(out, one->trouble);
+		put(out, one->trouble);
 		fputc('\n', out);
 	}
 	for (size_t i = 0; i < d->dossiers->excluded_count; i++) {
 		fputs(before, out);
 		fputs("left out: ", out);
-		table__text(out, d->dossiers->excluded[i]);
+		put(out, d->dossiers->excluded[i]);
 		fputc('\n', out);
 	}
 }
@@ -328,26 +372,16 @@ int board__text(FILE *out, const struct report_document *d)
 	}
 	board__clock_error(d, text);
 	fprintf(out, "Clocks: %s\nSafety: %s\nChanged: ", text, board->safety_text);
-	put_changes(out, d, "->");
+	put_changes(out, d, table__text);
 	board__cost(d, text, sizeof(text));
 	fprintf(out, "\n%s\n", text);
 	for (unsigned int step = 0; board__undo(d, step, text, sizeof(text)); step++)
-		put_step(out, "Undo: ", text, "");
-	put_trouble(out, d, "! ");
+		put_undo(out, "Undo: ", text, table__text);
+	put_trouble(out, d, "! ", table__text);
 	return fflush(out) || ferror(out) ? -EIO : 0;
 }
 
 /* ---- Markdown ---------------------------------------------------------------------- */
-
-/* What would end a cell, or begin markup. */
-static void put_md(FILE *out, const char *text)
-{
-	for (; *text; text++) {
-		if (strchr("|<>*_`[]\\", *text))
-			fputc('\\', out);
-		fputc((unsigned char)*text < 0x20 || *text == 0x7f ? '?' : *text, out);
-	}
-}
 
 static void put_md_board(FILE *out, const struct report_document *d)
 {
@@ -448,6 +482,11 @@ static void put_md_recording(FILE *out, const struct dossier *one)
 	fprintf(out, "- SHA-256 of the recording: %s\n", known(one->digest));
 	if (one->log_digest[0])
 		fprintf(out, "- SHA-256 of the VMM's log: %s\n", one->log_digest);
+	if (account__failure(&one->account)) {
+		fputs("- **did not complete**: ", out);
+		put_md(out, account__failure(&one->account));
+		fputc('\n', out);
+	}
 	if (one->trouble[0]) {
 		fputs("- **trouble**: ", out);
 		put_md(out, one->trouble);
@@ -470,12 +509,16 @@ int board__markdown(FILE *out, const struct report_document *d)
 	fprintf(out, "\n- Clocks: %s\n- Safety: ", text);
 	put_md(out, d->board.safety_text);
 	fputs("\n- Changed: ", out);
-	put_changes(out, d, "->");
+	put_changes(out, d, put_md);
 	board__cost(d, text, sizeof(text));
 	fprintf(out, "\n- %s\n", text);
 	for (unsigned int step = 0; board__undo(d, step, text, sizeof(text)); step++)
-		put_step(out, "- Undo: `", text, "`");
-	put_trouble(out, d, "- **Not whole**: ");
+		/* A command is copied as it stands; what is said in words has names of others in it. */
+		if (!strncmp(text, "echo ", 5))
+			fprintf(out, "- Undo: `%s`\n", text);
+		else
+			put_undo(out, "- Undo: ", text, put_md);
+	put_trouble(out, d, "- **Not whole**: ", put_md);
 	for (size_t i = 0; i < d->dossiers->count; i++)
 		put_md_recording(out, d->dossiers->at[i]);
 	if (d->answer && *d->answer) {
@@ -505,6 +548,12 @@ static void put_csv_value(struct writer *w, uint64_t value)
 		writer__u64(w, value);
 }
 
+static void put_csv_text(struct writer *w, const char *text)
+{
+	writer__text(w, ",");
+	writer__csv(w, text);
+}
+
 static void put_csv_row(struct writer *w, const struct report_document *d, size_t which, enum quantity q)
 {
 	const struct dossier *one = d->dossiers->at[which];
@@ -519,8 +568,13 @@ static void put_csv_row(struct writer *w, const struct report_document *d, size_
 	for (int e = 0; e < EVIDENCES; e++)
 		put_csv_value(w, board__figure(&d->runs[which], q, e));
 	put_csv_value(w, d->board.rows[q].limit);
-	writer__text(w, ",");
-	writer__csv(w, one->trouble);
+	put_csv_text(w, d->board.rows[q].outcome == OUTCOME_NONE ? "" : board__verdict(d->board.rows[q].outcome));
+	put_csv_text(w, one->trouble);
+	put_csv_text(w, account__failure(&one->account) ?: "");
+	put_csv_text(w, board__verdict(d->board.verdict));
+	put_csv_text(w, one->account.header.time_basis);
+	for (int s = 0; s < SETTINGS; s++)
+		put_csv_text(w, one->account.settings[s]);
 	writer__text(w, "\n");
 }
 
@@ -534,7 +588,10 @@ int board__csv(FILE *out, const struct report_document *d)
 		writer__text(&writer, ",");
 		writer__text(&writer, board__evidence(e));
 	}
-	writer__text(&writer, ",limit,trouble\n");
+	writer__text(&writer, ",limit,judged,trouble,did_not_complete,verdict,time_basis");
+	for (int s = 0; s < SETTINGS; s++)
+		put_csv_text(&writer, account__setting_name(s));
+	writer__text(&writer, "\n");
 	for (size_t i = 0; i < d->dossiers->count; i++)
 		for (int q = 0; q < QUANTITIES; q++)
 			put_csv_row(&writer, d, i, q);
@@ -651,6 +708,7 @@ static json_t *recording_object(const struct report_document *d, size_t which)
 	const struct dossier *one = d->dossiers->at[which];
 	const struct account *a = &one->account;
 	json_t *sources = json_array(), *settings = json_object(), *object;
+	const char *failure = account__failure(a);
 
 	for (size_t i = 0; sources && i < a->source_count; i++)
 		json_array_append_new(sources, source_object(&a->sources[i]));
@@ -662,6 +720,8 @@ static json_t *recording_object(const struct report_document *d, size_t which)
 			   (json_int_t)a->syncs, "trouble", text(one->trouble), "settings", settings,
 			   "iterations_every", (json_int_t)(a->iterations.stride ? a->iterations.stride : 1),
 			   "sources", sources);
+	if (object)
+		json_object_set_new(object, "did_not_complete", text(failure ? failure : ""));
 	if (object)
 		json_object_set_new(object, "iterations",
 				    json__records(&converge_row_table, a->iterations.at, a->iterations.count));

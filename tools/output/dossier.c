@@ -73,6 +73,8 @@ static int take_plan(struct dossiers *all, struct dossier *d, const char *path)
 	sample.plan = *plan;
 	err = redact__sample(&all->redact, SAMPLE_PLAN, &sample);
 	*plan = sample.plan;
+	/* One number for each run, whatever it is called by. */
+	STRING_COPY(plan->name, d->name);
 	return err;
 }
 
@@ -218,8 +220,8 @@ static int read_folder(struct loading *loading, const char *command, const char 
 	return err ?: read_log(loading, command, path, log, flaws);
 }
 
-/* Names in a plan take the place of the file's. */
-static int finish(struct dossier *d)
+/* Names in a plan take the place of the file's, unless another run has that name. */
+static int finish(const struct dossiers *all, struct dossier *d)
 {
 	int err = account__finish(&d->account);
 
@@ -228,7 +230,9 @@ static int finish(struct dossier *d)
 	err = run__update(d->run);
 	if (err)
 		return err;
-	if (*d->run->result.name)
+	if (is_taken(all, d->run->result.name))
+		STRING_COPY(d->run->result.name, d->name);
+	else if (*d->run->result.name)
 		STRING_COPY(d->name, d->run->result.name);
 	return 0;
 }
@@ -288,6 +292,11 @@ static int load(struct dossiers *all, struct dossier *d, const char *command, co
 	}
 	if (err == -ENOMEM)
 		return err;
+	if (err == -ENOENT && recording__is_folder(path)) {
+		log__error("%s: %s: cannot read it: no recording.jsonl in this folder (%s); give the recordings in it one by one",
+			   command, path, strerror(ENOENT));
+		return exclude(all, d->name, "no recording.jsonl in this folder");
+	}
 	if (err && err != -EINVAL)
 		log__error("%s: %s: cannot read it (%s)", command, recording__label(path), strerror(-err));
 	if (!d->account.has_header) {
@@ -299,7 +308,7 @@ static int load(struct dossiers *all, struct dossier *d, const char *command, co
 				     "no recording in there: it has no header line");
 	}
 	examine(d, command, recording__label(path), err, &flaws);
-	err = finish(d);
+	err = finish(all, d);
 	if (all->redacted)
 		drop_addresses(d);
 	return err;

@@ -11,6 +11,9 @@
 #include <inttypes.h>
 #include <math.h>
 
+/* Half an interval, as a share of its estimate, from which on it is said to be wide */
+#define WIDE 0.25
+
 /* Of the blocks that could have been; NaN if that is not known. */
 static double share_split(const struct estimator *e)
 {
@@ -42,6 +45,33 @@ static void put_sample(FILE *out, const struct estimator *e)
 		e->seed);
 }
 
+/* What makes them so is in their rows: few sampled blocks. */
+static void put_width(FILE *out, const struct estimator *e)
+{
+	size_t known = 0, wide = 0;
+	uint64_t fewest = UNKNOWN;
+	double most = 0;
+
+	for (size_t i = 0; i < e->count; i++) {
+		const struct estimate_row *row = &e->rows[i];
+
+		known += !isnan(row->half_width);
+		if (isnan(row->half_width) || row->half_width <= WIDE)
+			continue;
+		wide++;
+		if (row->half_width > most)
+			most = row->half_width;
+		if (row->sampled_blocks < fewest)
+			fewest = row->sampled_blocks;
+	}
+	if (!wide)
+		return;
+	fprintf(out, "\nWide: in %zu of %zu iterations half of the interval is more than %.0f %% of the estimate, at most %.0f %%.\n"
+		"As few as %" PRIu64 " sampled dirty blocks do not tell how many nearly full ones they miss. More of them do:\n"
+		"a share up to 5 %%, more memory, longer iterations; or blocks that are more alike.\n",
+		wide, known, 100 * WIDE, 100 * most, fewest);
+}
+
 int estimate__text(FILE *out, const struct estimate_document *d)
 {
 	const struct estimator *e = d->estimator;
@@ -49,6 +79,8 @@ int estimate__text(FILE *out, const struct estimate_document *d)
 
 	put_sample(out, e);
 	err = table__print(out, &estimate_row_table, e->rows, e->count, TABLE_KNOWN, 0);
+	if (!err)
+		put_width(out, e);
 	prediction__put_notes(out, "Not known", &d->unknown);
 	if (d->emulated)
 		fputs("\nThe recording's times are emulated: bytes mean what they say, intervals do not.\n",

@@ -6,6 +6,7 @@
 #include "html_board.h"
 
 #include "svg.h"
+#include "../lib/cleanup.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -13,6 +14,13 @@
 
 /* Each takes some 200 bytes of a page. */
 #define PROVENANCE_ROWS 100
+#define TROUBLE_ROWS 40
+
+/* Of the command that makes the report again */
+#define COMMAND_BYTES_MAX 8192
+
+/* Of provenance, beside HTML_BYTES_MAX; where it is more, recordings have less. */
+#define PROVENANCE_BYTES 20000
 
 static const char *const verdict_classes[] = {
 	[OUTCOME_NONE] = "none", [OUTCOME_PASS] = "pass", [OUTCOME_FAIL] = "fail",
@@ -195,17 +203,19 @@ static void put_undo(FILE *out, const struct report_document *d)
 	fputs("</dd>\n", out);
 }
 
+/* Of thousands that were cut off the first say enough here. */
 static void put_trouble(FILE *out, const struct report_document *d)
 {
-	bool any = d->dossiers->excluded_count;
+	const struct dossiers *all = d->dossiers;
+	size_t shown = 0, troubled = all->excluded_count;
 
-	for (size_t i = 0; i < d->dossiers->count; i++)
-		any |= d->dossiers->at[i]->trouble[0];
-	if (!any)
+	for (size_t i = 0; i < all->count; i++)
+		troubled += all->at[i]->trouble[0] != '\0';
+	if (!troubled)
 		return;
 	fputs("<div class=\"alert\"><p><strong>Not every recording is whole.</strong></p>\n", out);
-	for (size_t i = 0; i < d->dossiers->count; i++) {
-		const struct dossier *one = d->dossiers->at[i];
+	for (size_t i = 0; i < all->count && shown < TROUBLE_ROWS; i++) {
+		const struct dossier *one = all->at[i];
 
 		if (!one->trouble[0])
 			continue;
@@ -214,12 +224,15 @@ static void put_trouble(FILE *out, const struct report_document *d)
 		fputs("</code>: ", out);
 		html__escape(out, one->trouble);
 		fputs("</p>\n", out);
+		shown++;
 	}
-	for (size_t i = 0; i < d->dossiers->excluded_count; i++) {
+	for (size_t i = 0; i < all->excluded_count && shown < TROUBLE_ROWS; i++, shown++) {
 		fputs("<p>Left out: ", out);
-		html__escape(out, d->dossiers->excluded[i]);
+		html__escape(out, all->excluded[i]);
 		fputs("</p>\n", out);
 	}
+	if (shown < troubled)
+		fprintf(out, "<p>And %zu more: the JSON report names all.</p>\n", troubled - shown);
 	fputs("</div>\n", out);
 }
 
@@ -242,7 +255,7 @@ void html_board__put(FILE *out, const struct report_document *d)
 	html__escape(out, text);
 	fputs("</dd>\n", out);
 	if (d->board.brownout_text[0]) {
-		fputs("<dt>Brownout</dt><dd>not given: ", out);
+		fprintf(out, "<dt>Brownout</dt><dd>%s: ", d->board.rows[QUANTITY_BROWNOUT].at[EVIDENCE_MEASURED].runs ? "not of every run" : "not given");
 		html__escape(out, d->board.brownout_text);
 		fputs("</dd>\n", out);
 	}
@@ -265,13 +278,31 @@ static void put_provenance_row(FILE *out, const struct dossier *one)
 	fputs("</td></tr>\n", out);
 }
 
+/* Cut off between two words, and said to be, where it names thousands of files. */
+static void put_command(FILE *out, const char *command)
+{
+	char text[COMMAND_BYTES_MAX];
+	size_t length = strlen(command);
+
+	if (length < sizeof(text)) {
+		html__escape(out, command);
+		return;
+	}
+	length = sizeof(text) - 1;
+	while (length && command[length] != ' ')
+		length--;
+	snprintf(text, sizeof(text), "%.*s", (int)length, command);
+	html__escape(out, text);
+	fputs(" ... (whole in the JSON report)", out);
+}
+
 static void put_provenance(FILE *out, const struct report_document *d)
 {
 	size_t shown = d->dossiers->count < PROVENANCE_ROWS ? d->dossiers->count : PROVENANCE_ROWS;
 
 	fputs("<h2 id=\"provenance\">Provenance</h2>\n<p class=\"note\">Made by hwdbm " HWDBM_VERSION
 	      ". Made again by:</p>\n<pre><code>", out);
-	html__escape(out, d->command ? d->command : "hwdbm report");
+	put_command(out, d->command ? d->command : "hwdbm report");
 	fputs("</code></pre>\n<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Recordings\"><table class=\"hashes\">\n"
 	      "<thead><tr><th class=\"l\" scope=\"col\">recording</th><th scope=\"col\">size</th>"
 	      "<th class=\"l\" scope=\"col\">SHA-256</th></tr></thead>\n<tbody>\n", out);
@@ -287,8 +318,17 @@ static void put_provenance(FILE *out, const struct report_document *d)
 
 int html_recordings__put(FILE *out, const struct report_document *d, size_t room)
 {
-	size_t left_out = 0;
+	_cleanup_free_ char *provenance = NULL;
+	size_t left_out = 0, provenance_size = 0;
+	FILE *last = open_memstream(&provenance, &provenance_size);
 
+	if (!last)
+		return -ENOMEM;
+	put_provenance(last, d);
+	if (fclose(last))
+		return -ENOMEM;
+	if (provenance_size > PROVENANCE_BYTES)
+		room -= provenance_size - PROVENANCE_BYTES < room ? provenance_size - PROVENANCE_BYTES : room;
 	for (size_t i = 0; i < d->dossiers->count; i++) {
 		char *section = NULL;
 		size_t size = 0;
@@ -312,6 +352,6 @@ int html_recordings__put(FILE *out, const struct report_document *d, size_t room
 	if (left_out)
 		fprintf(out, "<p class=\"note\">%zu recording%s no section of %s own here, so that this page stays small: their figures are in the ones above, and the JSON report has their iterations.</p>\n",
 			left_out, left_out == 1 ? " has" : "s have", left_out == 1 ? "its" : "their");
-	put_provenance(out, d);
+	fwrite(provenance, 1, provenance_size, out);
 	return 0;
 }

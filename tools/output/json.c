@@ -271,6 +271,7 @@ static struct named *next_named(struct named_list *list, const char *name)
 		return NULL;
 	named = &list->at[list->count++];
 	snprintf(named->name, sizeof(named->name), "%s", name);
+	utf8__clean(named->name);
 	return named;
 }
 
@@ -287,6 +288,7 @@ static int to_probes(const json_t *value, struct named_list *list)
 		if (!named || !probe)
 			return -EINVAL;
 		snprintf(named->text, sizeof(named->text), "%s", probe);
+		utf8__clean(named->text);
 	}
 	return json_is_array(value) ? 0 : -EINVAL;
 }
@@ -324,7 +326,9 @@ static int to_field(const json_t *value, const struct field *field, void *record
 	case FIELD_TEXT:
 		if (!json_is_string(value))
 			return -EINVAL;
+		/* Whoever wrote the recording does not write to the terminal of who reads it. */
 		snprintf(at, field->size, "%s", json_string_value(value));
+		utf8__clean(at);
 		return 0;
 	case FIELD_LEAVES:
 		return to_leaves(value, at);

@@ -65,6 +65,16 @@ bool recording__is_same(const char *one, const char *other)
 	       a.st_ino == b.st_ino;
 }
 
+bool recording__is_one(const char *path)
+{
+	static const char begin[] = "{\"type\":";
+	struct stat info;
+	char start[sizeof(begin)] = "";
+	_cleanup_fclose_ FILE *file = !stat(path, &info) && S_ISREG(info.st_mode) ? fopen(path, "re") : NULL;
+
+	return file && fread(start, 1, sizeof(begin) - 1, file) && !strcmp(start, begin);
+}
+
 int recording__write(FILE *out, enum sample_kind kind, const union sample *sample)
 {
 	return json__write_line(out, sample__table(kind), sample);
@@ -194,10 +204,31 @@ static bool is_begun(const char *line, size_t length)
 	return !memcmp(line, start, least);
 }
 
-/* What the library quotes of a line may be anything, and would go to a terminal. */
-static int refuse(const struct reader *reader, bool is_json, const json_error_t *error)
+/* Recordings are kept packed; NULL if this is none of that kind */
+static const char *unpacker_of(const char *start, size_t length)
 {
-	if (reader->number == 1)
+	static const struct {
+		const char *magic;
+		const char *unpacker;
+	} known[] = {
+		{ "\x1f\x8b", "zcat" }, { "\x28\xb5\x2f\xfd", "zstdcat" }, { "\xfd" "7zXZ", "xzcat" }, { "BZh", "bzcat" },
+	};
+
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+		if (length >= strlen(known[i].magic) && !memcmp(start, known[i].magic, strlen(known[i].magic)))
+			return known[i].unpacker;
+	return NULL;
+}
+
+/* What the library quotes of a line may be anything, and would go to a terminal. */
+static int refuse(const struct reader *reader, const char *line, size_t length, bool is_json, const json_error_t *error)
+{
+	const char *unpacker = reader->number == 1 ? unpacker_of(line, length) : NULL;
+
+	if (unpacker)
+		log__error("%s:1: not a line of a recording: it is compressed; unpack it, as in \"%s FILE | hwdbm report -\"",
+			   reader->path, unpacker);
+	else if (reader->number == 1)
 		log__error("%s:1: not a line of a recording: this is none; make one with hwdbm record",
 			   reader->path);
 	else if (is_json)
@@ -220,7 +251,7 @@ static int add_json(struct reader *reader, const char *line, size_t length, bool
 	if (is_blank(line, length))
 		return 0;
 	if (whole || reader->number == 1 || !is_begun(line, length))
-		return refuse(reader, object, &error);
+		return refuse(reader, line, length, object, &error);
 	log__warn("%s:%zu: the last line is cut off and was skipped; what is before it is complete",
 		  reader->path, reader->number);
 	reader->flaws.cut = true;
@@ -298,13 +329,17 @@ int recording__read(const char *path, sample_handler handler, void *context,
 {
 	struct reader reader = { .path = recording__label(path), .handler = handler, .context = context };
 	_cleanup_fclose_ FILE *file = open_input(path);
+	char start[8];
 	int err;
 
 	if (!file)
 		return -errno;
 	find_clocks(&reader);
 	reader.number = !is_text(file);
-	err = reader.number ? refuse(&reader, false, NULL) : read_lines(&reader, file);
+	if (reader.number)
+		err = refuse(&reader, start, fread(start, 1, sizeof(start), file), false, NULL);
+	else
+		err = read_lines(&reader, file);
 	flaws->cut |= reader.flaws.cut;
 	flaws->skewed |= reader.flaws.skewed;
 	flaws->detached |= reader.flaws.detached;

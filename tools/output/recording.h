@@ -20,6 +20,9 @@ FILE *recording__create(const char *path);
 /** recording__is_same() - whether two paths lead to one file, which must not be read and written at once */
 bool recording__is_same(const char *one, const char *other);
 
+/** recording__is_one() - whether a file begins as recordings, and logs of VMMs, do; pipes are not looked into */
+bool recording__is_one(const char *path);
+
 /**
  * recording__write() - write one sample as one line, and flush it
  * Return: 0, -ENOMEM, or the -errno of the write. The sample stays the caller's.

@@ -46,7 +46,7 @@ static bool take_text(struct cursor *c, const char **text, size_t *length)
 		return false;
 	*text = c->at;
 	for (; c->at < c->end && *c->at != '"'; c->at++)
-		if (*c->at == '\\' || (signed char)*c->at < ' ')
+		if (*c->at == '\\' || (signed char)*c->at < ' ' || *c->at == 0x7f)
 			return false;
 	*length = c->at - *text;
 	return take(c, '"');

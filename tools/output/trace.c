@@ -11,6 +11,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Rows of a process beside those of what it syncs: not ids of VMs */
+#define ROW_VMM		(UNKNOWN - 1)
+#define ROW_DEVICE	(UNKNOWN - 2)
+
 /* A row of the trace: what is synced by one process. */
 struct trace_track {
 	uint64_t pid, vm, domain, slot;
@@ -115,7 +119,9 @@ static int name_row(struct trace *trace, struct trace_track *wanted, const char 
 	}
 	wanted->number = ++trace->track_count;
 	*track = *wanted;
-	if (wanted->slot != UNKNOWN)
+	if (wanted->vm == ROW_DEVICE)
+		snprintf(name, sizeof(name), "%s %" PRIu64, source, known(wanted->domain));
+	else if (wanted->slot != UNKNOWN)
 		snprintf(name, sizeof(name), "%s vm%" PRIu64 " slot %" PRIu64, source,
 			 known(wanted->vm), wanted->slot);
 	else if (wanted->domain != UNKNOWN)
@@ -240,6 +246,62 @@ static void put_moment(struct trace *trace, const char *name, uint64_t t_ns)
 	writer__text(&trace->writer, "}");
 }
 
+/* What a VMM asked a VFIO device for when it was to stop or to go on; a size is not asked for then. */
+static int add_device_state(struct trace *trace, const struct device_state_sample *s)
+{
+	struct trace_track track = { s->pid, ROW_DEVICE, s->device, UNKNOWN, 0 };
+
+	if (!*s->state)
+		return 0;
+	return add_span(trace, s->state, &track, "VFIO device", SAMPLE_DEVICE_STATE, s, s->t_ns, s->total_ns);
+}
+
+/* A moment in a row of its process. */
+static int add_moment(struct trace *trace, const char *name, uint64_t pid, enum sample_kind kind, const void *record,
+		      uint64_t t_ns)
+{
+	struct trace_track track = { pid, ROW_VMM, UNKNOWN, UNKNOWN, 0 };
+
+	return add_span(trace, name, &track, "VMM", kind, record, t_ns, UNKNOWN);
+}
+
+static int add_vcpus(struct trace *trace, const struct vcpus_sample *v)
+{
+	return add_moment(trace, "first return of a vCPU", v->pid, SAMPLE_VCPUS, v, v->first_ns) ?:
+	       add_moment(trace, "last return of a vCPU", v->pid, SAMPLE_VCPUS, v, v->last_ns);
+}
+
+static int add_interrupt(struct trace *trace, const struct interrupt_sample *i)
+{
+	struct trace_track track = { i->pid, ROW_DEVICE, i->device, UNKNOWN, 0 };
+
+	return add_span(trace, "first interrupt", &track, "VFIO device", SAMPLE_INTERRUPT, i, i->t_ns, UNKNOWN);
+}
+
+static int add_vmm_state(struct trace *trace, const struct vmm_state_sample *s)
+{
+	char name[sizeof("VMM: ") + sizeof(s->status) + sizeof(s->event)];
+
+	snprintf(name, sizeof(name), "VMM: %s", *s->event ? s->event : s->status);
+	return add_moment(trace, name, s->pid, SAMPLE_VMM_STATE, s, s->t_ns);
+}
+
+static int add_transfer(struct trace *trace, const struct transfer_sample *t)
+{
+	struct writer *w = &trace->writer;
+
+	if (t->sent_bytes == UNKNOWN || t->t_ns == UNKNOWN)
+		return 0;
+	begin_event(trace, "C", "sent bytes");
+	writer__text(w, ",\"ts\":");
+	put_us(w, t->t_ns);
+	put_member(w, "pid", known(t->pid));
+	writer__text(w, ",\"args\":{\"sent\":");
+	writer__u64(w, t->sent_bytes);
+	writer__text(w, "}}");
+	return w->err;
+}
+
 int trace__add(struct trace *trace, enum sample_kind kind, const union sample *sample)
 {
 	const struct clear_sample *c = &sample->clear;
@@ -263,6 +325,16 @@ int trace__add(struct trace *trace, enum sample_kind kind, const union sample *s
 	case SAMPLE_SPLIT:
 		return add_span(trace, "split", &(struct trace_track){ UNKNOWN, UNKNOWN, s->domain, UNKNOWN, 0 },
 				"splits", kind, s, s->t_ns, s->ns);
+	case SAMPLE_DEVICE_STATE:
+		return add_device_state(trace, &sample->device_state);
+	case SAMPLE_INTERRUPT:
+		return add_interrupt(trace, &sample->interrupt);
+	case SAMPLE_VCPUS:
+		return add_vcpus(trace, &sample->vcpus);
+	case SAMPLE_VMM_STATE:
+		return add_vmm_state(trace, &sample->vmm_state);
+	case SAMPLE_TRANSFER:
+		return add_transfer(trace, &sample->transfer);
 	case SAMPLE_VMM_DEVICE_STOP:
 	case SAMPLE_VMM_DESTINATION_RUNNING:
 		if (sample->vmm_moment.t_ns != UNKNOWN)
