@@ -162,19 +162,42 @@ static __always_inline bool is_dirty_command(__u32 command)
 /* The operations of a VM's file, once one was met. */
 const void *vm_operations = NULL;
 
-/* The numbers of KVM's ioctls may be another driver's too. */
-static __always_inline bool is_vm(struct file *file)
+struct file_kind {
+	const void *operations;
+	void *data;
+};
+
+/* Where the kernel keeps the two close together (since 6.12), one call reads both. */
+static __always_inline void read_kind(struct file *file, struct file_kind *kind)
 {
-	const void *operations = BPF_CORE_READ(file, f_op);
+	__u64 first = bpf_core_field_offset(struct file, f_op);
+	__u64 apart = bpf_core_field_offset(struct file, private_data) - first;
+	void *words[3] = {};
+
+	if (apart >= sizeof(words)) {
+		kind->operations = BPF_CORE_READ(file, f_op);
+		kind->data = BPF_CORE_READ(file, private_data);
+		return;
+	}
+	bpf_probe_read_kernel(words, sizeof(words), (void *)file + first);
+	kind->operations = words[0];
+	kind->data = words[apart / sizeof(*words)];
+}
+
+/* The VM that a file stands for, or NULL: the numbers of KVM's ioctls may be another driver's too. */
+static __always_inline struct kvm *vm_of(struct file *file)
+{
+	struct file_kind kind;
 	char name[NAME_START] = {};
 
-	if (operations && operations == vm_operations)
-		return true;
+	read_kind(file, &kind);
+	if (kind.operations && kind.operations == vm_operations)
+		return kind.data;
 	if (!read_name(name, file) || *(__u64 *)name != *(const __u64 *)"kvm-vm\0" ||
 	    !is_anonymous(file))
-		return false;
-	vm_operations = operations;
-	return true;
+		return NULL;
+	vm_operations = kind.operations;
+	return kind.data;
 }
 
 struct slot_search {
@@ -564,27 +587,24 @@ int BPF_KRETPROBE(kretprobe_kvm_ioctl, long ret)
 
 static __always_inline void enter_ioctl_of(__u32 fd, __u32 command, __u64 argument)
 {
-	struct file *file = file_of(fd);
+	struct kvm *kvm = vm_of(file_of(fd));
 
-	if (is_vm(file))
-		enter_vm_ioctl(BPF_CORE_READ(file, private_data), command, argument);
+	if (kvm)
+		enter_vm_ioctl(kvm, command, argument);
 }
 
 static __always_inline void exit_ioctl_of(__u32 fd, __u32 command, __u64 argument, long ret)
 {
 	struct vm_call *call = vm_call();
-	struct file *file;
+	struct kvm *kvm = NULL;
 
 	/* The beginning has found out already that it is a followed VM. */
-	if (is_in_call(call, command)) {
-		exit_vm_ioctl(call, call->kvm, command, argument, ret);
-		return;
-	}
-	if (!is_followed())
-		return;
-	file = file_of(fd);
-	if (is_vm(file))
-		exit_vm_ioctl(call, BPF_CORE_READ(file, private_data), command, argument, ret);
+	if (is_in_call(call, command))
+		kvm = call->kvm;
+	else if (is_followed())
+		kvm = vm_of(file_of(fd));
+	if (kvm)
+		exit_vm_ioctl(call, kvm, command, argument, ret);
 }
 
 /* Run for every ioctl of every task: what is not ours is sent away first. */
@@ -653,9 +673,8 @@ static __always_inline void foretell(struct kvm *kvm, __u32 slot, __u64 iova, __
 	bpf_ringbuf_submit(record, BPF_RB_FORCE_WAKEUP);
 }
 
-static __always_inline void foretell_slot(struct file *file, __u32 command, __u64 argument)
+static __always_inline void foretell_slot(struct kvm *kvm, __u32 command, __u64 argument)
 {
-	struct kvm *kvm = BPF_CORE_READ(file, private_data);
 	struct memory_region region;
 	struct vm_call *call;
 
@@ -688,14 +707,14 @@ SEC("tp_btf/alloc_vmap_area")
 int BPF_PROG(on_vmalloc)
 {
 	struct pt_regs___kernel *regs = (void *)bpf_task_pt_regs(bpf_get_current_task_btf());
-	struct file *file;
+	struct kvm *kvm;
 
 	if (!is_region_command(syscall_second(regs)) || syscall_number(regs) != SYSCALL_IOCTL ||
 	    !is_followed())
 		return 0;
-	file = file_of(syscall_first(regs));
-	if (is_vm(file))
-		foretell_slot(file, syscall_second(regs), syscall_third(regs));
+	kvm = vm_of(file_of(syscall_first(regs)));
+	if (kvm)
+		foretell_slot(kvm, syscall_second(regs), syscall_third(regs));
 	return 0;
 }
 
@@ -912,10 +931,12 @@ int look_at_vms(struct bpf_iter__task_file *iterator)
 		return 0;
 	if (target_pid && !look.target)
 		look.target = task->tgid;
-	if (look.found || !is_vm(file))
+	if (look.found)
+		return 0;
+	kvm = vm_of(file);
+	if (!kvm)
 		return 0;
 	look.found = 1;
-	kvm = BPF_CORE_READ(file, private_data);
 	vm_walk.first = vm_walk.at = (void *)kvm + bpf_core_field_offset(struct kvm, vm_list);
 	bpf_loop(VMS_MAX, look_at_vm, NULL, 0);
 	return 0;
