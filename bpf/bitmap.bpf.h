@@ -307,7 +307,7 @@ static __always_inline void charge(__u64 object, __u64 ns, __u64 pages)
 		budget->left_ns -= ns < most ? ns : most;
 }
 
-static __always_inline bool is_turn(__u64 object, __u64 place, __u64 now)
+static __always_inline bool is_turn(__u64 object, __u64 place)
 {
 	struct turn_key key = { object, place };
 	__u32 *turn, one = 1;
@@ -315,7 +315,7 @@ static __always_inline bool is_turn(__u64 object, __u64 place, __u64 now)
 	if (!count_every)
 		return false;
 	if (count_every == 1)
-		return !count_share || is_affordable(object, place, now);
+		return !count_share || is_affordable(object, place, bpf_ktime_get_ns());
 	turn = bpf_map_lookup_elem(&turns, &key);
 	if (!turn) {
 		bpf_map_update_elem(&turns, &key, &one, BPF_ANY);
@@ -399,7 +399,7 @@ static __always_inline void count_now(struct hwdbm_count *count, __u64 object, _
 static __always_inline bool may_count(struct hwdbm_count *count, __u64 object, __u64 place)
 {
 	clear_count(count);
-	if (is_turn(object, place, bpf_ktime_get_ns()))
+	if (is_turn(object, place))
 		return true;
 	count->state = count_every ? HWDBM_COUNT_SKIPPED : HWDBM_COUNT_OFF;
 	return false;

@@ -244,12 +244,17 @@ static __always_inline void meter_run(void)
 		meter->runs++;
 }
 
-/* A ring that fills up is worth waking somebody. */
-static __always_inline void submit(void *record)
+/* A ring that fills up is worth waking somebody. @looks: this one looks whether it does. */
+static __always_inline void submit_looking(void *record, bool looks)
 {
-	bool calm = is_polled && bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA) < 4 << 20;
+	bool calm = is_polled && (!looks || bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA) < 4 << 20);
 
 	bpf_ringbuf_submit(record, calm ? BPF_RB_NO_WAKEUP : 0);
+}
+
+static __always_inline void submit(void *record)
+{
+	submit_looking(record, true);
 }
 
 static __always_inline struct task_state *task_state(void)
@@ -293,10 +298,11 @@ static __always_inline void note_followed(__u32 tgid)
 
 static __always_inline bool is_followed(void)
 {
-	__u32 tgid = bpf_get_current_pid_tgid() >> 32;
+	__u32 tgid;
 
 	if (!target_pid)
 		return true;
+	tgid = bpf_get_current_pid_tgid() >> 32;
 	if (bpf_map_lookup_elem(&followed, &tgid))
 		return true;
 	if (visible_pid() != target_pid || is_stranger())

@@ -87,6 +87,7 @@ typedef struct {
 struct kvm {
 	struct mm_struct *mm;
 	struct list_head vm_list;
+	struct kvm_memslots __memslots[1][2];
 	struct kvm_memslots *memslots[2];
 	atomic_t online_vcpus;
 	atomic_t nr_memslots_dirty_logging;
@@ -114,10 +115,9 @@ struct slot {
 /* The ioctl that a task is in. */
 struct vm_call {
 	__u64 start;
-	struct file *file;
+	struct kvm *kvm;
 	__u64 argument;
 	__u32 command;
-	__u32 is_foretold;	/* its beginning was not seen, only that it will start a log */
 	__u32 pid;		/* of the task, as it is shown */
 	__u32 is_counted;	/* as one that has begun: its end has to be seen */
 	struct slot slot;	/* before the call, of those that change one */
@@ -162,19 +162,42 @@ static __always_inline bool is_dirty_command(__u32 command)
 /* The operations of a VM's file, once one was met. */
 const void *vm_operations = NULL;
 
-/* The numbers of KVM's ioctls may be another driver's too. */
-static __always_inline bool is_vm(struct file *file)
+struct file_kind {
+	const void *operations;
+	void *data;
+};
+
+/* Where the kernel keeps the two close together (since 6.12), one call reads both. */
+static __always_inline void read_kind(struct file *file, struct file_kind *kind)
 {
-	const void *operations = BPF_CORE_READ(file, f_op);
+	__u64 first = bpf_core_field_offset(struct file, f_op);
+	__u64 apart = bpf_core_field_offset(struct file, private_data) - first;
+	void *words[3] = {};
+
+	if (apart >= sizeof(words)) {
+		kind->operations = BPF_CORE_READ(file, f_op);
+		kind->data = BPF_CORE_READ(file, private_data);
+		return;
+	}
+	bpf_probe_read_kernel(words, sizeof(words), (void *)file + first);
+	kind->operations = words[0];
+	kind->data = words[apart / sizeof(*words)];
+}
+
+/* The VM that a file stands for, or NULL: the numbers of KVM's ioctls may be another driver's too. */
+static __always_inline struct kvm *vm_of(struct file *file)
+{
+	struct file_kind kind;
 	char name[NAME_START] = {};
 
-	if (operations && operations == vm_operations)
-		return true;
+	read_kind(file, &kind);
+	if (kind.operations && kind.operations == vm_operations)
+		return kind.data;
 	if (!read_name(name, file) || *(__u64 *)name != *(const __u64 *)"kvm-vm\0" ||
 	    !is_anonymous(file))
-		return false;
-	vm_operations = operations;
-	return true;
+		return NULL;
+	vm_operations = kind.operations;
+	return kind.data;
 }
 
 struct slot_search {
@@ -200,56 +223,78 @@ static long try_slot(__u32 index, struct slot_search *search)
 	return 0;
 }
 
-/* By KVM's number of a slot: address space << 16 | id. Kernels before 5.17 keep slots elsewhere. */
-static __always_inline void find_slot(struct kvm *kvm, __u32 number, struct slot *slot)
+/* Which of the two sets of slots it is: what the kernel numbers them by is its place in the VM. */
+static __always_inline bool is_second_set(struct kvm *kvm, __u32 space, struct kvm_memslots *slots)
+{
+	struct kvm_memslots *first = (void *)kvm + bpf_core_field_offset(struct kvm, __memslots);
+
+	if (!bpf_core_field_exists(kvm->__memslots))
+		return BPF_CORE_READ(slots, node_idx) & 1;
+	return (void *)slots != (void *)first + space * 2 * bpf_core_type_size(struct kvm_memslots);
+}
+
+static __always_inline struct kvm_memory_slot *seek_slot(struct kvm *kvm, __u32 number)
 {
 	struct slot_search search = { .id = number & 0xffff };
-	__u32 space = number >> 16, bucket = 0;
 	struct kvm_memslots *slots = NULL;
-	struct kvm_memory_slot *found;
+	__u32 space = number >> 16;
+	__u64 bucket;
 
-	slot->known = false;
 	if (!bpf_core_field_exists(slots->id_hash) ||
 	    space >= bpf_core_field_size(kvm->memslots) / sizeof(slots))
-		return;
+		return NULL;
 	bpf_probe_read_kernel(&slots, sizeof(slots),
 			      (void *)kvm + bpf_core_field_offset(struct kvm, memslots) +
 			      space * sizeof(slots));
 	/* The kernel's hash_min() of 32 bits. */
-	bucket = (search.id * 0x61c88647U) >>
-		 (32 - hwdbm_log2(bpf_core_field_size(slots->id_hash) / sizeof(search.node)));
+	bucket = (__u64)(search.id * 0x61c88647U) *
+		 (bpf_core_field_size(slots->id_hash) / sizeof(search.node)) >> 32;
 	bpf_probe_read_kernel(&search.node, sizeof(search.node),
 			      (void *)slots + bpf_core_field_offset(struct kvm_memslots, id_hash) +
 			      bucket * sizeof(search.node));
 	search.offset = bpf_core_field_offset(struct kvm_memory_slot, id_node) +
-			(BPF_CORE_READ(slots, node_idx) & 1) * 2 * sizeof(void *);
+			is_second_set(kvm, space, slots) * 2 * sizeof(void *);
 	/* Most chains are of one slot. */
 	if (!try_slot(0, &search))
 		bpf_loop(CHAIN_MAX, try_slot, &search, 0);
-	found = search.found;
-	if (!found)
-		return;
-	slot->known = true;
-	slot->logged = BPF_CORE_READ(found, flags) & KVM_MEM_LOG_DIRTY_PAGES;
-	slot->base = BPF_CORE_READ(found, base_gfn) << page_shift;
-	slot->pages = BPF_CORE_READ(found, npages);
+	return search.found;
 }
 
-static __always_inline struct hwdbm_sync *new_sync(struct kvm *kvm, const struct vm_call *call,
-						   __u64 end, __u32 source)
+/* By KVM's number of a slot: address space << 16 | id. Kernels before 5.17 keep slots elsewhere. */
+static __always_inline struct kvm_memory_slot *find_slot(struct kvm *kvm, __u32 number,
+							 struct slot *slot)
 {
-	struct hwdbm_sync *record = bpf_ringbuf_reserve(&ring, HWDBM_SYNC_SHORT, 0);
+	struct kvm_memory_slot *found = seek_slot(kvm, number);
+	struct {
+		__u64 base;
+		__u64 pages;
+	} place = {};
 
-	if (!record) {
-		lose(HWDBM_LOSS_RING);
+	slot->known = found;
+	if (!found)
 		return NULL;
-	}
-	__builtin_memset(record, 0, HWDBM_SYNC_SHORT);
-	set_record(&record->record, HWDBM_SYNC, (__u64)kvm, 0, call->pid, end);
-	record->source = source;
-	record->page_size = 1ULL << page_shift;
-	no_stats(&record->stats, call->start ? end - call->start : HWDBM_UNKNOWN);
-	return record;
+	/* The two are side by side everywhere: one call for both. */
+	bpf_probe_read_kernel(&place, sizeof(place),
+			      (void *)found + bpf_core_field_offset(struct kvm_memory_slot, base_gfn));
+	if (bpf_core_field_offset(struct kvm_memory_slot, npages) !=
+	    bpf_core_field_offset(struct kvm_memory_slot, base_gfn) + sizeof(place.base))
+		place.pages = BPF_CORE_READ(found, npages);
+	slot->base = place.base << page_shift;
+	slot->pages = place.pages;
+	return found;
+}
+
+/* And whether it is logged. */
+static __always_inline void look_at_slot(struct kvm *kvm, __u32 number, struct slot *slot)
+{
+	struct kvm_memory_slot *found = find_slot(kvm, number, slot);
+
+	slot->logged = found && BPF_CORE_READ(found, flags) & KVM_MEM_LOG_DIRTY_PAGES;
+}
+
+static __always_inline __u64 time_of(const struct vm_call *call, __u64 end)
+{
+	return call->start ? end - call->start : HWDBM_UNKNOWN;
 }
 
 /* A VMM reads the logs of one memory one after the other. */
@@ -264,34 +309,47 @@ static __always_inline void take_vhost(struct kvm *kvm, const struct vm_call *ca
 	count_vhost(&read);
 }
 
-static __always_inline void take_get(struct kvm *kvm, const struct vm_call *call, __u64 end,
-				     int ret)
+/*
+ * Each sync of each slot comes through here: what is the same for all of them is added by who reads the
+ * record. Returns whether that was all; otherwise a bitmap may have been gone through.
+ */
+static __always_inline bool take_get(struct kvm *kvm, const struct vm_call *call, __u64 end, int ret,
+				     bool looks)
 {
+	__u64 size = count_every ? sizeof(struct hwdbm_read) : HWDBM_READ_SHORT;
 	struct hwdbm_count count;
-	struct hwdbm_sync *record;
+	struct hwdbm_read *record;
 	struct dirty_log log;
 	struct slot slot = {};
 
-	clear_count(&count);
 	if (!read_argument(&log, sizeof(log), call->argument))
-		return;
+		return true;
 	find_slot(kvm, log.slot, &slot);
-	if (!ret && slot.known)
-		count_bitmap(&count, (__u64)kvm, log.slot, log.bitmap, slot.base, slot.pages);
+	if (count_every) {
+		clear_count(&count);
+		if (!ret && slot.known)
+			count_bitmap(&count, (__u64)kvm, log.slot, log.bitmap, slot.base, slot.pages);
+	}
 
-	record = new_sync(kvm, call, end, HWDBM_SOURCE_KVM);
-	if (!record)
-		return;
-	record->record.ret = ret;
+	record = bpf_ringbuf_reserve(&ring, size, 0);
+	if (!record) {
+		lose(HWDBM_LOSS_RING);
+		return true;
+	}
+	set_record(&record->record, HWDBM_READ, (__u64)kvm, ret, call->pid, end);
 	record->slot = log.slot;
 	record->iova = slot.known ? slot.base : HWDBM_UNKNOWN;
 	record->length = slot.known ? slot.pages << page_shift : HWDBM_UNKNOWN;
-	if (BPF_CORE_READ(kvm, manual_dirty_log_protect))
-		record->flags = HWDBM_NO_CLEAR;
-	record->count = count;
-	submit(record);
-	if (!ret && slot.known && is_measured(HWDBM_MEASURE_VHOST_SYNC))
-		take_vhost(kvm, call, log.slot, &slot, count.state);
+	record->total_ns = time_of(call, end);
+	record->flags = BPF_CORE_READ(kvm, manual_dirty_log_protect) ? HWDBM_NO_CLEAR : 0;
+	if (count_every)
+		record->count = count;
+	submit_looking(record, looks);
+	if (!is_measured(HWDBM_MEASURE_VHOST_SYNC))
+		return !count_every || !count.ns;
+	if (!ret && slot.known)
+		take_vhost(kvm, call, log.slot, &slot, count_every ? count.state : HWDBM_COUNT_OFF);
+	return false;
 }
 
 static __always_inline void take_clear(struct kvm *kvm, const struct vm_call *call, __u64 end,
@@ -314,7 +372,7 @@ static __always_inline void take_clear(struct kvm *kvm, const struct vm_call *ca
 	record->slot = log.slot;
 	record->iova = slot.known ? slot.base + (log.first_page << page_shift) : HWDBM_UNKNOWN;
 	record->length = (__u64)log.pages << page_shift;
-	record->total_ns = call->start ? end - call->start : HWDBM_UNKNOWN;
+	record->total_ns = time_of(call, end);
 	submit(record);
 }
 
@@ -325,11 +383,17 @@ static __always_inline void take_clear(struct kvm *kvm, const struct vm_call *ca
 static __always_inline void take_reset(struct kvm *kvm, const struct vm_call *call, __u64 end,
 				       int ret)
 {
-	struct hwdbm_sync *record = new_sync(kvm, call, end, HWDBM_SOURCE_KVM_RING);
+	struct hwdbm_sync *record = bpf_ringbuf_reserve(&ring, HWDBM_SYNC_SHORT, 0);
 
-	if (!record)
+	if (!record) {
+		lose(HWDBM_LOSS_RING);
 		return;
-	record->record.ret = ret < 0 ? ret : 0;
+	}
+	__builtin_memset(record, 0, HWDBM_SYNC_SHORT);
+	set_record(&record->record, HWDBM_SYNC, (__u64)kvm, ret < 0 ? ret : 0, call->pid, end);
+	record->source = HWDBM_SOURCE_KVM_RING;
+	record->page_size = 1ULL << page_shift;
+	no_stats(&record->stats, time_of(call, end));
 	record->slot = HWDBM_NO_SLOT;
 	record->iova = HWDBM_UNKNOWN;
 	record->length = HWDBM_UNKNOWN;
@@ -368,23 +432,35 @@ static __always_inline void take_region(struct kvm *kvm, const struct vm_call *c
 	record->slot = region.slot;
 	record->iova = on ? region.address : was->base;
 	record->length = on ? region.bytes : was->pages << page_shift;
-	no_stats(&record->stats, call->start ? end - call->start : HWDBM_UNKNOWN);
+	no_stats(&record->stats, time_of(call, end));
 	submit(record);
 	if (on && is_measured(HWDBM_MEASURE_VHOST_SYNC))
 		forget_vhost((__u64)kvm, region.slot);
 }
 
 /*
+ * To read the clock is a good part of what the programs do: every how-manieth call is timed for what it
+ * costs, on each CPU, and stands for those up to the next.
+ */
+#define CALLS_PER_METER 16
+
+/*
  * A call that begins and is not seen to end is a loss. Programs do not run where they would nest, be it
  * because one was preempted while it counted; of which call that was, only this tells.
  */
-static __always_inline void enter_vm_ioctl(struct file *file, __u32 command, __u64 argument)
+static __always_inline void enter_vm_ioctl(struct kvm *kvm, __u32 command, __u64 argument)
 {
-	__u64 begin = bpf_ktime_get_ns();
+	bool is_region = is_region_command(command), is_timed;
+	struct hwdbm_meter *meter = get_meter();
 	struct memory_region region;
-	struct hwdbm_meter *meter;
 	struct vm_call *call;
+	__u64 begin = 0;
 
+	if (!meter)
+		return;
+	is_timed = is_region || meter->calls % CALLS_PER_METER == 0;
+	if (is_timed)
+		begin = bpf_ktime_get_ns();
 	call = bpf_task_storage_get(&vm_calls, bpf_get_current_task_btf(), 0,
 				    BPF_LOCAL_STORAGE_GET_F_CREATE);
 	if (!call) {
@@ -395,57 +471,77 @@ static __always_inline void enter_vm_ioctl(struct file *file, __u32 command, __u
 		call->pid = shown_pid();
 	/* Attaching one probe after the other takes long enough for calls in between. */
 	call->is_counted = is_complete;
+	meter->begun += call->is_counted;
 	call->command = command;
-	call->is_foretold = 0;
-	call->file = file;
+	call->kvm = kvm;
 	call->argument = argument;
 	call->slot.known = false;
-	if (is_region_command(command) && read_argument(&region, sizeof(region), argument))
-		find_slot(BPF_CORE_READ(file, private_data), region.slot, &call->slot);
+	if (is_region && read_argument(&region, sizeof(region), argument))
+		look_at_slot(kvm, region.slot, &call->slot);
 	call->start = bpf_ktime_get_ns();
-	meter = get_meter();
-	if (!meter)
-		return;
-	meter->begun += call->is_counted;
-	meter->ns += call->start - begin;
+	if (is_timed && !is_region)
+		meter->enter_ns = call->start - begin;
+	meter->ns += is_region ? call->start - begin : meter->enter_ns;
+}
+
+/* Whose beginning was seen is followed. */
+static __always_inline bool is_in_call(const struct vm_call *call, __u32 command)
+{
+	return call && call->command == command;
 }
 
 /* @call: that of the task, or NULL */
-static __always_inline void exit_vm_ioctl(struct vm_call *call, struct file *file, __u32 command,
+static __always_inline void exit_vm_ioctl(struct vm_call *call, struct kvm *kvm, __u32 command,
 					  __u64 argument, int ret)
 {
-	struct vm_call none = { .command = command, .argument = argument };
-	struct kvm *kvm = BPF_CORE_READ(file, private_data);
+	struct hwdbm_meter *meter = get_meter();
 	__u64 end = bpf_ktime_get_ns();
-	struct hwdbm_meter *meter;
+	bool is_timed, is_seen, is_brief = false;
 
-	/* One that was running when this tool came has no beginning. */
-	if (!call || call->command != command) {
-		call = &none;
-		none.pid = shown_pid();
+	if (!meter)
+		return;
+	is_timed = meter->calls++ % CALLS_PER_METER == 0;
+	is_seen = is_in_call(call, command);
+	if (!is_seen) {
+		/* One that was running when this tool came has no beginning. */
+		call = bpf_task_storage_get(&vm_calls, bpf_get_current_task_btf(), 0,
+					    BPF_LOCAL_STORAGE_GET_F_CREATE);
+		if (!call) {
+			lose(HWDBM_LOSS_TASK);
+			return;
+		}
+		if (!call->pid)
+			call->pid = shown_pid();
+		call->argument = argument;
+		call->is_counted = 0;
+		call->start = 0;
 	}
 	if (command == KVM_GET_DIRTY_LOG)
-		take_get(kvm, call, end, ret);
+		is_brief = take_get(kvm, call, end, ret, is_timed);
 	else if (command == KVM_CLEAR_DIRTY_LOG)
 		take_clear(kvm, call, end, ret);
 	else if (command == KVM_RESET_DIRTY_RINGS)
 		take_reset(kvm, call, end, ret);
-	else if (call != &none)
+	else if (is_seen)
 		take_region(kvm, call, end, ret);
 	call->command = 0;
-	meter = get_meter();
-	if (!meter)
-		return;
-	meter->ended += call != &none && call->is_counted;
+	meter->ended += call->is_counted;
 	call->is_counted = 0;
-	meter->ns += bpf_ktime_get_ns() - end;
+	/* What goes through a bitmap takes another time each time. */
+	if (!is_brief) {
+		meter->ns += bpf_ktime_get_ns() - end;
+		return;
+	}
+	if (is_timed)
+		meter->exit_ns = bpf_ktime_get_ns() - end;
+	meter->ns += meter->exit_ns;
 }
 
 SEC("fentry/kvm_vm_ioctl")
 int BPF_PROG(enter_kvm_ioctl, struct file *file, unsigned int command, unsigned long argument)
 {
 	if (is_dirty_command(command) && is_followed())
-		enter_vm_ioctl(file, command, argument);
+		enter_vm_ioctl(file->private_data, command, argument);
 	return 0;
 }
 
@@ -453,8 +549,13 @@ SEC("fexit/kvm_vm_ioctl")
 int BPF_PROG(exit_kvm_ioctl, struct file *file, unsigned int command, unsigned long argument,
 	     long ret)
 {
-	if (is_dirty_command(command) && is_followed())
-		exit_vm_ioctl(vm_call(), file, command, argument, ret);
+	struct vm_call *call;
+
+	if (!is_dirty_command(command))
+		return 0;
+	call = vm_call();
+	if (is_in_call(call, command) || is_followed())
+		exit_vm_ioctl(call, file->private_data, command, argument, ret);
 	return 0;
 }
 
@@ -469,7 +570,7 @@ int BPF_KPROBE(kprobe_kvm_ioctl, struct file *file, unsigned int command, unsign
 		if (call)
 			call->command = 0;
 	} else if (is_followed()) {
-		enter_vm_ioctl(file, command, argument);
+		enter_vm_ioctl(BPF_CORE_READ(file, private_data), command, argument);
 	}
 	return 0;
 }
@@ -480,29 +581,30 @@ int BPF_KRETPROBE(kretprobe_kvm_ioctl, long ret)
 	struct vm_call *call = vm_call();
 
 	if (call && is_dirty_command(call->command))
-		exit_vm_ioctl(call, call->file, call->command, call->argument, ret);
+		exit_vm_ioctl(call, call->kvm, call->command, call->argument, ret);
 	return 0;
 }
 
 static __always_inline void enter_ioctl_of(__u32 fd, __u32 command, __u64 argument)
 {
-	struct file *file = file_of(fd);
+	struct kvm *kvm = vm_of(file_of(fd));
 
-	if (is_vm(file))
-		enter_vm_ioctl(file, command, argument);
+	if (kvm)
+		enter_vm_ioctl(kvm, command, argument);
 }
 
 static __always_inline void exit_ioctl_of(__u32 fd, __u32 command, __u64 argument, long ret)
 {
 	struct vm_call *call = vm_call();
-	struct file *file;
-	bool is_ours;
+	struct kvm *kvm = NULL;
 
-	/* The beginning has found out already that it is a VM. */
-	is_ours = call && call->command == command;
-	file = is_ours ? call->file : file_of(fd);
-	if (is_ours || is_vm(file))
-		exit_vm_ioctl(call, file, command, argument, ret);
+	/* The beginning has found out already that it is a followed VM. */
+	if (is_in_call(call, command))
+		kvm = call->kvm;
+	else if (is_followed())
+		kvm = vm_of(file_of(fd));
+	if (kvm)
+		exit_vm_ioctl(call, kvm, command, argument, ret);
 }
 
 /* Run for every ioctl of every task: what is not ours is sent away first. */
@@ -521,7 +623,7 @@ int exit_ioctl(struct ioctl_exit *event)
 {
 	struct pt_regs___kernel *regs = (void *)bpf_task_pt_regs(bpf_get_current_task_btf());
 
-	if (is_dirty_command(syscall_second(regs)) && is_followed())
+	if (is_dirty_command(syscall_second(regs)))
 		exit_ioctl_of(syscall_first(regs), syscall_second(regs), syscall_third(regs),
 			      event->ret);
 	return 0;
@@ -541,8 +643,7 @@ int BPF_PROG(enter_syscall, struct pt_regs___kernel *regs, long number)
 SEC("tp_btf/sys_exit")
 int BPF_PROG(exit_syscall, struct pt_regs___kernel *regs, long ret)
 {
-	if (syscall_number(regs) == SYSCALL_IOCTL && is_dirty_command(syscall_second(regs)) &&
-	    is_followed())
+	if (syscall_number(regs) == SYSCALL_IOCTL && is_dirty_command(syscall_second(regs)))
 		exit_ioctl_of(syscall_first(regs), syscall_second(regs), syscall_third(regs), ret);
 	return 0;
 }
@@ -572,9 +673,8 @@ static __always_inline void foretell(struct kvm *kvm, __u32 slot, __u64 iova, __
 	bpf_ringbuf_submit(record, BPF_RB_FORCE_WAKEUP);
 }
 
-static __always_inline void foretell_slot(struct file *file, __u32 command, __u64 argument)
+static __always_inline void foretell_slot(struct kvm *kvm, __u32 command, __u64 argument)
 {
-	struct kvm *kvm = BPF_CORE_READ(file, private_data);
 	struct memory_region region;
 	struct vm_call *call;
 
@@ -590,14 +690,13 @@ static __always_inline void foretell_slot(struct file *file, __u32 command, __u6
 	if (!read_argument(&region, sizeof(region), argument) || !region.bytes ||
 	    !(region.flags & KVM_MEM_LOG_DIRTY_PAGES))
 		return;
-	find_slot(kvm, region.slot, &call->slot);
+	look_at_slot(kvm, region.slot, &call->slot);
 	if (call->slot.known && call->slot.logged)
 		return;
 	if (!call->pid)
 		call->pid = shown_pid();
 	call->command = command;
-	call->is_foretold = 1;
-	call->file = file;
+	call->kvm = kvm;
 	call->argument = argument;
 	call->start = 0;
 	foretell(kvm, region.slot, region.address, region.bytes);
@@ -608,14 +707,14 @@ SEC("tp_btf/alloc_vmap_area")
 int BPF_PROG(on_vmalloc)
 {
 	struct pt_regs___kernel *regs = (void *)bpf_task_pt_regs(bpf_get_current_task_btf());
-	struct file *file;
+	struct kvm *kvm;
 
 	if (!is_region_command(syscall_second(regs)) || syscall_number(regs) != SYSCALL_IOCTL ||
 	    !is_followed())
 		return 0;
-	file = file_of(syscall_first(regs));
-	if (is_vm(file))
-		foretell_slot(file, syscall_second(regs), syscall_third(regs));
+	kvm = vm_of(file_of(syscall_first(regs)));
+	if (kvm)
+		foretell_slot(kvm, syscall_second(regs), syscall_third(regs));
 	return 0;
 }
 
@@ -832,10 +931,12 @@ int look_at_vms(struct bpf_iter__task_file *iterator)
 		return 0;
 	if (target_pid && !look.target)
 		look.target = task->tgid;
-	if (look.found || !is_vm(file))
+	if (look.found)
+		return 0;
+	kvm = vm_of(file);
+	if (!kvm)
 		return 0;
 	look.found = 1;
-	kvm = BPF_CORE_READ(file, private_data);
 	vm_walk.first = vm_walk.at = (void *)kvm + bpf_core_field_offset(struct kvm, vm_list);
 	bpf_loop(VMS_MAX, look_at_vm, NULL, 0);
 	return 0;

@@ -58,6 +58,7 @@ enum hwdbm_record_type {
 	HWDBM_SAMPLED,
 	HWDBM_DEVICE_STATE,
 	HWDBM_INTERRUPT,
+	HWDBM_READ,
 };
 
 /* What keeps the dirty state. */
@@ -165,6 +166,20 @@ struct hwdbm_sync {
 
 /* Of a sync without leaves the rest is left out: what is not written costs nothing. */
 #define HWDBM_SYNC_SHORT offsetof(struct hwdbm_sync, stats.leaves)
+
+/* KVM_GET_DIRTY_LOG: a sync of which no more is known. */
+struct hwdbm_read {
+	struct hwdbm_record record;
+	__u64 iova;
+	__u64 length;
+	__u64 total_ns;
+	__u32 slot;
+	__u32 flags;
+	struct hwdbm_count count;
+};
+
+/* Where bitmaps are not counted the rest is left out. */
+#define HWDBM_READ_SHORT offsetof(struct hwdbm_read, count)
 
 /* KVM_CLEAR_DIRTY_LOG: what a sync has read before is cleared. */
 struct hwdbm_clear {
@@ -470,6 +485,10 @@ struct hwdbm_meter {
 	__u64 ns;			/* spent on calls and events that were */
 	__u64 begun;			/* calls to KVM that were seen to begin */
 	__u64 ended;			/* of these, that were seen to end */
+	/* Of this CPU: */
+	__u64 calls;			/* to KVM that ended here */
+	__u64 enter_ns;			/* what the beginning and end of one took lately */
+	__u64 exit_ns;
 };
 
 /* What one look at the VMs of this host has found. */

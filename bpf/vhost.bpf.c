@@ -133,11 +133,13 @@ static __always_inline void find_devices(struct vhost_walk *walk, __u64 now)
 {
 	struct task_struct___files *task = (void *)bpf_get_current_task_btf();
 	struct vhost_context context = { walk };
-	struct fdtable *table = BPF_CORE_READ(task, files, fdt);
-	__u32 size = BPF_CORE_READ(table, max_fds);
+	struct fdtable *table;
+	__u32 size;
 
 	if (walk->looked_ns && now - walk->looked_ns < DESCRIPTORS_KEPT_NS)
 		return;
+	table = BPF_CORE_READ(task, files, fdt);
+	size = BPF_CORE_READ(table, max_fds);
 	walk->looked_ns = now;
 	walk->count = 0;
 	walk->table = (__u64)BPF_CORE_READ(table, fd);

@@ -74,6 +74,7 @@ static const struct {
 	[HWDBM_TRACKING] = { SAMPLE_TRACKING, sizeof(struct hwdbm_tracking) },
 	[HWDBM_SYNC] = { SAMPLE_SYNC, HWDBM_SYNC_SHORT },
 	[HWDBM_SPLIT] = { SAMPLE_SPLIT, sizeof(struct hwdbm_split) },
+	[HWDBM_READ] = { SAMPLE_SYNC, HWDBM_READ_SHORT },
 	[HWDBM_SAMPLED] = { SAMPLE_SAMPLED, sizeof(struct hwdbm_sampled) },
 	[HWDBM_CLEAR] = { SAMPLE_CLEAR, sizeof(struct hwdbm_clear) },
 	[HWDBM_DEVICE_STATE] = { SAMPLE_DEVICE_STATE, sizeof(struct hwdbm_device_state) },
@@ -198,7 +199,10 @@ static int take_record(void *context, void *data, size_t size)
 	    size < kinds[record->type].size)
 		return -EPROTO;
 	c->records++;
-	if (record->type == HWDBM_SYNC && size < sizeof(whole)) {
+	if (record->type == HWDBM_READ) {
+		kvm__whole(data, size, &whole);
+		data = &whole;
+	} else if (record->type == HWDBM_SYNC && size < sizeof(whole)) {
 		memcpy(&whole, data, HWDBM_SYNC_SHORT);
 		data = &whole;
 	}

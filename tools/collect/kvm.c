@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static struct known_vm *find(struct known_vms *vms, const struct hwdbm_record *record, uint64_t *number)
 {
@@ -77,6 +78,21 @@ static void copy_count(const struct hwdbm_count *in, uint64_t page_bytes, struct
 		out->count_ns = in->ns;
 	out->dirty_bytes = in->pages * page_bytes;
 	counts__bytes(in, out->iova, out->length_bytes, out->unit_bytes);
+}
+
+void kvm__whole(const struct hwdbm_read *in, size_t size, struct hwdbm_sync *out)
+{
+	*out = (struct hwdbm_sync){
+		.record = in->record, .iova = in->iova, .length = in->length,
+		.page_size = sysconf(_SC_PAGESIZE), .flags = in->flags,
+		.source = HWDBM_SOURCE_KVM, .slot = in->slot,
+		.stats = { .entries = HWDBM_UNKNOWN, .dirty_bytes = HWDBM_UNKNOWN,
+			   .total_ns = in->total_ns, .walk_ns = HWDBM_UNKNOWN,
+			   .flush_ns = HWDBM_UNKNOWN },
+	};
+	out->record.type = HWDBM_SYNC;
+	if (size >= sizeof(*in))
+		out->count = in->count;
 }
 
 /* Each slot is in KVM's iteration, which its own read has found. */

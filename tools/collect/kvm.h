@@ -30,6 +30,9 @@ int kvm__tracking(struct known_vms *vms, const struct hwdbm_tracking *in,
 /** kvm__late() - logging of a slot has started, and its first reads may have been missed */
 int kvm__late(struct known_vms *vms, uint64_t vm, uint64_t pid, uint32_t slot, uint64_t length);
 
+/** kvm__whole() - the sync that a read of @size bytes tells of */
+void kvm__whole(const struct hwdbm_read *in, size_t size, struct hwdbm_sync *out);
+
 /** kvm__sync() - a slot's log, or the dirty rings, were read. Return: 0 or -ENOMEM. */
 int kvm__sync(struct known_vms *vms, const struct hwdbm_sync *in, struct sync_sample *out);
 
