@@ -276,8 +276,9 @@ static __always_inline int begin_feature_of(__u32 fd, __u32 command, __u64 argum
 SEC("tp/syscalls/sys_enter_ioctl")
 int enter_feature(struct ioctl_enter *event)
 {
-	return event->command == VFIO_DEVICE_FEATURE ?
-		       begin_feature_of(event->fd, event->command, event->argument) : 0;
+	if (event->command == VFIO_DEVICE_FEATURE)
+		begin_feature_of(event->fd, event->command, event->argument);
+	return PASS_ON;
 }
 
 SEC("tp/syscalls/sys_exit_ioctl")
@@ -285,7 +286,9 @@ int exit_feature(struct ioctl_exit *event)
 {
 	struct pt_regs___kernel *regs = (void *)bpf_task_pt_regs(bpf_get_current_task_btf());
 
-	return syscall_second(regs) == VFIO_DEVICE_FEATURE && is_followed() ? end_feature(event->ret) : 0;
+	if (syscall_second(regs) == VFIO_DEVICE_FEATURE && is_followed())
+		end_feature(event->ret);
+	return PASS_ON;
 }
 
 /* Run for every system call of every task. */

@@ -68,6 +68,9 @@ struct ioctl_exit {
 	__s64 ret;
 };
 
+/* What the programs of these events return: perf's other users get the event, too (trace_call_bpf() in kernel/trace/bpf_trace.c). */
+#define PASS_ON 1
+
 /* Of a descriptor of the running task. */
 static __always_inline struct file *file_of(__u32 fd)
 {

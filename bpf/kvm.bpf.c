@@ -615,7 +615,7 @@ int enter_ioctl(struct ioctl_enter *event)
 		meter_run();
 	else if (is_followed())
 		enter_ioctl_of(event->fd, event->command, event->argument);
-	return 0;
+	return PASS_ON;
 }
 
 SEC("tp/syscalls/sys_exit_ioctl")
@@ -626,7 +626,7 @@ int exit_ioctl(struct ioctl_exit *event)
 	if (is_dirty_command(syscall_second(regs)))
 		exit_ioctl_of(syscall_first(regs), syscall_second(regs), syscall_third(regs),
 			      event->ret);
-	return 0;
+	return PASS_ON;
 }
 
 /* Run for every system call of every task. */

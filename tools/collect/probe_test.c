@@ -179,7 +179,14 @@ static int load(enum bpf_prog_type type, enum bpf_attach_type attach, const stru
 		const struct bpf_insn *insns, size_t count)
 {
 	LIBBPF_OPTS(bpf_prog_load_opts, options);
+	struct bpf_insn copy[INSNS];
 
+	if (type == BPF_PROG_TYPE_TRACEPOINT) {
+		/* What is returned: the event is for perf's other users, too. */
+		memcpy(copy, insns, count * sizeof(*insns));
+		copy[count - 2].imm = 1;
+		insns = copy;
+	}
 	if (place) {
 		options.expected_attach_type = attach;
 		options.attach_btf_id = place->type;

@@ -181,8 +181,8 @@ static struct bpf_link *attach_event(const struct bpf_program *program, int id)
 	if (id < 0)
 		return NULL;
 	attr.config = id;
-	/* The program is called on every CPU, whichever the event is for. */
-	event = syscall(SYS_perf_event_open, &attr, -1, 0, -1, PERF_FLAG_FD_CLOEXEC);
+	/* The program is called for every task, whichever the event is for: of this one it counts, and costs the others nothing. */
+	event = syscall(SYS_perf_event_open, &attr, 0, -1, -1, PERF_FLAG_FD_CLOEXEC);
 	if (event < 0)
 		return NULL;
 	link = bpf_program__attach_perf_event(program, event);
