@@ -400,25 +400,25 @@ static int switch_over(struct migration *mig)
  * A VMM's threads have processors to run on. On the only one there is, whoever records would
  * now and then run for milliseconds in the middle of a blackout.
  */
-static void run_before_others(void)
+static void run_before_others(bool before)
 {
-	const struct sched_param first = { .sched_priority = 1 };
+	const struct sched_param param = { .sched_priority = before };
 
 	if (sysconf(_SC_NPROCESSORS_ONLN) == 1)
-		sched_setscheduler(0, SCHED_FIFO, &first);
+		sched_setscheduler(0, before ? SCHED_FIFO : SCHED_OTHER, &param);
 }
 
 static int migrate(struct migration *mig)
 {
 	int err = log_start(mig->opt);
 
-	run_before_others();
 	if (!err)
 		err = set_up(mig);
 	if (!err)
 		err = measure_iotlb(mig, "before");
 	if (err)
 		return err;
+	run_before_others(true);
 	workload_start(mig->opt->workload, &mig->gen);
 	truth_start(&mig->truth);
 	err = set_tracking(mig, true);
@@ -428,6 +428,8 @@ static int migrate(struct migration *mig)
 	err = precopy(mig);
 	if (!err)
 		err = switch_over(mig);
+	/* The kernel's thread that merges blocks is one of the others. */
+	run_before_others(false);
 	if (!err)
 		err = transfer_compare(&mig->transfer, mig->memory.va, &mig->identical,
 				       &mig->first_difference);
