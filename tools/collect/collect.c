@@ -228,13 +228,13 @@ static int rank_of(const struct probe_result *result)
 	return result->state == PROBE_AVOIDED ? 1 : 2;
 }
 
-/* One sentence about the required measurement that says best why none of them is served. */
 static void refuse_privilege(const char *command, int err)
 {
 	log__error("%s: no privilege to trace this kernel (%s); run as root%s, or with CAP_BPF and CAP_PERFMON",
 		   command, strerror(-err), host__is_namespace_root() ? " of the host, not of a user namespace" : "");
 }
 
+/* One sentence about the required measurement that says best why none of them is served. */
 static void explain_choice(const struct collector *c)
 {
 	const struct probe_result *result = NULL, *why = NULL;
